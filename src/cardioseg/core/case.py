@@ -1,0 +1,66 @@
+"""A case: one image, its labels if there are any, and whose they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cardioseg.core.geometry import require_same_grid
+from cardioseg.core.volume import LabelMap, Volume
+from cardioseg.errors import DatasetError
+
+
+@dataclass(frozen=True)
+class Case:
+    """One frame of one subject; arrays are read from disk when asked for, not before.
+
+    Parameters
+    ----------
+    id
+        Unique name within the data set, such as `patient002_frame01`.
+    subject
+        Whose heart it is; all frames of a subject share it and never part.
+    load_image
+        Reads the image.
+    load_labels
+        Reads the reference labels; None where there are none.
+    frame
+        Number of the cine frame; None for a still volume.
+    phase
+        `ED`, `ES` or empty where unknown.
+    group
+        Pathology group as the data set names it, or empty.
+    orientation_known
+        False where the data set lost the patient's orientation.
+    """
+
+    id: str
+    subject: str
+    load_image: Callable[[], Volume] = field(repr=False)
+    load_labels: Callable[[], LabelMap] | None = field(default=None, repr=False)
+    frame: int | None = None
+    phase: str = ""
+    group: str = ""
+    orientation_known: bool = True
+
+    def image(self) -> Volume:
+        """Read the image."""
+        return self.load_image()
+
+    def labels(self) -> LabelMap:
+        """Read the reference labels.
+
+        Raises
+        ------
+        DatasetError
+            If the case has none.
+        """
+        if self.load_labels is None:
+            raise DatasetError(f"case {self.id} has no reference labels")
+        return self.load_labels()
+
+    def pair(self) -> tuple[Volume, LabelMap]:
+        """Read image and labels and check that they lie on one grid."""
+        image, labels = self.image(), self.labels()
+        require_same_grid(labels.geometry, image.geometry, f"case {self.id}: labels and image")
+        return image, labels

@@ -1,0 +1,74 @@
+"""Every error that cardioseg raises on purpose: what is wrong, where, and what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+
+class CardiosegError(Exception):
+    """Base of all errors that a user can cause and mend; the program exits with code 1."""
+
+
+class GeometryError(CardiosegError):
+    """A grid that cannot be, or two grids that should be one."""
+
+
+class FormatError(CardiosegError):
+    """A file that cannot be read as what it claims to be, or cannot be written."""
+
+
+class LabelError(CardiosegError):
+    """A label value outside its scheme, or a scheme that does not exist."""
+
+
+class DatasetError(CardiosegError):
+    """A data set folder that does not have the layout that its reader expects."""
+
+
+class PlanError(CardiosegError):
+    """A plan with an unknown key, a missing key or a value out of range."""
+
+
+class ConfigError(CardiosegError):
+    """A training configuration that cannot be used."""
+
+
+class LeakageError(CardiosegError):
+    """The same subject or the same image in two parts of a split."""
+
+
+class ModelError(CardiosegError):
+    """A model folder that is missing, incomplete or changed."""
+
+
+class OutputExistsError(CardiosegError):
+    """An output is already there and would be overwritten."""
+
+
+class MissingExtraError(CardiosegError):
+    """A feature that needs an optional dependency.
+
+    Parameters
+    ----------
+    feature
+        What the user asked for.
+    extra
+        Name of the extra to install.
+    """
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f"{feature} needs the extra '{extra}': pip install 'cardioseg[{extra}]'")
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first problems of a pydantic validation, as one line that names the keys."""
+    problems = error.errors(include_url=False, include_context=False)
+    told = [
+        f"{'.'.join(str(part) for part in problem['loc']) or 'document'}: {problem['msg']}"
+        for problem in problems[:3]
+    ]
+    more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
+    return "; ".join(told) + more

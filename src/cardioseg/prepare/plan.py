@@ -1,0 +1,142 @@
+"""A plan: every choice that turns a volume into what the network sees, written down as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from cardioseg.core.labels import LabelScheme, scheme_named
+from cardioseg.errors import LabelError, PlanError, first_problem
+
+FORMAT_VERSION = 1
+
+Plane = Literal["native", "axial", "sagittal", "coronal"]
+"""`native` is the plane perpendicular to the largest spacing: the plane a stack was acquired in."""
+
+Convolution = Literal["conventional", "separable"]
+Intensity = Literal["percentile", "zscore"]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class FrozenModel(BaseModel):
+    """Base of every typed configuration: immutable, and a key that it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NetworkPlan(FrozenModel):
+    """A U-Net as values.
+
+    Parameters
+    ----------
+    convolution
+        `conventional` (U-Net 1) or `separable` (U-Net 2).
+    widths
+        Channels of each level, from the input's resolution down.
+    classes
+        Output channels, background included.
+    dropout
+        Rate of spatial dropout inside each level, 0 to below 1.
+    input_channels
+        Channels of the input; 1 for an MR slice.
+    """
+
+    convolution: Convolution = "separable"
+    widths: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = (32, 64, 128, 256, 512, 1024)
+    classes: Annotated[int, Field(ge=2, le=256)] = 3
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    input_channels: Annotated[int, Field(ge=1, le=64)] = 1
+
+    @model_validator(mode="after")
+    def _has_levels(self) -> NetworkPlan:
+        if not 1 <= len(self.widths) <= 10:
+            raise ValueError(f"widths must name 1 to 10 levels, not {len(self.widths)}")
+        return self
+
+    @property
+    def stride(self) -> int:
+        """Height and width of an input must be multiples of this, in pixels."""
+        return 1 << (len(self.widths) - 1)
+
+
+class Plan(FrozenModel):
+    """How a volume becomes prepared slices, and which network reads them.
+
+    Parameters
+    ----------
+    plane
+        The plane of the slices, by anatomy; never an array index.
+    spacing_mm
+        In-plane spacing of a prepared slice, in millimetres.
+    size
+        Rows and columns of a prepared slice, in pixels.
+    intensity
+        `percentile`: the volume's 1st to 99th percentiles become 0 to 1, clipped;
+        `zscore`: zero mean and unit variance over the volume.
+    network
+        The network that reads the slices.
+    scheme
+        Name of the label scheme of the answer.
+    """
+
+    format_version: Literal[1] = 1
+    plane: Plane = "native"
+    spacing_mm: Positive
+    size: tuple[Annotated[int, Field(ge=1, le=4096)], Annotated[int, Field(ge=1, le=4096)]]
+    intensity: Intensity = "percentile"
+    network: NetworkPlan
+    scheme: str
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Plan:
+        try:
+            classes = self.label_scheme.class_count
+        except LabelError as error:
+            raise ValueError(str(error)) from error
+        if classes != self.network.classes:
+            raise ValueError(
+                f"scheme {self.scheme} has {classes} classes, the network {self.network.classes}"
+            )
+        stride = self.network.stride
+        if any(side % stride for side in self.size):
+            raise ValueError(f"size {self.size} must be multiples of {stride} for this network")
+        return self
+
+    @property
+    def label_scheme(self) -> LabelScheme:
+        """The label scheme of the answer."""
+        return scheme_named(self.scheme)
+
+    def to_json(self) -> str:
+        """The plan as indented JSON, the inverse of :meth:`from_json`."""
+        return self.model_dump_json(indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes, source: str | Path = "plan.json") -> Plan:
+        """Read a plan.
+
+        Parameters
+        ----------
+        text
+            JSON text as :meth:`to_json` writes it.
+        source
+            Where the text came from, for the error message.
+
+        Raises
+        ------
+        PlanError
+            If the text is not JSON, a key is unknown or missing, or a value is out of range.
+
+        Examples
+        --------
+        >>> network = NetworkPlan(widths=(4, 8), classes=3)
+        >>> plan = Plan(spacing_mm=1.5, size=(128, 128), network=network, scheme="myocardium_blood")
+        >>> Plan.from_json(plan.to_json()) == plan
+        True
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise PlanError(f"{source}: not a valid plan: {first_problem(error)}") from error
