@@ -1,0 +1,163 @@
+"""From a volume on its own grid to slices as the network wants them, and exactly back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cardioseg.core.geometry import Geometry, require_same_grid
+from cardioseg.core.labels import LabelScheme
+from cardioseg.core.volume import LabelMap, Volume
+from cardioseg.errors import GeometryError
+from cardioseg.ops.grid import Reorientation, reorientation
+from cardioseg.ops.intensity import scale_moments, scale_percentiles
+from cardioseg.ops.resample import axis_positions, interpolation_matrix
+from cardioseg.prepare.plan import Plan, Plane
+
+Float32Array = NDArray[np.float32]
+
+SLICE_ROW_COLUMN = {"axial": "SPL", "coronal": "AIL", "sagittal": "RIP"}
+"""Where slices, rows and columns of each plane point: pictures look as radiologists show them."""
+
+_PLANE_OF_LETTER = {"S": "axial", "I": "axial", "A": "coronal", "P": "coronal"}
+_TIE = 1.001
+
+
+def native_plane(geometry: Geometry) -> str:
+    """The anatomical plane closest to a stack's own: perpendicular to its largest spacing.
+
+    Raises
+    ------
+    GeometryError
+        If two spacings tie for the largest, so that no plane is the stack's own.
+
+    Examples
+    --------
+    >>> native_plane(Geometry((9, 9, 5), np.diag([1.5, 1.5, 8.0, 1.0])))
+    'axial'
+    """
+    spacing = np.asarray(geometry.spacing)
+    axis = int(spacing.argmax())
+    if np.sort(spacing)[-2] * _TIE > spacing[axis]:
+        raise GeometryError(
+            f"no native plane: {geometry.describe()} has no single largest spacing; "
+            "name the plane (--plane axial, sagittal or coronal)"
+        )
+    return _PLANE_OF_LETTER.get(geometry.orientation[axis], "sagittal")
+
+
+@dataclass(frozen=True, eq=False)
+class Preparation:
+    """Reorient, resample in plane, slice, normalise; and the way back.
+
+    Parameters
+    ----------
+    geometry
+        Grid of the volume.
+    plan
+        Plane, spacing, size and normalisation.
+    plane
+        The plane to use in place of the plan's; None keeps the plan's.
+
+    Examples
+    --------
+    >>> from cardioseg.prepare.plan import NetworkPlan
+    >>> network = NetworkPlan(widths=(4, 8), classes=4)
+    >>> plan = Plan(spacing_mm=2.0, size=(16, 16), network=network, scheme="acdc")
+    >>> grid = Geometry((20, 24, 3), np.diag([1.5, 1.5, 8.0, 1.0]))
+    >>> Preparation(grid, plan).slices(Volume(np.ones((20, 24, 3)), grid)).shape
+    (3, 16, 16)
+    """
+
+    geometry: Geometry
+    plan: Plan
+    plane: Plane | None = None
+
+    @cached_property
+    def reorientation(self) -> Reorientation:
+        """The permutation and flips to (slice, row, column)."""
+        plane = self.plane or self.plan.plane
+        name = native_plane(self.geometry) if plane == "native" else plane
+        return reorientation(self.geometry, SLICE_ROW_COLUMN[name])
+
+    @cached_property
+    def sliced(self) -> Geometry:
+        """The input's grid with axes (slice, row, column)."""
+        return self.reorientation.geometry(self.geometry)
+
+    @cached_property
+    def _forward(self) -> tuple[Float32Array, Float32Array]:
+        """Matrices from native rows and columns to prepared ones."""
+        rows, columns = (
+            interpolation_matrix(axis_positions(size, self.plan.spacing_mm, count, spacing), count)
+            for size, count, spacing in self._sides
+        )
+        return rows, columns
+
+    @cached_property
+    def _backward(self) -> tuple[Float32Array, Float32Array]:
+        """Matrices from prepared rows and columns to native ones."""
+        rows, columns = (
+            interpolation_matrix(axis_positions(count, spacing, size, self.plan.spacing_mm), size)
+            for size, count, spacing in self._sides
+        )
+        return rows, columns
+
+    @property
+    def _sides(self) -> list[tuple[int, int, float]]:
+        """Prepared length, native length and native spacing, of rows and of columns."""
+        native = zip(self.sliced.shape[1:], self.sliced.spacing[1:], strict=True)
+        return [(size, *side) for size, side in zip(self.plan.size, native, strict=True)]
+
+    def slices(self, volume: Volume) -> Float32Array:
+        """Prepared slices (slices, rows, columns), normalised; padding has the lowest value."""
+        require_same_grid(volume.geometry, self.geometry, "the volume and its preparation")
+        array = self.reorientation.apply(volume.array)
+        rows, columns = self._forward
+        prepared = rows @ np.ascontiguousarray(array) @ columns.T
+        inside = rows.any(axis=1)[:, None] & columns.any(axis=1)[None, :]
+        normalise = scale_percentiles if self.plan.intensity == "percentile" else scale_moments
+        values = normalise(prepared[:, inside])
+        answer = np.full(prepared.shape, values.min(), np.float32)
+        answer[:, inside] = values
+        return answer
+
+    def label_slices(self, labels: LabelMap) -> NDArray[np.uint8]:
+        """Labels as prepared slices (slices, rows, columns): the class with the largest share."""
+        require_same_grid(labels.geometry, self.geometry, "the labels and their preparation")
+        array = np.ascontiguousarray(self.reorientation.apply(labels.array))
+        rows, columns = self._forward
+        best = rows @ (array == 0).astype(np.float32) @ columns.T
+        answer = np.zeros(best.shape, np.uint8)
+        for value in range(1, labels.scheme.class_count):
+            share = rows @ (array == value).astype(np.float32) @ columns.T
+            answer[share > best] = value
+            best = np.maximum(best, share)
+        return answer
+
+    def restore_scores(self, scores: Float32Array) -> Float32Array:
+        """Scores (slices, classes, rows, columns) on the input's grid, (classes, I, J, K).
+
+        Outside the prepared field of view the background has score 1.
+        """
+        restored = np.stack([self._restore_slice(each) for each in scores], axis=1)
+        return np.ascontiguousarray(self.reorientation.invert(restored))
+
+    def restore_labels(self, scores: Float32Array, scheme: LabelScheme) -> LabelMap:
+        """The most likely labels on the input's grid; ties go to the lower value."""
+        labels = np.empty(self.sliced.shape, np.uint8)
+        for index, each in enumerate(scores):
+            labels[index] = self._restore_slice(each).argmax(axis=0)
+        array = np.ascontiguousarray(self.reorientation.invert(labels))
+        return LabelMap(array, self.geometry, scheme)
+
+    def _restore_slice(self, scores: Float32Array) -> Float32Array:
+        """Scores (classes, rows, columns) of one prepared slice on the native slice."""
+        rows, columns = self._backward
+        restored: Float32Array = rows @ scores @ columns.T
+        outside = ~(rows.any(axis=1)[:, None] & columns.any(axis=1)[None, :])
+        restored[0, outside] = 1
+        return restored
