@@ -61,8 +61,8 @@ class Reorientation:
         return Geometry((i, j, k), geometry.affine @ change)
 
     def _flip(self, array: NDArray[Scalar]) -> NDArray[Scalar]:
-        steps = (slice(None, None, -1 if flip else 1) for flip in self.flips)
-        return array[(..., *steps)]
+        i, j, k = (slice(None, None, -1 if flip else 1) for flip in self.flips)
+        return array[..., i, j, k]
 
 
 def reorientation(geometry: Geometry, orientation: str) -> Reorientation:

@@ -20,7 +20,8 @@ def scale_percentiles(array: NDArray[np.float32]) -> NDArray[np.float32]:
     low, high = np.percentile(array, (LOW_PERCENTILE, HIGH_PERCENTILE))
     if high <= low:
         return np.zeros_like(array)
-    return np.clip((array - np.float32(low)) / np.float32(high - low), 0, 1, dtype=np.float32)
+    scaled: NDArray[np.float32] = (array - np.float32(low)) / np.float32(high - low)
+    return scaled.clip(0, 1)
 
 
 def scale_moments(array: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,7 @@ from cardioseg.core.geometry import Geometry
 from cardioseg.core.volume import LabelMap, Volume
 
 Float32Array = NDArray[np.float32]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 def axis_positions(count: int, spacing: float, source_count: int, source: float) -> Float32Array:
@@ -80,14 +83,14 @@ def resample_labels(labels: LabelMap, geometry: Geometry) -> LabelMap:
 
 
 def _sample(
-    array: NDArray[np.generic], source: Geometry, target: Geometry, order: int
-) -> NDArray[np.generic]:
+    array: NDArray[Scalar], source: Geometry, target: Geometry, order: int
+) -> NDArray[Scalar]:
     from scipy import ndimage
 
     change = np.linalg.inv(source.affine) @ target.affine
     # Rounded, so that a grid resampled onto itself is not blurred by the last bit of an inverse.
     change = np.round(change, 9)
-    answer: NDArray[np.generic] = ndimage.affine_transform(
+    answer: NDArray[Scalar] = ndimage.affine_transform(
         array, change[:3, :3], change[:3, 3], target.shape, order=order, mode="grid-constant"
     )
     return answer

@@ -118,7 +118,7 @@ class Preparation:
         array = self.reorientation.apply(volume.array)
         rows, columns = self._forward
         prepared = rows @ np.ascontiguousarray(array) @ columns.T
-        inside = rows.any(axis=1)[:, None] & columns.any(axis=1)[None, :]
+        inside = _covered(rows, columns)
         normalise = scale_percentiles if self.plan.intensity == "percentile" else scale_moments
         values = normalise(prepared[:, inside])
         answer = np.full(prepared.shape, values.min(), np.float32)
@@ -157,7 +157,11 @@ class Preparation:
     def _restore_slice(self, scores: Float32Array) -> Float32Array:
         """Scores (classes, rows, columns) of one prepared slice on the native slice."""
         rows, columns = self._backward
-        restored: Float32Array = rows @ scores @ columns.T
-        outside = ~(rows.any(axis=1)[:, None] & columns.any(axis=1)[None, :])
-        restored[0, outside] = 1
+        restored = (rows @ scores @ columns.T).astype(np.float32, copy=False)
+        restored[0, ~_covered(rows, columns)] = 1
         return restored
+
+
+def _covered(rows: Float32Array, columns: Float32Array) -> NDArray[np.bool_]:
+    """Which samples (rows, columns) have a source: those whose matrix rows are not empty."""
+    return np.outer(np.asarray(rows.any(axis=1)), np.asarray(columns.any(axis=1)))

@@ -1,0 +1,145 @@
+"""Prepared slices of many cases in two memory-mapped arrays: read what a batch needs, no more."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cardioseg.core.case import Case
+from cardioseg.errors import DatasetError
+from cardioseg.io.atomic import write_text
+from cardioseg.prepare.plan import Plan
+from cardioseg.prepare.preparation import Preparation
+
+IMAGES, LABELS, INDEX = "images.npy", "labels.npy", "index.json"
+
+
+@dataclass(frozen=True)
+class SliceEntry:
+    """One prepared slice: which case and subject it is of, its number, the label's centre."""
+
+    case: str
+    subject: str
+    index: int
+    centre: tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class SliceStore:
+    """Prepared slices and their labels.
+
+    Parameters
+    ----------
+    images
+        (slices, rows, columns) float16, normalised.
+    labels
+        (slices, rows, columns) uint8.
+    entries
+        One for each slice, in the order of the arrays.
+    """
+
+    images: NDArray[np.float16]
+    labels: NDArray[np.uint8]
+    entries: tuple[SliceEntry, ...]
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def of_cases(self) -> dict[str, list[int]]:
+        """Positions of each case's slices, cases and slices in order."""
+        found: dict[str, list[int]] = {}
+        for position, entry in enumerate(self.entries):
+            found.setdefault(entry.case, []).append(position)
+        return found
+
+
+def store_slices(
+    cases: Sequence[Case],
+    plan: Plan,
+    folder: Path,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> SliceStore:
+    """Prepare every slice of every case, once; later calls with the same input open the result.
+
+    Parameters
+    ----------
+    cases
+        Cases with labels; labels are read in the plan's scheme.
+    plan
+        How to prepare.
+    folder
+        Where the arrays are kept; it may be deleted at any time.
+    progress
+        Called with cases done and cases in all.
+
+    Raises
+    ------
+    DatasetError
+        If there are no cases, or a case has no labels.
+    """
+    if not cases:
+        raise DatasetError("no cases to prepare: the split leaves this part empty")
+    key = _key(cases, plan)
+    target = folder / key
+    if not (target / INDEX).is_file():
+        target.mkdir(parents=True, exist_ok=True)
+        _prepare(cases, plan, target, progress)
+    return open_slices(target)
+
+
+def open_slices(folder: Path) -> SliceStore:
+    """Open a folder that :func:`store_slices` wrote; arrays are memory-mapped."""
+    index = json.loads((folder / INDEX).read_text())
+    entries = tuple(SliceEntry(**{**e, "centre": tuple(e["centre"])}) for e in index["slices"])
+    images = np.load(folder / IMAGES, mmap_mode="r", allow_pickle=False)
+    labels = np.load(folder / LABELS, mmap_mode="r", allow_pickle=False)
+    return SliceStore(images, labels, entries)
+
+
+def _key(cases: Sequence[Case], plan: Plan) -> str:
+    """Name of the prepared arrays: a hash of what they depend on."""
+    digest = hashlib.sha256(plan.model_dump_json(exclude={"network"}).encode())
+    for case in cases:
+        digest.update(f"{case.id}\0{case.load_image!r}\0{case.load_labels!r}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _prepare(
+    cases: Sequence[Case], plan: Plan, folder: Path, progress: Callable[[int, int], None]
+) -> None:
+    images: list[NDArray[np.float16]] = []
+    labels: list[NDArray[np.uint8]] = []
+    entries: list[SliceEntry] = []
+    for done, case in enumerate(cases):
+        progress(done, len(cases))
+        image, reference = case.pair()
+        preparation = Preparation(image.geometry, plan)
+        values = preparation.slices(image).astype(np.float16)
+        answers = preparation.label_slices(reference.read_as(plan.label_scheme))
+        images.append(values)
+        labels.append(answers)
+        centre = _centre(answers)
+        entries += [SliceEntry(case.id, case.subject, k, centre) for k in range(len(values))]
+    progress(len(cases), len(cases))
+    for name, arrays in ((IMAGES, images), (LABELS, labels)):
+        part = folder / f"{name}.part"
+        with part.open("wb") as stream:
+            np.save(stream, np.concatenate(arrays), allow_pickle=False)
+        part.replace(folder / name)
+    # Written last: a folder with an index is complete.
+    write_text(folder / INDEX, json.dumps({"slices": [asdict(entry) for entry in entries]}))
+
+
+def _centre(labels: NDArray[np.uint8]) -> tuple[float, float]:
+    """Middle of a case's labels in prepared pixels; of the slice where nothing is labelled."""
+    marked = np.nonzero(labels.any(axis=0))
+    if not len(marked[0]):
+        return (labels.shape[1] - 1) / 2, (labels.shape[2] - 1) / 2
+    row, column = (float(axis.min() + axis.max()) / 2 for axis in marked)
+    return row, column

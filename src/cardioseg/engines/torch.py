@@ -1,0 +1,61 @@
+"""PyTorch: the engine that training uses; the extra `train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from cardioseg.engines.engine import Float32Array, usable_cores
+from cardioseg.errors import MissingExtraError, ModelError
+from cardioseg.prepare.plan import NetworkPlan
+
+
+class TorchEngine:
+    """The network in PyTorch on the CPU.
+
+    Parameters
+    ----------
+    plan
+        The network.
+    path
+        Its weights, as safetensors.
+
+    Raises
+    ------
+    MissingExtraError
+        If torch is not installed.
+    ModelError
+        If the file does not hold this network's weights.
+    """
+
+    name = "torch"
+
+    def __init__(self, plan: NetworkPlan, path: Path) -> None:
+        try:
+            import torch
+            from safetensors.torch import load
+
+            from cardioseg.nets.export import fold_batch_norm
+            from cardioseg.nets.unet import UNet
+        except ImportError as error:
+            raise MissingExtraError("the engine 'torch'", "train") from error
+        torch.set_num_threads(usable_cores())
+        network = UNet(plan)
+        try:
+            network.load_state_dict(load(path.read_bytes()))
+        except Exception as error:  # damaged file, missing file or another network
+            raise ModelError(f"{path}: does not hold this network's weights: {error}") from error
+        self._torch = torch
+        self._network = fold_batch_norm(network)
+        self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def __call__(self, slices: Float32Array) -> Float32Array:
+        """Scores (N, classes, H, W) of slices (N, 1, H, W)."""
+        torch = self._torch
+        with torch.inference_mode():
+            images = torch.from_numpy(np.ascontiguousarray(slices))
+            images = images.contiguous(memory_format=torch.channels_last)
+            scores = torch.softmax(self._network(images), dim=1)
+        answer: Float32Array = scores.contiguous().numpy()
+        return answer

@@ -1,0 +1,157 @@
+"""A model folder: plan, network, card and checksums; verified when it is opened."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from cardioseg.engines.engine import Engine
+from cardioseg.errors import ModelError
+from cardioseg.io.atomic import write_bytes, write_text
+from cardioseg.prepare.plan import Plan
+
+PLAN, NETWORK, WEIGHTS, CARD, SUMS = (
+    "plan.json",
+    "model.onnx",
+    "weights.safetensors",
+    "card.md",
+    "SHA256SUMS",
+)
+ENTRY_POINTS = "cardioseg.models"
+ENGINES = ("auto", "onnx", "openvino", "torch")
+
+_PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib")
+_ID_LENGTH = 16
+
+
+@dataclass(frozen=True)
+class Model:
+    """A verified model folder.
+
+    Parameters
+    ----------
+    name
+        Name that the user gave, or the folder's.
+    folder
+        Where it lies.
+    plan
+        Its plan.
+    id
+        Hash of plan and network: two models with one id give the same answer.
+    """
+
+    name: str
+    folder: Path
+    plan: Plan
+    id: str
+
+    @property
+    def card(self) -> str:
+        """The model card, Markdown; empty where there is none."""
+        path = self.folder / CARD
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def installed_models() -> dict[str, Path]:
+    """Folders of the models that installed distributions offer, by name."""
+    found = entry_points(group=ENTRY_POINTS)
+    return {point.name: Path(point.load()) for point in sorted(found, key=lambda p: p.name)}
+
+
+def open_model(source: str | Path) -> Model:
+    """Open a model by the name of an installed one, or by its folder.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, a file is missing, damaged, or a pickle.
+    PlanError
+        If the plan is not valid.
+    """
+    folder = Path(source)
+    if not folder.is_dir():
+        installed = installed_models()
+        if str(source) not in installed:
+            names = ", ".join(installed) or "none; pip install cardioseg-models-acdc"
+            raise ModelError(f"{source}: no such model folder or installed model ({names})")
+        folder = installed[str(source)]
+    _verify(folder)
+    plan = Plan.from_json((folder / PLAN).read_bytes(), folder / PLAN)
+    identity = _digest((folder / PLAN).read_bytes() + (folder / NETWORK).read_bytes())
+    return Model(str(source) if folder != Path(source) else folder.name, folder, plan, identity)
+
+
+def write_model(folder: Path, plan: Plan, files: dict[str, bytes]) -> Model:
+    """Write a model folder.
+
+    Parameters
+    ----------
+    folder
+        Created if needed.
+    plan
+        The plan.
+    files
+        Contents by name; `model.onnx` at least.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    contents = {**files, PLAN: plan.to_json().encode()}
+    for name, data in contents.items():
+        write_bytes(folder / name, data)
+    sums = "".join(
+        f"{hashlib.sha256(contents[name]).hexdigest()}  {name}\n" for name in sorted(contents)
+    )
+    write_text(folder / SUMS, sums)
+    return open_model(folder)
+
+
+def open_engine(model: Model, engine: str = "auto") -> Engine:
+    """An engine that runs a model; `auto` is ONNX Runtime, which is always installed.
+
+    Raises
+    ------
+    ModelError
+        If the engine is unknown, or the folder lacks what it needs.
+    MissingExtraError
+        If the engine's library is not installed.
+    """
+    if engine not in ENGINES:
+        raise ModelError(f"unknown engine {engine!r}; choose one of {', '.join(ENGINES)}")
+    if engine == "torch":
+        from cardioseg.engines.torch import TorchEngine
+
+        if not (model.folder / WEIGHTS).is_file():
+            raise ModelError(f"{model.folder}: no {WEIGHTS}, which the engine 'torch' needs")
+        return TorchEngine(model.plan.network, model.folder / WEIGHTS)
+    if engine == "openvino":
+        from cardioseg.engines.openvino import OpenVinoEngine
+
+        return OpenVinoEngine(model.folder / NETWORK)
+    from cardioseg.engines.onnx import OnnxEngine
+
+    return OnnxEngine(model.folder / NETWORK)
+
+
+def _verify(folder: Path) -> None:
+    """Refuse a folder with a missing or changed file, or with one that can run code."""
+    for name in (PLAN, NETWORK, SUMS):
+        if not (folder / name).is_file():
+            raise ModelError(f"{folder}: not a model folder: {name} is missing")
+    pickles = [path.name for path in folder.iterdir() if path.suffix.lower() in _PICKLES]
+    if pickles:
+        raise ModelError(
+            f"{folder}: holds {pickles[0]}, a format that can run code; "
+            f"remove it: a model folder has {NETWORK} and {WEIGHTS}"
+        )
+    for line in (folder / SUMS).read_text(encoding="utf-8").splitlines():
+        expected, _, name = line.partition("  ")
+        path = folder / name
+        if Path(name).name != name or not path.is_file():
+            raise ModelError(f"{folder / SUMS}: lists {name!r}, which is not there")
+        if hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+            raise ModelError(f"{path}: changed since the model was written; install it again")
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:_ID_LENGTH]

@@ -1,0 +1,111 @@
+"""A training run's state as one safetensors file: whole or absent, never half-written."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from cardioseg.errors import ConfigError
+from cardioseg.io.atomic import write_bytes
+
+CHECKPOINT = "checkpoint.safetensors"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a run has done so far.
+
+    Parameters
+    ----------
+    epoch
+        Epochs finished.
+    best_dice, best_epoch
+        Highest validation Dice and the epoch that reached it.
+    stale
+        Validations since then.
+    seconds
+        Time spent training and validating, over all sittings.
+    history
+        One record an epoch, as in log.jsonl.
+    """
+
+    epoch: int = 0
+    best_dice: float = -1.0
+    best_epoch: int = 0
+    stale: int = 0
+    seconds: float = 0.0
+    history: tuple[dict[str, float], ...] = field(default=())
+
+
+@dataclass(frozen=True, eq=False)
+class Learner:
+    """The tensors of a run: the network, its moving average, the best weights, the optimiser."""
+
+    network: nn.Module
+    average: nn.Module
+    best: nn.Module
+    optimiser: torch.optim.Optimizer
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor under a unique name."""
+        named = {}
+        for part in ("network", "average", "best"):
+            for name, value in getattr(self, part).state_dict().items():
+                named[f"{part}.{name}"] = value.contiguous()
+        for index, state in self.optimiser.state_dict()["state"].items():
+            for name, value in state.items():
+                named[f"optimiser.{index}.{name}"] = value.contiguous()
+        return named
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        """Take over the tensors that :meth:`tensors` gave."""
+        for part in ("network", "average", "best"):
+            own = {n.removeprefix(f"{part}."): t for n, t in tensors.items() if n.startswith(part)}
+            getattr(self, part).load_state_dict(own)
+        state = self.optimiser.state_dict()
+        parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
+        state["state"] = {}
+        for name, value in tensors.items():
+            if name.startswith("optimiser."):
+                _, index, key = name.split(".")
+                like = parameters[int(index)]
+                kept = torch.empty_like(like).copy_(value) if value.dim() else value.clone()
+                state["state"].setdefault(int(index), {})[key] = kept
+        self.optimiser.load_state_dict(state)
+
+
+def save_checkpoint(folder: Path, learner: Learner, progress: Progress, config: str) -> None:
+    """Write the state of a run atomically; `config` is kept to refuse another one on resuming."""
+    metadata = {"progress": json.dumps(asdict(progress)), "config": config}
+    write_bytes(folder / CHECKPOINT, save(learner.tensors(), metadata))
+
+
+def load_checkpoint(folder: Path, learner: Learner, config: str) -> Progress:
+    """Read the state of a run into `learner`.
+
+    Raises
+    ------
+    ConfigError
+        If the file is damaged or belongs to another configuration.
+    """
+    path = folder / CHECKPOINT
+    try:
+        with safe_open(path, framework="pt") as stored:
+            metadata = stored.metadata()
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ConfigError(f"{path}: damaged ({error}); start anew in another folder") from error
+    if metadata["config"] != config:
+        raise ConfigError(
+            f"{path}: was written with another configuration; resume with the one in "
+            f"{folder / 'config.json'} or start anew in another folder"
+        )
+    learner.load(tensors)
+    progress = json.loads(metadata["progress"])
+    return Progress(**{**progress, "history": tuple(progress["history"])})

@@ -1,0 +1,109 @@
+"""Everything that decides a training run, as one TOML file; three presets come with the package."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from cardioseg.data.augment import Augmentation
+from cardioseg.errors import ConfigError, first_problem
+from cardioseg.prepare.plan import FrozenModel, Plan
+
+PRESETS = ("paper", "fast", "tiny")
+
+Side = Annotated[int, Field(ge=1, le=4096)]
+
+
+class TrainConfig(FrozenModel):
+    """One training run.
+
+    Parameters
+    ----------
+    plan
+        Preparation and network.
+    patch
+        Rows and columns of a training image; none trains on whole prepared slices. A network
+        trained on patches predicts whole slices.
+    patch_jitter
+        How far a patch's middle may lie from the heart's, as a share of the patch's side.
+    augmentation
+        Ranges of the augmentation.
+    optimiser
+        `adam` or `adamw`.
+    learning_rate
+        Peak learning rate.
+    weight_decay
+        Decoupled decay; only with `adamw`.
+    schedule
+        `constant`; `cosine`: down to zero over all epochs; `one_cycle`: a linear rise over the
+        first tenth, then cosine.
+    batch_size
+        Images a step.
+    epochs
+        Passes over the training slices.
+    average_decay
+        Decay of the exponential moving average of the weights that is validated and kept; 0 keeps
+        the last weights.
+    patience
+        Stop after so many validations without a better Dice; 0 never stops early.
+    validate_every
+        Epochs from one validation to the next; the last epoch is always validated.
+    seed
+        Seed of initialisation, order, augmentation and dropout.
+    """
+
+    plan: Plan
+    patch: tuple[Side, Side] | None = None
+    patch_jitter: Annotated[float, Field(ge=0, le=1)] = 0.25
+    augmentation: Augmentation = Augmentation()
+    optimiser: Literal["adam", "adamw"] = "adam"
+    learning_rate: Annotated[float, Field(gt=0, le=10)] = 1e-3
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
+    schedule: Literal["constant", "cosine", "one_cycle"] = "constant"
+    batch_size: Annotated[int, Field(ge=1, le=4096)] = 8
+    epochs: Annotated[int, Field(ge=1, le=100_000)] = 50
+    average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    patience: Annotated[int, Field(ge=0)] = 0
+    validate_every: Annotated[int, Field(ge=1)] = 1
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> TrainConfig:
+        stride = self.plan.network.stride
+        if self.patch and any(side % stride for side in self.patch):
+            raise ValueError(f"patch {self.patch} must be multiples of {stride} for this network")
+        if self.weight_decay and self.optimiser != "adamw":
+            raise ValueError("weight_decay needs optimiser = 'adamw'")
+        return self
+
+
+def read_config(source: str | Path) -> TrainConfig:
+    """Read a preset by name or a TOML file by path.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such preset or file, the TOML is broken, or a key is unknown or out of range.
+
+    Examples
+    --------
+    >>> read_config("paper").plan.size
+    (256, 256)
+    """
+    try:
+        if str(source) in PRESETS:
+            text = resources.files("cardioseg.training").joinpath(f"{source}.toml").read_text()
+        else:
+            text = Path(source).read_text(encoding="utf-8")
+        return TrainConfig.model_validate(tomllib.loads(text))
+    except OSError as error:
+        presets = ", ".join(PRESETS)
+        raise ConfigError(f"{source}: no such preset ({presets}) or readable file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{source}: not valid TOML: {error}") from error
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {first_problem(error)}") from error

@@ -1,0 +1,206 @@
+"""The training loop, on one page; each epoch is a function of (seed, epoch), so it can resume."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cardioseg.data.augment import draw
+from cardioseg.data.slices import SliceStore
+from cardioseg.io.atomic import write_text
+from cardioseg.nets.loss import cross_entropy_dice
+from cardioseg.nets.unet import UNet
+from cardioseg.training.checkpoint import (
+    CHECKPOINT,
+    Learner,
+    Progress,
+    load_checkpoint,
+    save_checkpoint,
+)
+from cardioseg.training.config import TrainConfig
+from cardioseg.training.validation import validate
+
+LOG = "log.jsonl"
+_WARM_UP = 0.1
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a run is, for a progress bar: epoch and step of how many, the running loss."""
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+
+
+Watch = Callable[[Step], None]
+
+
+def fit(
+    config: TrainConfig,
+    training: SliceStore,
+    validation: SliceStore,
+    folder: Path,
+    watch: Watch = lambda step: None,
+) -> tuple[nn.Module, Progress]:
+    """Train a network; continue if `folder` holds a checkpoint.
+
+    Parameters
+    ----------
+    config
+        Everything that decides the run.
+    training, validation
+        Prepared slices of either part.
+    folder
+        Where the checkpoint and log.jsonl (one record an epoch) go.
+    watch
+        Called after every step.
+
+    Returns
+    -------
+    tuple
+        The network with the best validated weights, in evaluation mode, and the progress.
+
+    Raises
+    ------
+    ConfigError
+        If the checkpoint is damaged or of another configuration.
+    """
+    learner = _new_learner(config)
+    told = config.model_dump_json()
+    progress = Progress()
+    if (folder / CHECKPOINT).is_file():
+        progress = load_checkpoint(folder, learner, told)
+    while progress.epoch < config.epochs and not _is_stale(config, progress):
+        started = time.monotonic()
+        loss, rate = _train_epoch(config, learner, training, progress.epoch, watch)
+        progress = _after_epoch(
+            config, learner, validation, replace(progress, epoch=progress.epoch + 1)
+        )
+        seconds = time.monotonic() - started
+        record = {"epoch": progress.epoch, "loss": loss, "learning_rate": rate, "seconds": seconds}
+        history = (*progress.history[:-1], {**record, **progress.history[-1]})
+        progress = replace(progress, seconds=progress.seconds + seconds, history=history)
+        save_checkpoint(folder, learner, progress, told)
+        write_text(folder / LOG, "".join(json.dumps(line) + "\n" for line in history))
+    return learner.best.eval(), progress
+
+
+def _new_learner(config: TrainConfig) -> Learner:
+    torch.manual_seed(config.seed)
+    network = UNet(config.plan.network)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+    if config.optimiser == "adam":
+        optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=True)
+    else:
+        optimiser = torch.optim.AdamW(
+            network.parameters(),
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            fused=True,
+        )
+    average, best = (copy.deepcopy(network).requires_grad_(False) for _ in range(2))
+    return Learner(network, average, best, optimiser)
+
+
+def _train_epoch(
+    config: TrainConfig, learner: Learner, store: SliceStore, epoch: int, watch: Watch
+) -> tuple[float, float]:
+    """One pass over the slices; the mean loss and the last learning rate."""
+    rng = np.random.default_rng([config.seed, epoch])
+    torch.manual_seed(int(rng.integers(0, 2**63)))
+    learner.network.train()
+    steps = math.ceil(len(store) / config.batch_size)
+    total, rate = 0.0, 0.0
+    for step, (images, labels) in enumerate(_batches(config, store, rng)):
+        rate = _learning_rate(config, (epoch + step / steps) / config.epochs)
+        for group in learner.optimiser.param_groups:
+            group["lr"] = rate
+        learner.optimiser.zero_grad(set_to_none=True)
+        loss = cross_entropy_dice(learner.network(images), labels)
+        loss.backward()  # type: ignore[no-untyped-call]
+        learner.optimiser.step()
+        _average(learner, config.average_decay, epoch * steps + step)
+        total += float(loss.detach())
+        watch(Step(epoch + 1, config.epochs, step + 1, steps, total / (step + 1)))
+    return total / steps, rate
+
+
+def _batches(
+    config: TrainConfig, store: SliceStore, rng: np.random.Generator
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Augmented images (N, 1, H, W) and labels (N, H, W) in a random order."""
+    size = config.patch or config.plan.size
+    order = rng.permutation(len(store))
+    middle = (np.asarray(store.images.shape[1:]) - 1) / 2
+    for start in range(0, len(order), config.batch_size):
+        chosen = order[start : start + config.batch_size]
+        centres = np.tile(middle, (len(chosen), 1))
+        if config.patch:
+            centres = np.array([store.entries[i].centre for i in chosen])
+            reach = config.patch_jitter * np.asarray(size)
+            centres = centres + rng.uniform(-reach, reach, centres.shape)
+        drawn = draw(config.augmentation, centres, rng, max(size))
+        images = torch.from_numpy(store.images[chosen].astype(np.float32))[:, None]
+        labels = torch.from_numpy(store.labels[chosen])
+        images, labels = drawn.sample(images, labels, size)
+        yield images.contiguous(memory_format=torch.channels_last), labels
+
+
+def _learning_rate(config: TrainConfig, done: float) -> float:
+    """Learning rate when a share `done` of the run is behind."""
+    if config.schedule == "constant":
+        return config.learning_rate
+    if config.schedule == "one_cycle":
+        if done < _WARM_UP:
+            return config.learning_rate * max(done / _WARM_UP, 0.01)
+        done = (done - _WARM_UP) / (1 - _WARM_UP)
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+
+@torch.no_grad()
+def _average(learner: Learner, decay: float, step: int) -> None:
+    """Move the average towards the network; young averages move faster."""
+    share = 1 - min(decay, (1 + step) / (10 + step)) if decay else 1.0
+    pairs = zip(
+        learner.average.state_dict().values(), learner.network.state_dict().values(), strict=True
+    )
+    for kept, new in pairs:
+        if kept.is_floating_point():
+            kept.lerp_(new, share)
+        else:
+            kept.copy_(new)
+
+
+def _after_epoch(
+    config: TrainConfig, learner: Learner, store: SliceStore, progress: Progress
+) -> Progress:
+    """Validate if it is due, keep the best weights, and begin the epoch's record."""
+    due = progress.epoch % config.validate_every == 0 or progress.epoch == config.epochs
+    if not due:
+        return replace(progress, history=(*progress.history, {}))
+    scores = validate(learner.average, config.plan.label_scheme, store)
+    dice = scores["dice"]
+    progress = replace(progress, history=(*progress.history, scores), stale=progress.stale + 1)
+    if dice > progress.best_dice:
+        learner.best.load_state_dict(learner.average.state_dict())
+        progress = replace(progress, best_dice=dice, best_epoch=progress.epoch, stale=0)
+    return progress
+
+
+def _is_stale(config: TrainConfig, progress: Progress) -> bool:
+    return bool(config.patience) and progress.stale >= config.patience
