@@ -1,0 +1,117 @@
+"""Parts of a data set: by subject, seeded, k-fold, or from a file; no subject is in two parts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cardioseg.core.case import Case
+from cardioseg.errors import DatasetError
+
+VALIDATION_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Split:
+    """Subjects of each part.
+
+    Parameters
+    ----------
+    training, validation, test
+        Subject ids; `test` may be empty.
+
+    Raises
+    ------
+    DatasetError
+        If a subject is in two parts.
+    """
+
+    training: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        parts = [*self.training, *self.validation, *self.test]
+        twice = sorted({subject for subject in parts if parts.count(subject) > 1})
+        if twice:
+            raise DatasetError(f"split: subject {twice[0]} is in two parts or named twice")
+
+    def cases(self, cases: Sequence[Case], part: str) -> tuple[Case, ...]:
+        """The cases of one part, in the order they came.
+
+        Raises
+        ------
+        DatasetError
+            If the part names a subject that no case has.
+        """
+        wanted = set(getattr(self, part))
+        missing = sorted(wanted - {case.subject for case in cases})
+        if missing:
+            raise DatasetError(
+                f"split: {part} names {len(missing)} subjects that the data set does not have, "
+                f"{missing[0]} first"
+            )
+        return tuple(case for case in cases if case.subject in wanted)
+
+
+def subjects_of(cases: Sequence[Case]) -> tuple[str, ...]:
+    """Subject ids, each once, sorted."""
+    return tuple(sorted({case.subject for case in cases}))
+
+
+def split_by_subject(
+    subjects: Sequence[str], rng: np.random.Generator, validation_share: float = VALIDATION_SHARE
+) -> Split:
+    """Draw validation subjects at random; at least one for each part.
+
+    Examples
+    --------
+    >>> split = split_by_subject(["a", "b", "c", "d", "e"], np.random.default_rng(0))
+    >>> len(split.training), len(split.validation)
+    (4, 1)
+    """
+    if len(subjects) < 2:
+        raise DatasetError(f"a split needs at least two subjects, the data set has {len(subjects)}")
+    shuffled = [str(subject) for subject in rng.permutation(sorted(subjects))]
+    count = min(max(round(validation_share * len(shuffled)), 1), len(shuffled) - 1)
+    return Split(tuple(sorted(shuffled[count:])), tuple(sorted(shuffled[:count])))
+
+
+def folds(subjects: Sequence[str], count: int, rng: np.random.Generator) -> tuple[Split, ...]:
+    """k-fold splits: each subject is validated exactly once.
+
+    Examples
+    --------
+    >>> [len(s.validation) for s in folds(list("abcde"), 2, np.random.default_rng(0))]
+    [3, 2]
+    """
+    if not 2 <= count <= len(subjects):
+        raise DatasetError(f"{count} folds of {len(subjects)} subjects: choose 2 to that many")
+    shuffled = [str(subject) for subject in rng.permutation(sorted(subjects))]
+    parts = [sorted(shuffled[fold::count]) for fold in range(count)]
+    return tuple(Split(tuple(sorted(set(subjects) - set(part))), tuple(part)) for part in parts)
+
+
+def read_split(path: Path) -> Split:
+    """Read `{"training": [...], "validation": [...], "test": [...]}`.
+
+    Raises
+    ------
+    DatasetError
+        If the file is unreadable or not of that form.
+    """
+    try:
+        parts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: cannot read a split: {error}") from error
+    known = {"training", "validation", "test"}
+    if not isinstance(parts, dict) or not {"training", "validation"} <= set(parts) <= known:
+        raise DatasetError(f"{path}: a split has the keys training, validation and, if any, test")
+    for name, part in parts.items():
+        if not isinstance(part, list) or not all(isinstance(subject, str) for subject in part):
+            raise DatasetError(f"{path}: {name} must be a list of subject ids")
+    return Split(**{name: tuple(part) for name, part in parts.items()})
