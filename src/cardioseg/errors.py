@@ -63,6 +63,10 @@ class MissingExtraError(CardiosegError):
         super().__init__(f"{feature} needs the extra '{extra}': pip install 'cardioseg[{extra}]'")
 
 
+class ReadWarning(UserWarning):
+    """A file was read, but its header contradicts itself or leaves something open."""
+
+
 def first_problem(error: ValidationError) -> str:
     """The first problems of a pydantic validation, as one line that names the keys."""
     problems = error.errors(include_url=False, include_context=False)

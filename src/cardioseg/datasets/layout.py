@@ -1,0 +1,82 @@
+"""What the readers of folders share: look for what should be there, and say what was found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cardioseg.errors import DatasetError
+
+NIFTI_SUFFIXES = (".nii.gz", ".nii")
+
+_NAMES_TOLD = 5
+
+
+def require_folder(folder: str | Path, kind: str) -> Path:
+    """The folder as a path.
+
+    Raises
+    ------
+    DatasetError
+        If it is missing or not a folder.
+    """
+    path = Path(folder)
+    if not path.exists():
+        raise DatasetError(f"{path}: no such folder; name the {kind} folder")
+    if not path.is_dir():
+        raise DatasetError(f"{path}: a file; name the {kind} folder that holds it")
+    return path
+
+
+def wrong_layout(folder: Path, expected: str) -> DatasetError:
+    """The error for a folder without the expected layout: what was expected, what is there.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     print(str(wrong_layout(Path(name), "patientNNN folders")).removeprefix(name))
+    : expected patientNNN folders, found nothing (the folder is empty)
+    """
+    names = sorted(entry.name + "/" * entry.is_dir() for entry in folder.iterdir())
+    if not names:
+        found = "nothing (the folder is empty)"
+    else:
+        more = f" and {len(names) - _NAMES_TOLD} more" if len(names) > _NAMES_TOLD else ""
+        found = ", ".join(names[:_NAMES_TOLD]) + more
+    return DatasetError(f"{folder}: expected {expected}, found {found}")
+
+
+def stem(path: Path) -> str:
+    """A file's name without `.nii.gz` or `.nii`; empty for another kind of file.
+
+    Examples
+    --------
+    >>> stem(Path("case_01.nii.gz")), stem(Path("notes.txt"))
+    ('case_01', '')
+    """
+    # A leading dot is a file half written or one of the system's.
+    if path.name.startswith("."):
+        return ""
+    for suffix in NIFTI_SUFFIXES:
+        if path.name.endswith(suffix):
+            return path.name.removesuffix(suffix)
+    return ""
+
+
+def images_by_stem(folder: Path) -> dict[str, Path]:
+    """NIfTI files of one folder by name without suffix, sorted.
+
+    Raises
+    ------
+    DatasetError
+        If one name is there as `.nii` and as `.nii.gz`.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        name = stem(path)
+        if not name or not path.is_file():
+            continue
+        if name in found:
+            raise DatasetError(f"{folder}: {found[name].name} and {path.name}: remove one of them")
+        found[name] = path
+    return found

@@ -1,0 +1,310 @@
+"""NIfTI files: volumes, label maps and scores, on their grid in the patient."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cardioseg.core.geometry import Geometry, require_same_grid
+from cardioseg.core.labels import LabelScheme
+from cardioseg.core.volume import LabelMap, Volume
+from cardioseg.errors import FormatError, LabelError, ReadWarning
+from cardioseg.io.nifti_file import naming, read_header, read_stored, write_array
+from cardioseg.io.nifti_header import NiftiHeader
+
+SCORES_INTENT = "class scores"
+"""Name in the header of a file of scores, so that its classes are not taken for frames."""
+
+Frame = TypeVar("Frame", Volume, LabelMap)
+
+_WHOLE = 1e-4
+"""A label may differ by this much from a whole number: scaled storage rounds."""
+
+
+def read_geometry(path: str | Path) -> Geometry:
+    """Read the grid alone, without unpacking a voxel and without warnings.
+
+    Raises
+    ------
+    FormatError, GeometryError
+        As :func:`cardioseg.io.nifti_file.read_header`.
+    """
+    return read_header(path).geometry
+
+
+def read_volume(path: str | Path) -> Volume:
+    """Read one image.
+
+    Parameters
+    ----------
+    path
+        NIfTI-1 or NIfTI-2, `.nii` or `.nii.gz`.
+
+    Returns
+    -------
+    Volume
+        Float32, scaled as the header says, on the grid of its sform if that is set, else of its
+        qform; lengths converted to mm.
+
+    Warns
+    -----
+    ReadWarning
+        If the header sets no orientation, contradicts itself, or the grid is sheared.
+
+    Raises
+    ------
+    FormatError
+        If the file is missing, empty, truncated, not NIfTI, 2-D, has several frames, or holds NaN.
+    GeometryError
+        If its voxels cannot be placed: zero spacing, a flat grid.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> image = Volume(np.ones((4, 5, 6), np.float32), Geometry((4, 5, 6), np.eye(4)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_volume(image, Path(folder) / "case.nii.gz")
+    ...     read_volume(Path(folder) / "case.nii.gz").geometry.orientation
+    'RAS'
+    """
+    return _only(read_frames(path), path)
+
+
+def read_frames(path: str | Path) -> tuple[Volume, ...]:
+    """Read all frames of a cine, (I, J, K, T) in the file; a still image is one frame.
+
+    Raises
+    ------
+    FormatError, GeometryError
+        As :func:`read_volume`; also if the file has five axes or holds class scores.
+    """
+    header, stored = _read(path)
+    with naming(path):
+        return tuple(
+            Volume(_scaled(frame, header), header.geometry) for frame in _split(stored, header)
+        )
+
+
+def read_labels(
+    path: str | Path, scheme: LabelScheme, source_values: Mapping[int, int] | None = None
+) -> LabelMap:
+    """Read one label map.
+
+    Parameters
+    ----------
+    path
+        NIfTI file of whole numbers, in any type.
+    scheme
+        What the numbers mean.
+    source_values
+        File value to scheme value, where a data set has its own numbers; None where the file
+        uses the scheme's.
+
+    Raises
+    ------
+    LabelError
+        If a value is not whole, not in the scheme or not in `source_values`.
+    FormatError, GeometryError
+        As :func:`read_volume`.
+    """
+    return _only(read_label_frames(path, scheme, source_values), path)
+
+
+def read_label_frames(
+    path: str | Path, scheme: LabelScheme, source_values: Mapping[int, int] | None = None
+) -> tuple[LabelMap, ...]:
+    """Read the label maps of all frames; parameters and errors as :func:`read_labels`."""
+    header, stored = _read(path)
+    with naming(path):
+        return tuple(
+            LabelMap(_translated(frame, scheme, source_values), header.geometry, scheme)
+            for frame in (_whole(each, header) for each in _split(stored, header))
+        )
+
+
+def read_scores(path: str | Path) -> tuple[NDArray[np.float32], Geometry]:
+    """Read class scores: float32 (C, I, J, K), and their grid; undoes :func:`write_scores`.
+
+    Raises
+    ------
+    FormatError, GeometryError
+        As :func:`read_volume`; also if the file has no fourth axis or more than four.
+    """
+    header, stored = read_stored(path)
+    _tell(header, path)
+    if len(header.shape) != 4:
+        raise FormatError(f"{path}: shape {header.shape}; scores are (I, J, K, classes)")
+    with naming(path):
+        scores = [Volume(_scaled(each, header), header.geometry) for each in _frames(stored)]
+    return np.stack([each.array for each in scores]), header.geometry
+
+
+def write_volume(volume: Volume, path: str | Path) -> None:
+    """Write an image as float32 NIfTI-1, atomically.
+
+    Raises
+    ------
+    FormatError
+        If the name does not end in `.nii` or `.nii.gz`, or the file cannot be written.
+    """
+    write_array(path, volume.array, volume.geometry, "cardioseg image")
+
+
+def write_frames(frames: Sequence[Volume], path: str | Path) -> None:
+    """Write the frames of a cine as one 4-D file (I, J, K, T); errors as :func:`write_volume`."""
+    geometry = _common_grid([frame.geometry for frame in frames], path)
+    array = np.stack([frame.array for frame in frames], axis=-1)
+    write_array(path, array, geometry, "cardioseg cine")
+
+
+def write_labels(labels: LabelMap, path: str | Path) -> None:
+    """Write a label map as uint8 NIfTI-1, atomically; equal labels give equal bytes.
+
+    Raises
+    ------
+    FormatError
+        If the name does not end in `.nii` or `.nii.gz`, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from cardioseg.core.labels import ACDC
+    >>> grid = Geometry((4, 5, 6), np.diag([1.5, 1.5, 8.0, 1.0]))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "case.nii.gz"
+    ...     write_labels(LabelMap(np.full((4, 5, 6), 3, np.uint8), grid, ACDC), path)
+    ...     read_labels(path, ACDC).volume_ml("LV cavity")
+    2.16
+    """
+    _write_label_array(labels.array, labels.geometry, labels.scheme, path)
+
+
+def write_label_frames(frames: Sequence[LabelMap], path: str | Path) -> None:
+    """Write the label maps of a cine as one 4-D file (I, J, K, T); errors as `write_labels`.
+
+    Raises
+    ------
+    GeometryError
+        If the frames lie on different grids.
+    LabelError
+        If they use different schemes.
+    """
+    geometry = _common_grid([frame.geometry for frame in frames], path)
+    names = sorted({frame.scheme.name for frame in frames})
+    if len(names) > 1:
+        raise LabelError(f"{path}: frames of different schemes: {', '.join(names)}; write one")
+    array = np.stack([frame.array for frame in frames], axis=-1)
+    _write_label_array(array, geometry, frames[0].scheme, path)
+
+
+def write_scores(scores: NDArray[np.floating], geometry: Geometry, path: str | Path) -> None:
+    """Write class scores (C, I, J, K) as a 4-D float32 file with the classes last, (I, J, K, C).
+
+    The header names them 'class scores', so that they are not read as the frames of a cine.
+    Half precision is written as float32: NIfTI has no 16-bit floating type.
+
+    Raises
+    ------
+    FormatError
+        If the shape is not (C, *grid) with two classes or more, or the file cannot be written.
+    """
+    if scores.shape[1:] != geometry.shape or scores.shape[0] < 2:
+        raise FormatError(
+            f"{path}: scores of shape {scores.shape} on a grid of shape {geometry.shape}; "
+            "give (classes, I, J, K), two classes or more"
+        )
+    array = np.moveaxis(scores, 0, -1).astype(np.float32)
+    write_array(path, array, geometry, "cardioseg scores", ("estimate", SCORES_INTENT))
+
+
+def _write_label_array(
+    array: NDArray[np.uint8], geometry: Geometry, scheme: LabelScheme, path: str | Path
+) -> None:
+    write_array(path, array, geometry, f"cardioseg labels, {scheme.name}", ("label", ""))
+
+
+def _read(path: str | Path) -> tuple[NiftiHeader, NDArray[Any]]:
+    """Header and stored numbers of an image or a cine, its header's contradictions told."""
+    header, stored = read_stored(path)
+    if len(header.shape) > 4:
+        raise FormatError(
+            f"{path}: {len(header.shape)} axes {header.shape}; save volumes (I, J, K) or a cine "
+            "(I, J, K, T)"
+        )
+    if header.intent == SCORES_INTENT:
+        raise FormatError(f"{path}: class scores, not an image; name an image or a label map")
+    _tell(header, path)
+    return header, stored
+
+
+def _tell(header: NiftiHeader, path: str | Path) -> None:
+    for note in header.notes:
+        warnings.warn(f"{path}: {note}", ReadWarning, stacklevel=4)
+
+
+def _split(stored: NDArray[Any], header: NiftiHeader) -> list[NDArray[Any]]:
+    return [stored] if len(header.shape) == 3 else _frames(stored)
+
+
+def _frames(stored: NDArray[Any]) -> list[NDArray[Any]]:
+    return [stored[..., index] for index in range(stored.shape[-1])]
+
+
+def _scaled(stored: NDArray[Any], header: NiftiHeader) -> NDArray[np.float32]:
+    """Values as float32, an array of its own in the file's order and read-only: no copy follows."""
+    # What float32 cannot hold becomes infinite, and the volume refuses it with a count.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if header.is_scaled:
+            stored = stored * np.float64(header.slope) + header.intercept
+        values: NDArray[np.float32] = stored.astype(np.float32)
+    values.setflags(write=False)
+    return values
+
+
+def _whole(stored: NDArray[Any], header: NiftiHeader) -> NDArray[Any]:
+    """Label values, checked to be whole numbers."""
+    if header.is_scaled:
+        stored = stored * np.float64(header.slope) + header.intercept
+    if stored.dtype.kind != "f":
+        return stored
+    if not np.isfinite(stored).all():
+        raise FormatError("labels that are NaN or infinite; export the label map as whole numbers")
+    whole: NDArray[Any] = np.rint(stored)
+    apart = np.abs(stored - whole)
+    if (apart > _WHOLE).any():
+        worst = stored.flat[int(apart.argmax())]
+        raise LabelError(
+            f"label value {worst:g} is not a whole number: an image, or labels that were "
+            "interpolated; resample labels by the nearest voxel"
+        )
+    return whole
+
+
+def _translated(
+    values: NDArray[Any], scheme: LabelScheme, source_values: Mapping[int, int] | None
+) -> NDArray[Any]:
+    if source_values is None:
+        return values
+    return scheme.from_source(values, source_values, "labels")
+
+
+def _common_grid(geometries: Sequence[Geometry], path: str | Path) -> Geometry:
+    if not geometries:
+        raise FormatError(f"{path}: no frames to write")
+    for index, geometry in enumerate(geometries):
+        require_same_grid(geometry, geometries[0], f"{path}: frames {index} and 0")
+    return geometries[0]
+
+
+def _only(frames: tuple[Frame, ...], path: str | Path) -> Frame:
+    if len(frames) != 1:
+        raise FormatError(
+            f"{path}: a cine of {len(frames)} frames where one is needed; save the frame as a "
+            "file of its own"
+        )
+    return frames[0]
