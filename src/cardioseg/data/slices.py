@@ -51,6 +51,11 @@ class SliceStore:
     def __len__(self) -> int:
         return len(self.entries)
 
+    def take(self, positions: NDArray[np.integer]) -> SliceStore:
+        """A store of some of the slices, in memory."""
+        chosen = tuple(self.entries[int(i)] for i in positions)
+        return SliceStore(self.images[positions], self.labels[positions], chosen)
+
     def of_cases(self) -> dict[str, list[int]]:
         """Positions of each case's slices, cases and slices in order."""
         found: dict[str, list[int]] = {}

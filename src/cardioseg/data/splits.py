@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +39,10 @@ class Split:
         twice = sorted({subject for subject in parts if parts.count(subject) > 1})
         if twice:
             raise DatasetError(f"split: subject {twice[0]} is in two parts or named twice")
+
+    def to_json(self) -> str:
+        """The split as :func:`read_split` reads it."""
+        return json.dumps(asdict(self), indent=1) + "\n"
 
     def cases(self, cases: Sequence[Case], part: str) -> tuple[Case, ...]:
         """The cases of one part, in the order they came.
