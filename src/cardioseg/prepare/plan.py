@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -18,6 +18,14 @@ Plane = Literal["native", "axial", "sagittal", "coronal"]
 Convolution = Literal["conventional", "separable"]
 Intensity = Literal["percentile", "zscore"]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def plane_named(name: str) -> Plane:
+    """The plane of that name; a PlanError lists the names there are."""
+    for plane in get_args(Plane):
+        if plane == name:
+            return cast("Plane", plane)
+    raise PlanError(f"unknown plane {name!r}; choose one of {', '.join(get_args(Plane))}")
 
 
 class FrozenModel(BaseModel):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cardioseg.data.splits import read_split
 from cardioseg.datasets.layout import stem
 from cardioseg.errors import DatasetError
 from cardioseg.evaluation.rows import subject_of
@@ -67,6 +68,24 @@ def gather_images(paths: Iterable[Path]) -> tuple[Input, ...]:
         found += inside
     _require_distinct(found)
     return tuple(found)
+
+
+def of_part(inputs: Sequence[Input], split: Path, part: str) -> tuple[Input, ...]:
+    """The inputs whose subject is in one part of a split file.
+
+    Raises
+    ------
+    DatasetError
+        If the file is no split, has no such part, or no input belongs to it.
+    """
+    parts = read_split(split)
+    if part not in ("training", "validation", "test"):
+        raise DatasetError(f"unknown part {part!r}; choose training, validation or test")
+    wanted = set(getattr(parts, part))
+    chosen = tuple(each for each in inputs if each.subject in wanted)
+    if not chosen:
+        raise DatasetError(f"{split}: no input belongs to a subject of {part}")
+    return chosen
 
 
 def gather_labels(path: Path) -> tuple[Input, ...]:

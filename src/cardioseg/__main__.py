@@ -1,0 +1,10 @@
+"""Run the program: `python -m cardioseg`."""
+
+from __future__ import annotations
+
+from cardioseg.cli import main
+
+__all__ = ["main"]
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""The program: its commands, and what happens when one ends early."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from cardioseg.cli import facts, making, measuring, predicting, training
+from cardioseg.cli.console import EXIT_BAD_INPUT, EXIT_INTERRUPTED, say, told_warnings
+from cardioseg.errors import CardiosegError
+
+app = typer.Typer(
+    name="cardioseg",
+    help="Segment the heart in cardiac MR: volumes in, label maps, tables and pictures out.",
+    epilog="Start with: cardioseg demo.  Not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+for _command in (
+    making.demo,
+    facts.inspect,
+    training.train,
+    predicting.predict,
+    predicting.scores,
+    measuring.evaluate,
+    measuring.compare,
+    making.phantom,
+    making.export,
+    facts.models,
+    facts.info,
+):
+    app.command()(_command)
+
+
+def main() -> None:
+    """Run the program: exit code 0 done, 1 bad input, 2 usage, 3 some files failed, 130 Ctrl-C."""
+    try:
+        with told_warnings():
+            app()
+    except CardiosegError as error:
+        say(f"error: {error}")
+        sys.exit(EXIT_BAD_INPUT)
+    except KeyboardInterrupt:
+        say("interrupted; what was finished is whole")
+        sys.exit(EXIT_INTERRUPTED)
+    except MemoryError:
+        say("error: out of memory; close other programs or use a smaller image")
+        sys.exit(EXIT_BAD_INPUT)

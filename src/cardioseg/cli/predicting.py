@@ -1,0 +1,142 @@
+"""`predict` and `scores`: label maps and probabilities from images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cardioseg.cli.console import EXIT_SOME_FAILED, Bar, fail, result, result_json, say
+
+if TYPE_CHECKING:
+    from cardioseg.inference.predictor import Predictor
+    from cardioseg.workflows.inputs import Input
+    from cardioseg.workflows.predict import Outcome
+
+Inputs = Annotated[
+    list[Path],
+    typer.Argument(help="NIfTI files, or folders that are read recursively.", metavar="INPUT..."),
+]
+ModelName = Annotated[str, typer.Option("--model", help="Installed model or model folder.")]
+Output = Annotated[Path, typer.Option("--output", help="Folder for the results.")]
+EngineName = Annotated[str, typer.Option("--engine", help="auto, onnx, openvino or torch.")]
+PlaneName = Annotated[
+    str,
+    typer.Option("--plane", help="native, axial, sagittal or coronal; default: the model's."),
+]
+SplitFile = Annotated[
+    Path | None, typer.Option("--split", help="JSON file with the subjects of each part.")
+]
+Part = Annotated[
+    str, typer.Option("--part", help="With --split: training, validation or test.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite outputs that are there.")]
+Mirrors = Annotated[bool, typer.Option("--mirrors", help="Average four mirrorings: 4 x the time.")]
+Largest = Annotated[
+    bool, typer.Option("--largest-component", help="Keep the largest piece of each structure.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def predict(
+    inputs: Inputs,
+    output: Output,
+    model: ModelName = "sax",
+    engine: EngineName = "auto",
+    scheme: Annotated[str, typer.Option("--scheme", help="Merge the labels into this one.")] = "",
+    plane: PlaneName = "",
+    split: SplitFile = None,
+    part: Part = "validation",
+    mirrors: Mirrors = False,
+    largest_component: Largest = False,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Segment images: NAME.nii.gz in, OUTPUT/NAME.nii.gz out, on the input's own grid.
+
+    Examples:
+
+      cardioseg predict scan.nii.gz --model sax --output out
+
+      cardioseg predict FOLDER --model sax --output out --scheme myocardium_blood
+    """
+    from cardioseg.core.labels import scheme_named
+    from cardioseg.workflows.predict import predict_files
+
+    chosen = scheme_named(scheme) if scheme else None
+    files = _inputs(inputs, split, part)
+    predictor = _predictor(model, engine, plane, mirrors, largest_component)
+    with Bar("segmenting") as bar:
+        outcomes = predict_files(
+            predictor, files, output, scheme=chosen, force=force, watch=bar.show
+        )
+    _finish(outcomes, output, as_json)
+
+
+def scores(
+    inputs: Inputs,
+    output: Output,
+    model: ModelName = "sax",
+    engine: EngineName = "auto",
+    plane: PlaneName = "",
+    split: SplitFile = None,
+    part: Part = "validation",
+    mirrors: Mirrors = False,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write class probabilities: OUTPUT/NAME.nii.gz, float32, classes on the fourth axis.
+
+    Example:
+
+      cardioseg scores scan.nii.gz --model sax --output scores
+    """
+    from cardioseg.workflows.predict import predict_score_files
+
+    files = _inputs(inputs, split, part)
+    predictor = _predictor(model, engine, plane, mirrors, False)
+    with Bar("scoring") as bar:
+        outcomes = predict_score_files(predictor, files, output, force=force, watch=bar.show)
+    _finish(outcomes, output, as_json)
+
+
+def _inputs(paths: list[Path], split: Path | None, part: str) -> tuple[Input, ...]:
+    from cardioseg.workflows.inputs import gather_images, of_part
+
+    files = gather_images(paths)
+    return of_part(files, split, part) if split else files
+
+
+def _predictor(
+    model: str, engine: str, plane: str, mirrors: bool, largest_component: bool
+) -> Predictor:
+    from dataclasses import replace
+
+    from cardioseg.inference.predictor import load_model
+    from cardioseg.prepare.plan import plane_named
+
+    return replace(
+        load_model(model, engine),
+        plane=plane_named(plane) if plane else None,
+        mirrors=mirrors,
+        largest_component=largest_component,
+    )
+
+
+def _finish(outcomes: tuple[Outcome, ...], output: Path, as_json: bool) -> None:
+    failed = [outcome for outcome in outcomes if outcome.error]
+    for outcome in failed:
+        say(f"error: {outcome.error}")
+    done = len(outcomes) - len(failed)
+    if as_json:
+        result_json(
+            [{"name": o.name, "seconds": round(o.seconds, 3), "error": o.error} for o in outcomes]
+        )
+    elif done:
+        seconds = sum(outcome.seconds for outcome in outcomes)
+        result(f"{done} of {len(outcomes)} written to {output} in {seconds:.1f} s")
+    if failed and done:
+        fail(f"{len(failed)} of {len(outcomes)} files failed", EXIT_SOME_FAILED)
+    if failed:
+        raise SystemExit(1)
