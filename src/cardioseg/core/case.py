@@ -64,3 +64,14 @@ class Case:
         image, labels = self.image(), self.labels()
         require_same_grid(labels.geometry, image.geometry, f"case {self.id}: labels and image")
         return image, labels
+
+
+def subject_of(name: str) -> str:
+    """The subject in a case's name: what stands before `_frame`.
+
+    Examples
+    --------
+    >>> subject_of("patient002_frame01"), subject_of("pat4")
+    ('patient002', 'pat4')
+    """
+    return name.split("_frame", maxsplit=1)[0] or name

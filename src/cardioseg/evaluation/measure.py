@@ -16,12 +16,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cardioseg.core.case import Case
+from cardioseg.core.case import Case, subject_of
 from cardioseg.core.geometry import Geometry, require_same_grid
 from cardioseg.core.volume import MM3_PER_ML, LabelMap
 from cardioseg.errors import GeometryError, LabelError
 from cardioseg.evaluation.report import Report
-from cardioseg.evaluation.rows import subject_of
 from cardioseg.evaluation.section import Scores, Section, section_rows, slices_of
 
 _SINGLE_LARGEST = 1.001

@@ -92,14 +92,3 @@ class Row:
                 f"{where}: level {self.level!r} with slice {self.slice_index}; a row is of level "
                 "'volume' without a slice or of level 'slice' with one"
             )
-
-
-def subject_of(case: str) -> str:
-    """The subject that a case's name tells: what stands before `_frame`.
-
-    Examples
-    --------
-    >>> subject_of("patient002_frame01"), subject_of("pat4")
-    ('patient002', 'pat4')
-    """
-    return case.split("_frame", maxsplit=1)[0] or case

@@ -65,8 +65,7 @@ def cohort_mean(values: ArrayLike, weights: ArrayLike | None = None) -> Float64A
     >>> cohort_mean([[0.8, 0.6], [1.0, float("nan")]]).round(3).tolist()
     [0.75]
     """
-    table = np.asarray(values, dtype=np.float64)
-    table = table.reshape(len(table), -1)
+    table = _as_table(values)
     defined = np.isfinite(table)
     times = np.ones((1, len(table))) if weights is None else np.asarray(weights, dtype=np.float64)
     counts = times @ defined
@@ -110,8 +109,7 @@ def bootstrap_interval(
     >>> bootstrap_interval([0.9, 0.9, 0.9], np.random.default_rng(0))
     Interval(low=0.9, high=0.9)
     """
-    table = np.asarray(values, dtype=np.float64)
-    table = table.reshape(len(table), -1)
+    table = _as_table(values)
     table = table[np.isfinite(table).any(axis=1)]
     patients = len(table)
     if patients < 2:
@@ -122,3 +120,9 @@ def bootstrap_interval(
     low, high = np.nanpercentile(cohort_mean(table, weights), (tail, 100 - tail))
     # The rounding removes the last bits that summation leaves behind.
     return Interval(float(np.round(low, 12)), float(np.round(high, 12)))
+
+
+def _as_table(values: ArrayLike) -> Float64Array:
+    """Patients by structures; plain values are one structure."""
+    table = np.asarray(values, dtype=np.float64)
+    return table[:, None] if table.ndim == 1 else table

@@ -118,9 +118,9 @@ def surface_distances(
     from scipy import ndimage  # slow to import, and most commands never measure a surface
 
     _check(prediction, reference, spacing)
-    flat = [length == 1 for length in prediction.shape]
     box = _bounding_box(prediction | reference)
-    boundaries = [_boundary(mask[box], flat) for mask in (prediction, reference)]
+    axes = _neighbour_axes(prediction)
+    boundaries = [_boundary(mask[box], axes) for mask in (prediction, reference)]
     # The box holds both boundaries, so the nearest point is always inside it.
     to_prediction, to_reference = (
         ndimage.distance_transform_edt(~boundary, sampling=tuple(spacing))
@@ -137,15 +137,19 @@ def boundary(mask: BoolArray) -> BoolArray:
     >>> boundary(np.ones((3, 4), bool)).astype(int).tolist()
     [[1, 1, 1, 1], [1, 0, 0, 1], [1, 1, 1, 1]]
     """
-    return _boundary(mask, [length == 1 for length in mask.shape])
+    return _boundary(mask, _neighbour_axes(mask))
 
 
-def _boundary(mask: BoolArray, flat: Sequence[bool]) -> BoolArray:
+def _neighbour_axes(mask: BoolArray) -> list[int]:
+    """Axes along which a voxel has neighbours; all of them where the array is a single voxel."""
+    axes = [axis for axis, length in enumerate(mask.shape) if length > 1]
+    return axes or list(range(mask.ndim))
+
+
+def _boundary(mask: BoolArray, axes: Sequence[int]) -> BoolArray:
     padded = np.pad(mask, 1)
     inner = mask.copy()
-    for axis, is_flat in enumerate(flat):
-        if is_flat:
-            continue
+    for axis in axes:
         for start in (0, 2):
             window = [slice(1, -1)] * mask.ndim
             window[axis] = slice(start, start + mask.shape[axis])

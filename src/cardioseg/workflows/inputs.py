@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cardioseg.core.case import subject_of
 from cardioseg.data.splits import read_split
 from cardioseg.datasets.layout import stem
 from cardioseg.errors import DatasetError
-from cardioseg.evaluation.rows import subject_of
 
 LABEL_ENDINGS = ("_gt", "-label", "_label", "_seg")
 SKIPPED_ENDINGS = (*LABEL_ENDINGS, "_4d")
