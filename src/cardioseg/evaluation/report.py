@@ -125,13 +125,13 @@ class Report:
 
     def to_json(self, rng: np.random.Generator | None = None) -> str:
         """The report as JSON: `rows` (volumes), `slices` and, derived from them, `summary`."""
-        content = {
-            "format_version": FORMAT_VERSION,
+        parts = {
             "summary": [asdict(summary) for summary in self.summaries(rng)],
             "rows": [asdict(row) for row in self.rows if row.level == "volume"],
             "slices": [asdict(row) for row in self.rows if row.level == "slice"],
         }
-        return json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+        lists = (f'"{name}": {_one_a_line(entries)}' for name, entries in parts.items())
+        return "{\n" + ",\n".join([f'"format_version": {FORMAT_VERSION}', *lists]) + "\n}\n"
 
     @classmethod
     def from_json(cls, text: str) -> Report:
@@ -183,3 +183,9 @@ def combine(reports: Iterable[Report]) -> Report:
     """
     rows = [row for report in reports for row in report.rows]
     return Report(tuple(row for level in LEVELS for row in rows if row.level == level))
+
+
+def _one_a_line(entries: Iterable[dict[str, object]]) -> str:
+    """A JSON list that people can still read when there are thousands of entries."""
+    lines = (json.dumps(entry, allow_nan=False, ensure_ascii=False) for entry in entries)
+    return "[\n" + ",\n".join(lines) + "\n]"
