@@ -42,7 +42,7 @@ def told_warnings() -> Iterator[None]:
     """Tell a reader's warnings as lines, each once, without Python's file and line."""
     told: set[str] = set()
 
-    def show(message: Warning | str, category: type[Warning], *_: object) -> None:
+    def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
         line = str(message)
         if issubclass(category, ReadWarning) and line not in told:
             told.add(line)

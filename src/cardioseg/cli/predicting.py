@@ -28,9 +28,7 @@ PlaneName = Annotated[
 SplitFile = Annotated[
     Path | None, typer.Option("--split", help="JSON file with the subjects of each part.")
 ]
-Part = Annotated[
-    str, typer.Option("--part", help="With --split: training, validation or test.")
-]
+Part = Annotated[str, typer.Option("--part", help="With --split: training, validation or test.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite outputs that are there.")]
 Mirrors = Annotated[bool, typer.Option("--mirrors", help="Average four mirrorings: 4 x the time.")]
 Largest = Annotated[
@@ -56,7 +54,6 @@ def predict(
     """Segment images: NAME.nii.gz in, OUTPUT/NAME.nii.gz out, on the input's own grid.
 
     Examples:
-
       cardioseg predict scan.nii.gz --model sax --output out
 
       cardioseg predict FOLDER --model sax --output out --scheme myocardium_blood
@@ -89,7 +86,6 @@ def scores(
     """Write class probabilities: OUTPUT/NAME.nii.gz, float32, classes on the fourth axis.
 
     Example:
-
       cardioseg scores scan.nii.gz --model sax --output scores
     """
     from cardioseg.workflows.predict import predict_score_files

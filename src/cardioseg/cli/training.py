@@ -27,7 +27,6 @@ def train(
     """Train a network and write OUTPUT/model.
 
     Examples:
-
       cardioseg train --config fast --data acdc:FOLDER --output run
 
       cardioseg train --config my.toml --data acdc:FOLDER --split split.json --output run --resume

@@ -127,3 +127,12 @@ def _phase(facts: dict[str, str], frame: int) -> str:
         if int(facts[phase]) == frame:
             return phase
     return ""
+
+
+def phase_and_group(patient: Path, case: str) -> tuple[str, str]:
+    """Phase and pathology group of a case in a patient's folder; empty where Info.cfg is absent."""
+    path, match = patient / "Info.cfg", _FRAME.fullmatch(case)
+    if not (match and path.is_file()):
+        return "", ""
+    facts = _read_info(path)
+    return _phase(facts, int(match[2])), facts["Group"]

@@ -1,14 +1,14 @@
-"""A data set: cases, scheme, licence; and how a name such as `acdc:FOLDER` finds it."""
+"""A data set: cases in one label scheme, with the terms under which they came."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from functools import partial
 
 from cardioseg.core.case import Case
-from cardioseg.core.labels import ACDC, MYOCARDIUM_BLOOD, LabelScheme
-from cardioseg.datasets import acdc, hvsmr, nnunet
+from cardioseg.core.labels import LabelScheme
+from cardioseg.core.volume import LabelMap
 from cardioseg.errors import DatasetError
 
 
@@ -19,60 +19,60 @@ class Dataset:
     Parameters
     ----------
     name
-        Name of the reader.
+        Short name of the data set.
     cases
-        The cases, sorted by id.
+        All cases, sorted by id; none is read yet.
     scheme
-        Scheme of their labels.
-    license, citation
-        As the data set's authors state them; `unknown` where they don't.
+        Scheme of the reference labels.
+    license
+        Terms of the data, which bind weights trained on them too.
+    citation
+        Paper to cite, or empty.
+
+    Raises
+    ------
+    DatasetError
+        If there is no case, or two have one id.
     """
 
     name: str
     cases: tuple[Case, ...]
     scheme: LabelScheme
     license: str
-    citation: str
+    citation: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.cases:
+            raise DatasetError(f"data set {self.name} has no case")
+        ids = [case.id for case in self.cases]
+        twice = sorted({each for each in ids if ids.count(each) > 1})
+        if twice:
+            raise DatasetError(f"data set {self.name}: two cases have the id {twice[0]}")
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Ids of the subjects, sorted."""
+        return tuple(sorted({case.subject for case in self.cases}))
+
+    def read_as(self, scheme: LabelScheme) -> Dataset:
+        """The same cases with labels in a coarser scheme; merged when they are read.
+
+        Raises
+        ------
+        LabelError
+            If this scheme cannot be read as the other.
+        """
+        if scheme == self.scheme:
+            return self
+        self.scheme.merge_table(scheme)
+        cases = tuple(
+            replace(
+                case, load_labels=case.load_labels and partial(_merged, case.load_labels, scheme)
+            )
+            for case in self.cases
+        )
+        return replace(self, cases=cases, scheme=scheme)
 
 
-def _acdc(folder: Path) -> Dataset:
-    return Dataset("acdc", acdc.read_acdc(folder), ACDC, acdc.LICENSE, acdc.CITATION)
-
-
-def _hvsmr(folder: Path) -> Dataset:
-    cases = hvsmr.read_hvsmr(folder)
-    return Dataset("hvsmr", cases, MYOCARDIUM_BLOOD, hvsmr.LICENSE, hvsmr.CITATION)
-
-
-def _nnunet(folder: Path) -> Dataset:
-    cases, scheme, license_ = nnunet.read_nnunet(folder)
-    return Dataset("nnunet", cases, scheme, license_, "unknown")
-
-
-READERS: tuple[tuple[str, Callable[[Path], Dataset]], ...] = (
-    ("acdc", _acdc),
-    ("hvsmr", _hvsmr),
-    ("nnunet", _nnunet),
-)
-"""Name of each layout and its reader."""
-
-
-def read_dataset(spec: str) -> Dataset:
-    """Read a data set named as `KIND:FOLDER`.
-
-    Parameters
-    ----------
-    spec
-        Such as `acdc:FOLDER`, `hvsmr:FOLDER` or `nnunet:FOLDER`.
-
-    Raises
-    ------
-    DatasetError
-        If the kind is unknown or the folder does not have its layout.
-    """
-    kind, colon, folder = spec.partition(":")
-    for name, reader in READERS:
-        if name == kind and colon and folder:
-            return reader(Path(folder))
-    kinds = ", ".join(f"{name}:FOLDER" for name, _ in READERS)
-    raise DatasetError(f"{spec!r} does not name a data set; write one of {kinds}")
+def _merged(load: Callable[[], LabelMap], scheme: LabelScheme) -> LabelMap:
+    return load().read_as(scheme)

@@ -1,78 +1,123 @@
-"""HVSMR-2016: 3-D cardiac MR of congenital hearts, myocardium and blood pool."""
+"""HVSMR-2016: cardiovascular MR of children with congenital heart disease, whole volumes."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from cardioseg.core.case import Case
 from cardioseg.core.labels import MYOCARDIUM_BLOOD
-from cardioseg.datasets.layout import images_by_stem, require_folder, wrong_layout
+from cardioseg.core.volume import LabelMap
+from cardioseg.datasets.layout import require_folder, stem, wrong_layout
 from cardioseg.errors import DatasetError
 from cardioseg.io.nifti import read_labels, read_volume
 
 CITATION = "Pace et al., MICCAI 2015, doi:10.1007/978-3-319-24574-4_10"
-LICENSE = "challenge data: no redistribution"
+LICENSE = "challenge data, no redistribution licence known: for local experiments only"
 
-_IMAGE = re.compile(r"(training|testing)_axial_(full|crop)_(pat\d+)")
-_LAYOUT = "{training,testing}_axial_{full,crop}_patN.nii.gz"
+Variant = Literal["crop", "full"]
+"""`crop`: the box around heart and great vessels; `full`: the whole scan of the same patient."""
+
+_FILE = re.compile(r"(?:training|testing)_axial_(crop|full)_(pat\d+)(-label)?")
+_LABEL = "-label"
 
 
-def read_hvsmr(folder: str | Path) -> tuple[Case, ...]:
+def read_hvsmr(folder: str | Path, variant: Variant = "crop") -> tuple[Case, ...]:
     """List the cases of an HVSMR-2016 folder; no image is opened.
 
-    File names say 'axial', but the headers say P-I-R: planes are chosen by anatomy, from the
-    affine, never by an array index.
+    The headers carry the patient's orientation (P-I-R): slices are cut by it and never by the word
+    'axial' in the file name. Both variants of a patient show one heart, so one is listed.
 
     Parameters
     ----------
     folder
-        Holds the images, and labels ending in `-label`, in one folder or below it.
+        Holds `training_axial_{crop,full}_patN.nii.gz` and labels `...-label.nii.gz`, `testing_...`
+        likewise; subfolders are searched too.
+    variant
+        Which of the two.
 
     Returns
     -------
     tuple of Case
-        Sorted by id; the subject is `patN`, whatever the part and the crop.
+        Sorted by id, the file's name without suffix; images without labels have none, labels
+        without an image are no case (see :func:`read_hvsmr_labels`).
 
     Raises
     ------
     DatasetError
-        If the folder is missing, has no such image, or holds a patient both full and cropped.
+        If the folder is missing or has another layout, or holds only the other variant.
+
+    References
+    ----------
+    Pace et al., MICCAI 2015, doi:10.1007/978-3-319-24574-4_10
 
     Examples
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as name:
     ...     (Path(name) / "training_axial_crop_pat4.nii.gz").touch()
-    ...     (case,) = read_hvsmr(name)
-    >>> case.id, case.subject
-    ('training_axial_crop_pat4', 'pat4')
+    ...     read_hvsmr(name)[0].subject
+    'pat4'
     """
     root = require_folder(folder, "HVSMR-2016")
-    folders = [root, *sorted(path for path in root.rglob("*") if path.is_dir())]
-    files = {name: path for each in folders for name, path in images_by_stem(each).items()}
-    cases: dict[str, Case] = {}
-    for name, path in sorted(files.items()):
-        match = _IMAGE.fullmatch(name)
-        if not match:
+    files = _files(root)
+    images = {name: match for name, match in _matches(files) if not match[3]}
+    wanted = {name: match for name, match in images.items() if match[1] == variant}
+    if not wanted:
+        there = sorted({match[1] for match in images.values()})
+        if there:
+            raise DatasetError(f"{root}: no {variant} images, only {there[0]} ones; name that one")
+        raise wrong_layout(root, f"training_axial_{variant}_patN.nii.gz")
+    cases = [_case(name, match[2], files) for name, match in wanted.items()]
+    return tuple(sorted(cases, key=lambda case: case.id))
+
+
+def read_hvsmr_labels(
+    folder: str | Path, variant: Variant = "full"
+) -> Mapping[str, Callable[[], LabelMap]]:
+    """All label maps of a folder by case id, with or without an image; each read when called.
+
+    Raises
+    ------
+    DatasetError
+        If there are none of that variant.
+    """
+    root = require_folder(folder, "HVSMR-2016")
+    files = _files(root)
+    named = {name: match for name, match in _matches(files) if match[3] and match[1] == variant}
+    if not named:
+        raise wrong_layout(root, f"training_axial_{variant}_patN-label.nii.gz")
+    return {
+        name.removesuffix(_LABEL): partial(read_labels, files[name], MYOCARDIUM_BLOOD)
+        for name in sorted(named)
+    }
+
+
+def _files(root: Path) -> dict[str, Path]:
+    """NIfTI files at any depth by name; the labels may lie in a folder of their own."""
+    found: dict[str, Path] = {}
+    for path in sorted(root.rglob("*")):
+        name = stem(path)
+        if not _FILE.fullmatch(name):
             continue
-        subject = match[3]
-        if subject in cases:
-            raise DatasetError(
-                f"{path}: {subject} is there twice, also as {cases[subject].id}; "
-                "keep either the full or the cropped files in the folder"
-            )
-        cases[subject] = _case(name, subject, path, files.get(f"{name}-label"))
-    if not cases:
-        raise wrong_layout(root, _LAYOUT)
-    return tuple(sorted(cases.values(), key=lambda case: case.id))
+        if name in found:
+            raise DatasetError(f"{found[name]} and {path} are the same file; remove one of them")
+        found[name] = path
+    return found
 
 
-def _case(name: str, subject: str, image: Path, labels: Path | None) -> Case:
+def _matches(files: Mapping[str, Path]) -> list[tuple[str, re.Match[str]]]:
+    return [(name, match) for name in files if (match := _FILE.fullmatch(name))]
+
+
+def _case(name: str, subject: str, files: Mapping[str, Path]) -> Case:
+    labels = files.get(name + _LABEL)
     return Case(
         id=name,
         subject=subject,
-        load_image=partial(read_volume, image),
+        load_image=partial(read_volume, files[name]),
         load_labels=partial(read_labels, labels, MYOCARDIUM_BLOOD) if labels else None,
     )

@@ -1,127 +1,211 @@
-"""The raw folder of nnU-Net v2: imagesTr, labelsTr and a dataset.json that names the labels."""
+"""The raw folder of nnU-Net: imagesTr, labelsTr and a dataset.json that names the labels."""
 
 from __future__ import annotations
 
-import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from cardioseg.core.case import Case, subject_of
-from cardioseg.core.labels import SCHEMES, LabelScheme
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from cardioseg.core.case import Case
+from cardioseg.core.labels import SCHEMES, LabelScheme, Structure
+from cardioseg.core.volume import LabelMap
 from cardioseg.datasets.layout import images_by_stem, require_folder, wrong_layout
-from cardioseg.errors import DatasetError
+from cardioseg.errors import DatasetError, first_problem
 from cardioseg.io.nifti import read_labels, read_volume
 
-_CHANNEL = "_0000"
+_CHANNEL = re.compile(r"(.+)_(\d{4})")
+_PARTS = (("imagesTr", "labelsTr"), ("imagesTs", "labelsTs"))
 
-_SYNONYMS = {
-    "rv": "RV cavity",
-    "rv cavity": "RV cavity",
-    "right ventricle": "RV cavity",
-    "myo": "myocardium",
-    "myocardium": "myocardium",
-    "lv myocardium": "myocardium",
-    "lv": "LV cavity",
-    "lv cavity": "LV cavity",
-    "lvc": "LV cavity",
-    "left ventricle": "LV cavity",
-    "blood": "blood pool",
-    "blood pool": "blood pool",
-    "bloodpool": "blood pool",
+_ALIASES: Mapping[str, frozenset[str]] = {
+    "RV cavity": frozenset({"rv", "rvc", "right ventricle"}),
+    "LV cavity": frozenset({"lv", "lvc", "left ventricle"}),
+    "myocardium": frozenset({"myo", "mlv", "lvm", "lv myocardium"}),
+    "blood pool": frozenset({"blood", "bp"}),
+    "LV": frozenset({"left ventricle"}),
+    "RV": frozenset({"right ventricle"}),
+    "LA": frozenset({"left atrium"}),
+    "RA": frozenset({"right atrium"}),
+    "aorta": frozenset({"ao"}),
+    "pulmonary artery": frozenset({"pa"}),
+    "SVC": frozenset({"superior vena cava"}),
+    "IVC": frozenset({"inferior vena cava"}),
 }
-"""Names that data sets use for a structure, lower case, to the schemes' names."""
+"""Other names of a structure that data sets in this layout use."""
 
 
-def read_nnunet(folder: str | Path) -> tuple[tuple[Case, ...], LabelScheme, str]:
+class _Json(BaseModel):
+    """The keys of dataset.json that matter here; nnU-Net 1 and 2 write the labels both ways."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    labels: dict[str, int | str | list[int]]
+    name: str = ""
+    licence: str = ""
+    license: str = ""
+    reference: str = ""
+
+
+@dataclass(frozen=True)
+class Description:
+    """What dataset.json says.
+
+    Parameters
+    ----------
+    name, license, reference
+        As the file has them; empty where it does not say.
+    labels
+        Label name to number in the files, background left out.
+    """
+
+    name: str
+    license: str
+    reference: str
+    labels: Mapping[str, int]
+
+
+def read_nnunet(folder: str | Path, scheme: LabelScheme) -> tuple[Case, ...]:
     """List the cases of an nnU-Net raw folder; no image is opened.
 
     Parameters
     ----------
     folder
-        Holds dataset.json, imagesTr/CASE_0000.nii.gz and labelsTr/CASE.nii.gz; imagesTs, where it
-        is there, adds cases without labels.
+        Holds `dataset.json`, `imagesTr/CASE_0000.nii.gz` and `labelsTr/CASE.nii.gz`; `imagesTs` and
+        `labelsTs` where they exist.
+    scheme
+        The scheme of the answer; the file's numbers are translated by name.
 
     Returns
     -------
-    tuple
-        Cases sorted by id, the scheme whose structures dataset.json names, and the licence that it
-        states.
+    tuple of Case
+        Sorted by id. The subject is the name before `_frame`, as the layout has no other.
 
     Raises
     ------
     DatasetError
-        If the layout is another, dataset.json is unreadable, its labels fit no scheme, or there
-        is more than one channel.
+        If the folder has another layout or several channels, or a label's name is not in the
+        scheme.
+    """
+    root = require_folder(folder, "nnU-Net raw")
+    values = _source_values(read_description(root), scheme, root)
+    load_labels = partial(read_labels, scheme=scheme, source_values=values)
+    cases = [case for part in _PARTS for case in _cases(root, part, load_labels)]
+    if not cases:
+        raise wrong_layout(root, "imagesTr/CASE_0000.nii.gz")
+    return tuple(sorted(cases, key=lambda case: case.id))
 
-    References
-    ----------
-    Isensee et al., Nature Methods 2021, doi:10.1038/s41592-020-01008-z
+
+def read_description(folder: str | Path) -> Description:
+    """Read dataset.json.
+
+    Raises
+    ------
+    DatasetError
+        If it is missing, is not JSON, or its labels are not single numbers.
     """
     root = require_folder(folder, "nnU-Net raw")
     path = root / "dataset.json"
-    if not path.is_file() or not (root / "imagesTr").is_dir():
+    if not path.is_file():
         raise wrong_layout(root, "dataset.json, imagesTr/ and labelsTr/")
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        labels = {str(name): _whole(value, path) for name, value in facts["labels"].items()}
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise DatasetError(f"{path}: cannot read the labels: {error!r}; see nnU-Net v2") from error
-    scheme, source_values = _scheme(labels, path)
-    references = images_by_stem(root / "labelsTr") if (root / "labelsTr").is_dir() else {}
-    cases = [
-        _case(name, image, references.get(name), (scheme, source_values))
-        for part in ("imagesTr", "imagesTs")
-        for name, image in _images(root / part).items()
+        found = _Json.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise DatasetError(f"{path}: {first_problem(error)}") from error
+    labels = dict(_number(key, value, path) for key, value in found.labels.items())
+    foreground = {name: value for name, value in labels.items() if value != 0}
+    return Description(found.name, found.licence or found.license, found.reference, foreground)
+
+
+def own_scheme(
+    description: Description, folder: str | Path, wanted: LabelScheme | None = None
+) -> LabelScheme:
+    """The scheme that the labels are in, told by their names.
+
+    Parameters
+    ----------
+    description
+        What dataset.json says.
+    folder
+        Where it lies, for the error message.
+    wanted
+        Preferred where it knows all names.
+
+    Raises
+    ------
+    DatasetError
+        If no scheme knows all names, or several do; the message lists names and schemes.
+    """
+    fits = [
+        scheme
+        for scheme in SCHEMES
+        if all(_structure(name, scheme) is not None for name in description.labels)
     ]
-    if not cases:
-        raise wrong_layout(root / "imagesTr", f"CASE{_CHANNEL}.nii.gz")
-    return (
-        tuple(sorted(cases, key=lambda case: case.id)),
-        scheme,
-        str(facts.get("licence", "unknown")),
-    )
-
-
-def _whole(value: object, path: Path) -> int:
-    if not isinstance(value, int):
-        raise DatasetError(f"{path}: label {value!r} is not a whole number; regions are not read")
-    return value
-
-
-def _scheme(labels: dict[str, int], path: Path) -> tuple[LabelScheme, dict[int, int]]:
-    """The scheme with just these structures, and file value to scheme value."""
-    named = {
-        _SYNONYMS.get(name.lower(), name): value
-        for name, value in labels.items()
-        if name.lower() != "background"
-    }
-    for scheme in SCHEMES:
-        if {structure.name for structure in scheme.structures} == set(named):
-            return scheme, {named[s.name]: s.value for s in scheme.structures}
-    known = "; ".join(f"{s.name}: {', '.join(x.name for x in s.structures)}" for s in SCHEMES)
+    if wanted in fits:
+        return wanted
+    if len(fits) == 1:
+        return fits[0]
+    which = "several schemes know" if fits else "no scheme knows all of"
+    choices = ", ".join(scheme.name for scheme in fits or SCHEMES)
     raise DatasetError(
-        f"{path}: labels {', '.join(sorted(named))} fit no scheme; rename them to one of: {known}"
+        f"{folder}: {which} the labels {', '.join(description.labels)}; name the scheme "
+        f"({choices}), or rename the labels in dataset.json as it names its structures"
     )
 
 
-def _images(folder: Path) -> dict[str, Path]:
-    """Images by case; a second channel is refused."""
-    if not folder.is_dir():
-        return {}
-    found = {}
-    for name, path in images_by_stem(folder).items():
-        if not name.endswith(_CHANNEL):
-            raise DatasetError(f"{path}: expected CASE{_CHANNEL}; only one channel is read")
-        found[name.removesuffix(_CHANNEL)] = path
-    return found
-
-
-def _case(
-    name: str, image: Path, labels: Path | None, values: tuple[LabelScheme, dict[int, int]]
-) -> Case:
-    return Case(
-        id=name,
-        subject=subject_of(name),
-        load_image=partial(read_volume, image),
-        load_labels=partial(read_labels, labels, *values) if labels else None,
+def _number(key: str, value: int | str | list[int], path: Path) -> tuple[str, int]:
+    """Name and number, whichever of the two is the key."""
+    if isinstance(value, str) and key.isdigit():
+        return value, int(key)
+    if isinstance(value, int):
+        return key, value
+    raise DatasetError(
+        f"{path}: label {key!r} is {value!r}; one number a label is read, no regions"
     )
+
+
+def _structure(name: str, scheme: LabelScheme) -> Structure | None:
+    plain = name.casefold().replace("_", " ").strip()
+    for structure in scheme.structures:
+        known = _ALIASES.get(structure.name, frozenset()) | {structure.name.casefold()}
+        if plain in known:
+            return structure
+    return None
+
+
+def _source_values(description: Description, scheme: LabelScheme, root: Path) -> dict[int, int]:
+    values = {}
+    for name, value in description.labels.items():
+        structure = _structure(name, scheme)
+        if structure is None:
+            names = ", ".join(each.name for each in scheme.structures)
+            raise DatasetError(
+                f"{root}/dataset.json: label {name!r} is not in scheme {scheme.name} ({names}); "
+                "name another scheme or rename the label"
+            )
+        values[value] = structure.value
+    return values
+
+
+def _cases(
+    root: Path, part: tuple[str, str], load_labels: Callable[[Path], LabelMap]
+) -> Iterator[Case]:
+    images, labels = (root / name for name in part)
+    if not images.is_dir():
+        return
+    references = images_by_stem(labels) if labels.is_dir() else {}
+    for name, path in images_by_stem(images).items():
+        match = _CHANNEL.fullmatch(name)
+        if match is None:
+            raise DatasetError(f"{path}: expected a name such as CASE_0000, with the channel")
+        if match[2] != "0000":
+            raise DatasetError(f"{path}: a second channel; images of one channel are read")
+        reference = references.get(match[1])
+        yield Case(
+            id=match[1],
+            subject=match[1].partition("_frame")[0],
+            load_image=partial(read_volume, path),
+            load_labels=partial(load_labels, reference) if reference else None,
+        )

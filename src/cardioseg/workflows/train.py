@@ -23,7 +23,7 @@ from cardioseg.training.config import TrainConfig
 from cardioseg.training.fit import Step, fit
 from cardioseg.workflows.card import model_card
 from cardioseg.workflows.export import network_files
-from cardioseg.workflows.provenance import write_run
+from cardioseg.workflows.provenance import Json, write_run
 
 CONFIG, SPLIT, MODEL = "config.json", "split.json", "model"
 SLICE_SHARE = 0.2
@@ -101,7 +101,7 @@ def train(
     tell("exporting the network")
     card = model_card(config, dataset, parts.record, progress)
     model = network_files(network, config.plan, card).write(output / MODEL)
-    facts = {
+    facts: dict[str, Json] = {
         "model_id": model.id,
         "config": config.model_dump(mode="json"),
         "data": dataset.name,

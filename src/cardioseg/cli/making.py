@@ -1,0 +1,79 @@
+"""`demo`, `phantom` and `export`: things made from nothing, or from a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cardioseg.cli.console import Bar, result
+from cardioseg.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from cardioseg.training.fit import Step
+
+
+def demo(
+    output: Annotated[Path, typer.Option(help="Folder for the result.")] = Path("demo-output"),
+    seed: Annotated[int, typer.Option(help="Seed of hearts and network.")] = 0,
+) -> None:
+    """Train a small network on synthetic hearts, segment unseen ones, and write a page to open.
+
+    Nothing is downloaded. Phantoms are not patients: the figures say that the program works, not
+    how well it does on real scans.
+
+    Example:
+      cardioseg demo --output demo-output
+    """
+    try:
+        from cardioseg.workflows.demo import run_demo
+    except ImportError as error:
+        raise MissingExtraError("the demo trains a network, which", "train") from error
+
+    with Bar("training") as bar:
+
+        def show(step: Step) -> None:
+            done = (step.epoch - 1) * step.steps + step.step
+            bar.show(done, step.epochs * step.steps, f"epoch {step.epoch}, loss {step.loss:.3f}")
+
+        finished = run_demo(output, seed, bar.tell, show)
+    result(finished.table)
+    result(f"\nSynthetic hearts, not patients. Open {finished.page}")
+
+
+def phantom(
+    output: Annotated[Path, typer.Option(help="Folder for the data set.")],
+    count: Annotated[int, typer.Option(help="Subjects.", min=1, max=10_000)] = 10,
+    seed: Annotated[int, typer.Option(help="Seed.", min=0)] = 0,
+) -> None:
+    """Write synthetic hearts in ACDC's layout, so that `--data acdc:OUTPUT` reads them.
+
+    Example:
+      cardioseg phantom --output phantoms --count 20
+    """
+    from cardioseg.workflows.phantoms import write_phantoms
+
+    with Bar("phantoms") as bar:
+        cases = write_phantoms(output, count, seed, bar.show)
+    result(f"{cases} cases of {count} subjects written to {output}; read them as acdc:{output}")
+
+
+def export(
+    model: Annotated[str, typer.Argument(help="Installed model or model folder.")],
+    output: Annotated[Path, typer.Option(help="The .onnx file to write.")],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+) -> None:
+    """Write a model as one ONNX file, preparation and labels described in its metadata.
+
+    Example:
+      cardioseg export sax --output sax.onnx
+    """
+    from cardioseg.errors import OutputExistsError
+    from cardioseg.model import open_model
+    from cardioseg.workflows.export import export_onnx
+
+    if output.exists() and not force:
+        raise OutputExistsError(f"{output}: is already there; add --force to overwrite it")
+    export_onnx(open_model(model), output)
+    result(f"{output}: {output.stat().st_size / 1e6:.1f} MB")

@@ -1,0 +1,107 @@
+"""`evaluate` and `compare`: figures of predictions against references."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cardioseg.cli.console import Bar, result, result_json, say
+
+if TYPE_CHECKING:
+    from cardioseg.workflows.evaluate import EvaluationOptions
+
+SchemeName = Annotated[str, typer.Option("--scheme", help="Numbering of both inputs.")]
+ReadAs = Annotated[str, typer.Option("--read-as", help="Merge both into this scheme first.")]
+Scores = Annotated[
+    Path | None, typer.Option("--scores", help="Folder of probabilities, for the cross-entropy.")
+]
+Subjects = Annotated[
+    Path | None, typer.Option("--subjects", help="CSV with the columns case and subject.")
+]
+Output = Annotated[Path, typer.Option("--output", help="Folder for the report.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite a report that is there.")]
+
+
+def evaluate(
+    predictions: Annotated[Path, typer.Argument(help="Label map or folder.")],
+    references: Annotated[Path, typer.Argument(help="Label map or folder, read recursively.")],
+    scheme: SchemeName,
+    output: Output,
+    read_as: ReadAs = "",
+    scores: Scores = None,
+    subjects: Subjects = None,
+    force: Force = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Measure predictions against references, matched by file name.
+
+    Examples:
+      cardioseg evaluate out acdc/training --scheme acdc --output report
+
+      cardioseg evaluate out acdc/training --scheme acdc --read-as myocardium_blood --output report
+    """
+    import json
+
+    from cardioseg.workflows.evaluate import REPORT_MD, evaluate_files
+
+    with Bar("measuring") as bar:
+        done = evaluate_files(
+            predictions,
+            references,
+            _options(scheme, read_as, scores, subjects),
+            output,
+            force=force,
+            watch=bar.show,
+        )
+    if done.unmatched:
+        say(
+            f"warning: {len(done.unmatched)} references have no prediction and are not in the "
+            f"figures ({', '.join(done.unmatched[:3])}{', ...' if done.unmatched[3:] else ''})"
+        )
+    if as_json:
+        result_json(json.loads(done.report.to_json())["summary"])
+    else:
+        result((output / REPORT_MD).read_text(encoding="utf-8"))
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(help="Folder of predictions.", metavar="A")],
+    second: Annotated[Path, typer.Argument(help="Folder of predictions.", metavar="B")],
+    references: Annotated[Path, typer.Argument(help="Folder of references.")],
+    scheme: SchemeName,
+    output: Output,
+    read_as: ReadAs = "",
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of images: pictures of best, median and worst.")
+    ] = None,
+    subjects: Subjects = None,
+    force: Force = False,
+) -> None:
+    """Compare two sets of predictions, paired by patient, with tests and pictures.
+
+    Example:
+      cardioseg compare unet1 unet2 acdc/training --scheme acdc --output comparison
+    """
+    from cardioseg.workflows.compare import Comparing, compare_files
+
+    with Bar("comparing") as bar:
+        table = compare_files(
+            Comparing(first, second, references, images),
+            _options(scheme, read_as, None, subjects),
+            output,
+            force=force,
+            watch=bar.show,
+        )
+    result(table)
+
+
+def _options(
+    scheme: str, read_as: str, scores: Path | None, subjects: Path | None
+) -> EvaluationOptions:
+    from cardioseg.core.labels import scheme_named
+    from cardioseg.workflows.evaluate import EvaluationOptions
+
+    target = scheme_named(read_as) if read_as else None
+    return EvaluationOptions(scheme_named(scheme), target, scores, subjects)

@@ -1,0 +1,127 @@
+"""Two sets of predictions against one set of references, paired by patient, with pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cardioseg.errors import DatasetError
+from cardioseg.evaluation import Report, compare, comparison_figure, comparison_table, png_bytes
+from cardioseg.io.atomic import write_bytes, write_text
+from cardioseg.io.nifti import read_labels, read_volume
+from cardioseg.workflows.evaluate import EvaluationOptions, evaluate_files
+from cardioseg.workflows.inputs import gather_images, gather_labels
+
+Watch = Callable[[int, int, str], None]
+
+COMPARISON_MD = "comparison.md"
+SHOWN = ("best", "median", "worst")
+
+
+@dataclass(frozen=True)
+class Comparing:
+    """What is compared, and where the images for the pictures are.
+
+    Parameters
+    ----------
+    first, second
+        Folders of predictions.
+    references
+        Folder of references.
+    images
+        Folder of images; None makes no pictures.
+    """
+
+    first: Path
+    second: Path
+    references: Path
+    images: Path | None = None
+
+
+def compare_files(
+    compared: Comparing,
+    options: EvaluationOptions,
+    output: Path,
+    *,
+    force: bool = False,
+    watch: Watch = lambda done, total, name: None,
+) -> str:
+    """Evaluate both, test the differences, and write comparison.md and pictures.
+
+    Returns
+    -------
+    str
+        The table of comparison.md.
+
+    Raises
+    ------
+    CardiosegError
+        As :func:`cardioseg.workflows.evaluate.evaluate_files`; also if the two differ in their
+        cases.
+    """
+    names = _names(compared)
+    folders = (compared.first, compared.second)
+    first, second = (
+        evaluate_files(
+            folder, compared.references, options, output / name, force=force, watch=watch
+        ).report
+        for name, folder in zip(names, folders, strict=True)
+    )
+    table = comparison_table(compare(first, second))
+    heading = f"# {names[0]} (a) against {names[1]} (b)\n\nPer volume, paired by patient.\n\n"
+    write_text(output / COMPARISON_MD, heading + table + "\n")
+    if compared.images:
+        for kind, case in zip(SHOWN, _shown_cases(first), strict=True):
+            write_bytes(output / f"{kind}.png", _picture(compared, names, case, options))
+    return table
+
+
+def _names(compared: Comparing) -> tuple[str, str]:
+    first, second = compared.first.name, compared.second.name
+    if first == second:
+        raise DatasetError(f"{compared.first} and {compared.second} have one name; rename one")
+    return first, second
+
+
+def _shown_cases(report: Report) -> Sequence[str]:
+    """Cases with the best, the median and the worst mean Dice."""
+    dice = {
+        case: np.mean(
+            [
+                row.value
+                for row in report.select(metric="dice", level="volume").rows
+                if row.case == case and row.value is not None
+            ]
+            or [0.0]
+        )
+        for case in report.cases
+    }
+    ordered = sorted(dice, key=lambda case: float(dice[case]))
+    return ordered[-1], ordered[len(ordered) // 2], ordered[0]
+
+
+def _picture(
+    compared: Comparing, names: tuple[str, str], case: str, options: EvaluationOptions
+) -> bytes:
+    if compared.images is None:
+        raise DatasetError("no folder of images")
+    images = {each.name: each.path for each in gather_images([compared.images])}
+    if case not in images:
+        raise DatasetError(f"{compared.images}: no image named {case}")
+    target = options.read_as or options.scheme
+    labels = {
+        title: read_labels(_file(folder, case), options.scheme).read_as(target)
+        for title, folder in (
+            ("reference", compared.references),
+            (names[0], compared.first),
+            (names[1], compared.second),
+        )
+    }
+    return png_bytes(comparison_figure(read_volume(images[case]), labels))
+
+
+def _file(folder: Path, case: str) -> Path:
+    return next(each.path for each in gather_labels(folder) if each.name == case)
