@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from types import MappingProxyType
 
 from cardioseg.core.labels import ACDC, MYOCARDIUM_BLOOD, LabelScheme
 from cardioseg.datasets import acdc, hvsmr, nnunet
 from cardioseg.datasets.dataset import Dataset
 from cardioseg.errors import DatasetError
 
-__all__ = ["DATASET_KINDS", "Dataset", "read_dataset"]
+__all__ = ["READERS", "Dataset", "read_dataset"]
 
 
 def _acdc(folder: str, _: LabelScheme | None) -> Dataset:
@@ -23,11 +22,6 @@ def _hvsmr(folder: str, _: LabelScheme | None) -> Dataset:
     return Dataset("hvsmr", cases, MYOCARDIUM_BLOOD, hvsmr.LICENSE, hvsmr.CITATION)
 
 
-def _hvsmr_full(folder: str, _: LabelScheme | None) -> Dataset:
-    cases = hvsmr.read_hvsmr(folder, "full")
-    return Dataset("hvsmr-full", cases, MYOCARDIUM_BLOOD, hvsmr.LICENSE, hvsmr.CITATION)
-
-
 def _nnunet(folder: str, scheme: LabelScheme | None) -> Dataset:
     facts = nnunet.read_description(folder)
     own = nnunet.own_scheme(facts, folder, scheme)
@@ -36,12 +30,12 @@ def _nnunet(folder: str, scheme: LabelScheme | None) -> Dataset:
     return Dataset(name, cases, own, facts.license or "unknown", facts.reference)
 
 
-_READERS: Mapping[str, Callable[[str, LabelScheme | None], Dataset]] = MappingProxyType(
-    {"acdc": _acdc, "hvsmr": _hvsmr, "hvsmr-full": _hvsmr_full, "nnunet": _nnunet}
+READERS: tuple[tuple[str, Callable[[str, LabelScheme | None], Dataset]], ...] = (
+    ("acdc", _acdc),
+    ("hvsmr", _hvsmr),
+    ("nnunet", _nnunet),
 )
-
-DATASET_KINDS = tuple(_READERS)
-"""Layouts that `--data KIND:FOLDER` takes."""
+"""Kind of each layout, as `--data KIND:FOLDER` takes it, and its reader."""
 
 
 def read_dataset(spec: str, scheme: LabelScheme | None = None) -> Dataset:
@@ -50,7 +44,7 @@ def read_dataset(spec: str, scheme: LabelScheme | None = None) -> Dataset:
     Parameters
     ----------
     spec
-        `KIND:FOLDER`, such as `acdc:data/acdc`; the kinds are in `DATASET_KINDS`.
+        `KIND:FOLDER`, such as `acdc:data/acdc`; the kinds are in `READERS`.
     scheme
         Scheme to read the labels in, the data set's own or a coarser one; None is its own.
 
@@ -63,14 +57,16 @@ def read_dataset(spec: str, scheme: LabelScheme | None = None) -> Dataset:
 
     Examples
     --------
-    >>> read_dataset("acdc")
-    Traceback (most recent call last):
-    cardioseg.errors.DatasetError: 'acdc' names no data set; write KIND:FOLDER, such as acdc:data/acdc
+    >>> try:
+    ...     read_dataset("acdc")
+    ... except DatasetError as error:
+    ...     print(error)
+    'acdc' does not name a data set; write one of acdc:FOLDER, hvsmr:FOLDER, nnunet:FOLDER
     """
     kind, colon, folder = spec.partition(":")
-    if not (colon and folder):
-        raise DatasetError(f"{spec!r} names no data set; write KIND:FOLDER, such as acdc:data/acdc")
-    if kind not in _READERS:
-        raise DatasetError(f"unknown kind of data set {kind!r}; choose {', '.join(DATASET_KINDS)}")
-    dataset = _READERS[kind](folder, scheme)
-    return dataset if scheme is None else dataset.read_as(scheme)
+    for name, reader in READERS:
+        if name == kind and colon and folder:
+            dataset = reader(folder, scheme)
+            return dataset if scheme is None else dataset.read_as(scheme)
+    kinds = ", ".join(f"{name}:FOLDER" for name, _ in READERS)
+    raise DatasetError(f"{spec!r} does not name a data set; write one of {kinds}")

@@ -25,7 +25,7 @@ _FILE = re.compile(r"(?:training|testing)_axial_(crop|full)_(pat\d+)(-label)?")
 _LABEL = "-label"
 
 
-def read_hvsmr(folder: str | Path, variant: Variant = "crop") -> tuple[Case, ...]:
+def read_hvsmr(folder: str | Path, variant: Variant | None = None) -> tuple[Case, ...]:
     """List the cases of an HVSMR-2016 folder; no image is opened.
 
     The headers carry the patient's orientation (P-I-R): slices are cut by it and never by the word
@@ -37,7 +37,7 @@ def read_hvsmr(folder: str | Path, variant: Variant = "crop") -> tuple[Case, ...
         Holds `training_axial_{crop,full}_patN.nii.gz` and labels `...-label.nii.gz`, `testing_...`
         likewise; subfolders are searched too.
     variant
-        Which of the two.
+        Which of the two; None takes `crop`, or `full` where the folder has no `crop`.
 
     Returns
     -------
@@ -65,12 +65,13 @@ def read_hvsmr(folder: str | Path, variant: Variant = "crop") -> tuple[Case, ...
     root = require_folder(folder, "HVSMR-2016")
     files = _files(root)
     images = {name: match for name, match in _matches(files) if not match[3]}
-    wanted = {name: match for name, match in images.items() if match[1] == variant}
-    if not wanted:
-        there = sorted({match[1] for match in images.values()})
-        if there:
-            raise DatasetError(f"{root}: no {variant} images, only {there[0]} ones; name that one")
-        raise wrong_layout(root, f"training_axial_{variant}_patN.nii.gz")
+    there = sorted({match[1] for match in images.values()})
+    if not there:
+        raise wrong_layout(root, "{training,testing}_axial_{crop,full}_patN.nii.gz")
+    chosen = variant or there[0]
+    if chosen not in there:
+        raise DatasetError(f"{root}: no {chosen} images, only {there[0]} ones; name that variant")
+    wanted = {name: match for name, match in images.items() if match[1] == chosen}
     cases = [_case(name, match[2], files) for name, match in wanted.items()]
     return tuple(sorted(cases, key=lambda case: case.id))
 

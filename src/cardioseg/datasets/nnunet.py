@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from cardioseg.core.case import Case
+from cardioseg.core.case import Case, subject_of
 from cardioseg.core.labels import SCHEMES, LabelScheme, Structure
 from cardioseg.core.volume import LabelMap
 from cardioseg.datasets.layout import images_by_stem, require_folder, wrong_layout
@@ -205,7 +205,7 @@ def _cases(
         reference = references.get(match[1])
         yield Case(
             id=match[1],
-            subject=match[1].partition("_frame")[0],
+            subject=subject_of(match[1]),
             load_image=partial(read_volume, path),
             load_labels=partial(load_labels, reference) if reference else None,
         )
