@@ -16,14 +16,12 @@ from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.errors import FormatError, LabelError, ReadWarning
 from cardioseg.io.nifti_file import naming, read_header, read_stored, write_array
 from cardioseg.io.nifti_header import NiftiHeader
+from cardioseg.io.nifti_values import intensities, whole_numbers
 
 SCORES_INTENT = "class scores"
 """Name in the header of a file of scores, so that its classes are not taken for frames."""
 
 Frame = TypeVar("Frame", Volume, LabelMap)
-
-_WHOLE = 1e-4
-"""A label may differ by this much from a whole number: scaled storage rounds."""
 
 
 def read_geometry(path: str | Path) -> Geometry:
@@ -86,7 +84,7 @@ def read_frames(path: str | Path) -> tuple[Volume, ...]:
     header, stored = _read(path)
     with naming(path):
         return tuple(
-            Volume(_scaled(frame, header), header.geometry) for frame in _split(stored, header)
+            Volume(intensities(frame, header), header.geometry) for frame in _split(stored, header)
         )
 
 
@@ -123,7 +121,7 @@ def read_label_frames(
     with naming(path):
         return tuple(
             LabelMap(_translated(frame, scheme, source_values), header.geometry, scheme)
-            for frame in (_whole(each, header) for each in _split(stored, header))
+            for frame in (whole_numbers(each, header) for each in _split(stored, header))
         )
 
 
@@ -140,7 +138,7 @@ def read_scores(path: str | Path) -> tuple[NDArray[np.float32], Geometry]:
     if len(header.shape) != 4:
         raise FormatError(f"{path}: shape {header.shape}; scores are (I, J, K, classes)")
     with naming(path):
-        scores = [Volume(_scaled(each, header), header.geometry) for each in _frames(stored)]
+        scores = [Volume(intensities(each, header), header.geometry) for each in _frames(stored)]
     return np.stack([each.array for each in scores]), header.geometry
 
 
@@ -253,36 +251,6 @@ def _split(stored: NDArray[Any], header: NiftiHeader) -> list[NDArray[Any]]:
 
 def _frames(stored: NDArray[Any]) -> list[NDArray[Any]]:
     return [stored[..., index] for index in range(stored.shape[-1])]
-
-
-def _scaled(stored: NDArray[Any], header: NiftiHeader) -> NDArray[np.float32]:
-    """Values as float32, an array of its own in the file's order and read-only: no copy follows."""
-    # What float32 cannot hold becomes infinite, and the volume refuses it with a count.
-    with np.errstate(over="ignore", invalid="ignore"):
-        if header.is_scaled:
-            stored = stored * np.float64(header.slope) + header.intercept
-        values: NDArray[np.float32] = stored.astype(np.float32)
-    values.setflags(write=False)
-    return values
-
-
-def _whole(stored: NDArray[Any], header: NiftiHeader) -> NDArray[Any]:
-    """Label values, checked to be whole numbers."""
-    if header.is_scaled:
-        stored = stored * np.float64(header.slope) + header.intercept
-    if stored.dtype.kind != "f":
-        return stored
-    if not np.isfinite(stored).all():
-        raise FormatError("labels that are NaN or infinite; export the label map as whole numbers")
-    whole: NDArray[Any] = np.rint(stored)
-    apart = np.abs(stored - whole)
-    if (apart > _WHOLE).any():
-        worst = stored.flat[int(apart.argmax())]
-        raise LabelError(
-            f"label value {worst:g} is not a whole number: an image, or labels that were "
-            "interpolated; resample labels by the nearest voxel"
-        )
-    return whole
 
 
 def _translated(

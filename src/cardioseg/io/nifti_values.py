@@ -1,0 +1,52 @@
+"""From the numbers that a NIfTI file stores to intensities and to label values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cardioseg.errors import FormatError, LabelError
+from cardioseg.io.nifti_header import NiftiHeader
+
+_WHOLE = 1e-4
+"""A label may differ by this much from a whole number: scaled storage rounds."""
+
+
+def intensities(stored: NDArray[Any], header: NiftiHeader) -> NDArray[np.float32]:
+    """Values as float32, an array of its own in the file's order and read-only: no copy follows."""
+    # What float32 cannot hold becomes infinite, and the volume refuses it with a count.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if header.is_scaled:
+            stored = stored * np.float64(header.slope) + header.intercept
+        values: NDArray[np.float32] = stored.astype(np.float32)
+    values.setflags(write=False)
+    return values
+
+
+def whole_numbers(stored: NDArray[Any], header: NiftiHeader) -> NDArray[Any]:
+    """Label values, checked to be whole numbers, in the stored type or float64.
+
+    Raises
+    ------
+    FormatError
+        If a value is NaN or infinite.
+    LabelError
+        If a value is not whole.
+    """
+    if header.is_scaled:
+        stored = stored * np.float64(header.slope) + header.intercept
+    if stored.dtype.kind != "f":
+        return stored
+    if not np.isfinite(stored).all():
+        raise FormatError("labels that are NaN or infinite; export the label map as whole numbers")
+    whole: NDArray[Any] = np.rint(stored)
+    apart = np.abs(stored - whole)
+    if (apart > _WHOLE).any():
+        worst = stored.flat[int(apart.argmax())]
+        raise LabelError(
+            f"label value {worst:g} is not a whole number: an image, or labels that were "
+            "interpolated; resample labels by the nearest voxel"
+        )
+    return whole
