@@ -123,11 +123,7 @@ def parse_header(block: bytes, source: str) -> NiftiHeader:
 def _parse(block: bytes) -> NiftiHeader:
     raw, version = _raw_header(block)
     shape = _shape(raw)
-    dtype = raw.get_data_dtype()
-    if dtype.kind not in "iuf":
-        raise FormatError(
-            f"voxels of type {dtype.name}; export a grey-scale image, one number each"
-        )
+    dtype = _dtype(raw)
     slope, intercept = raw.get_slope_inter()
     unit, mm = _MM_PER_UNIT.get(int(raw["xyzt_units"]) % 8, ("unknown", 1.0))
     geometry, notes = _placement(raw, shape, mm)
@@ -159,6 +155,18 @@ def _raw_header(block: bytes) -> tuple[_RawHeader, int]:
     if block[128:132] == b"DICM":
         raise FormatError("a DICOM file, not NIfTI; convert the series to .nii.gz first")
     raise FormatError("not a NIfTI file; .nii and .nii.gz (NIfTI-1 and NIfTI-2) are read")
+
+
+def _dtype(raw: _RawHeader) -> np.dtype[Any]:
+    try:
+        dtype: np.dtype[Any] = raw.get_data_dtype()
+    except KeyError as error:
+        raise FormatError(f"voxels of an unknown type, code {error}; export it again") from error
+    if dtype.kind not in "iuf":
+        raise FormatError(
+            f"voxels of type {dtype.name}; export a grey-scale image, one number each"
+        )
+    return dtype
 
 
 def _shape(raw: _RawHeader) -> tuple[int, ...]:
