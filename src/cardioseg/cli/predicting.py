@@ -32,7 +32,11 @@ Part = Annotated[str, typer.Option("--part", help="With --split: training, valid
 Force = Annotated[bool, typer.Option("--force", help="Overwrite outputs that are there.")]
 Mirrors = Annotated[bool, typer.Option("--mirrors", help="Average four mirrorings: 4 x the time.")]
 Largest = Annotated[
-    bool, typer.Option("--largest-component", help="Keep the largest piece of each structure.")
+    bool | None,
+    typer.Option(
+        "--largest-component/--all-components",
+        help="Keep only the largest piece of each structure; default: as the model's plan says.",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -47,7 +51,7 @@ def predict(
     split: SplitFile = None,
     part: Part = "validation",
     mirrors: Mirrors = False,
-    largest_component: Largest = False,
+    largest_component: Largest = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -105,7 +109,7 @@ def _inputs(paths: list[Path], split: Path | None, part: str) -> tuple[Input, ..
 
 
 def _predictor(
-    model: str, engine: str, plane: str, mirrors: bool, largest_component: bool
+    model: str, engine: str, plane: str, mirrors: bool, largest_component: bool | None
 ) -> Predictor:
     from dataclasses import replace
 

@@ -58,14 +58,20 @@ class Predictor:
     mirrors
         Average the scores of the four mirrored slices: four times the work.
     largest_component
-        Keep only the largest connected piece of each structure.
+        Keep only the largest connected piece of each structure; None does what the plan says.
     """
 
     model: Model
     engine: Engine
     plane: Plane | None = None
     mirrors: bool = False
-    largest_component: bool = False
+    largest_component: bool | None = None
+
+    @property
+    def keeps_largest(self) -> bool:
+        """Whether only the largest piece of each structure is kept."""
+        chosen = self.largest_component
+        return self.model.plan.largest_component if chosen is None else chosen
 
     @property
     def scheme(self) -> LabelScheme:
@@ -84,7 +90,7 @@ class Predictor:
         preparation = Preparation(volume.geometry, self.model.plan, self.plane)
         scores = self._prepared_scores(preparation, volume)
         labels = preparation.restore_labels(scores, self.scheme)
-        if self.largest_component:
+        if self.keeps_largest:
             for structure in self.scheme.structures:
                 labels = keep_largest(labels, structure.name)
         seconds = time.perf_counter() - started
@@ -110,7 +116,7 @@ class Predictor:
             model_id=self.model.id,
             engine=self.engine.name,
             mirrors=self.mirrors,
-            largest_component=self.largest_component,
+            largest_component=self.keeps_largest,
             seconds=seconds,
         )
 

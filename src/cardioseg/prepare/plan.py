@@ -87,6 +87,8 @@ class Plan(FrozenModel):
         The network that reads the slices.
     scheme
         Name of the label scheme of the answer.
+    largest_component
+        Keep only the largest connected piece of each structure; set it where validation says so.
     """
 
     format_version: Literal[1] = 1
@@ -96,6 +98,7 @@ class Plan(FrozenModel):
     intensity: Intensity = "percentile"
     network: NetworkPlan
     scheme: str
+    largest_component: bool = False
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Plan:

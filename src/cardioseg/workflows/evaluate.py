@@ -215,4 +215,4 @@ def _write(report: Report, output: Path) -> None:
     )
     for name, text in files:
         write_text(output / name, text)
-    write_bytes(output / BOXES, png_bytes(box_plots(report)))
+    write_bytes(output / BOXES, png_bytes(box_plots({output.name: report}, "dice")))

@@ -179,7 +179,7 @@ def _facts(predictor: Predictor, scheme: str, records: list[Json]) -> dict[str, 
         "engine": predictor.engine.name,
         "plane": predictor.plane or predictor.model.plan.plane,
         "mirrors": predictor.mirrors,
-        "largest_component": predictor.largest_component,
+        "largest_component": predictor.keeps_largest,
         "scheme": scheme,
         "files": records,
     }
