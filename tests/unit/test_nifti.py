@@ -311,7 +311,8 @@ def test_content_decides_and_not_the_name(tmp_path: Path) -> None:
 
 
 def test_reading_loads_no_torch() -> None:
-    code = "import sys, cardioseg.io.nifti; print({'torch', 'pydantic', 'scipy.ndimage'} & set(sys.modules))"
+    heavy = "{'torch', 'pydantic', 'scipy.ndimage'}"
+    code = f"import sys, cardioseg.io.nifti; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

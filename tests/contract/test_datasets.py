@@ -1,0 +1,240 @@
+"""What every reader of a data set promises; a new reader joins with one function in LAYOUTS."""
+
+from __future__ import annotations
+
+import builtins
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cardioseg.core.geometry import Geometry
+from cardioseg.core.labels import ACDC, MYOCARDIUM_BLOOD, LabelScheme
+from cardioseg.core.volume import LabelMap, Volume
+from cardioseg.datasets import READERS, read_dataset
+from cardioseg.errors import DatasetError, FormatError
+from cardioseg.io.nifti import write_labels, write_volume
+
+SHAPE = (6, 5, 4)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A tiny data set on disk, and what its reader must find.
+
+    `cases` are id and subject; `unlabelled` are the ids without reference labels; `needed` is a
+    file or folder without which the folder is no such data set.
+    """
+
+    kind: str
+    folder: Path
+    scheme: LabelScheme
+    cases: tuple[tuple[str, str], ...]
+    unlabelled: tuple[str, ...]
+    needed: str
+
+    @property
+    def spec(self) -> str:
+        return f"{self.kind}:{self.folder}"
+
+
+def image(path: Path, affine: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    array = np.random.default_rng(len(path.name)).random(SHAPE, np.float32)
+    write_volume(Volume(array, Geometry(SHAPE, affine)), path)
+
+
+def labels(path: Path, affine: np.ndarray, scheme: LabelScheme) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    array = np.zeros(SHAPE, np.uint8)
+    array[1 : 1 + len(scheme.structures), 1:4] = np.arange(1, scheme.class_count)[:, None, None]
+    write_labels(LabelMap(array, Geometry(SHAPE, affine), scheme), path)
+
+
+def acdc(root: Path) -> Layout:
+    affine = np.diag([1.4, 1.4, 10.0, 1.0])
+    for part, patient, es in (("training", "patient002", 12), ("testing", "patient101", 9)):
+        folder = root / part / patient
+        for frame in (1, es):
+            image(folder / f"{patient}_frame{frame:02d}.nii.gz", affine)
+        labels(folder / f"{patient}_frame01_gt.nii.gz", affine, ACDC)
+        (folder / f"{patient}_4d.nii.gz").write_bytes(b"not read")
+        (folder / "Info.cfg").write_text(f"ED: 1\nES: {es}\nGroup: DCM\n")
+    cases = (
+        ("patient002_frame01", "patient002"),
+        ("patient002_frame12", "patient002"),
+        ("patient101_frame01", "patient101"),
+        ("patient101_frame09", "patient101"),
+    )
+    unlabelled = ("patient002_frame12", "patient101_frame09")
+    return Layout("acdc", root, ACDC, cases, unlabelled, "training/patient002/Info.cfg")
+
+
+def hvsmr(root: Path) -> Layout:
+    affine = np.array([[0, 0, 0.65, -42], [-1.05, 0, 0, 22], [0, -1.05, 0, 87], [0, 0, 0, 1.0]])
+    for name in (
+        "training_axial_crop_pat0",
+        "training_axial_crop_pat4",
+        "testing_axial_crop_pat10",
+    ):
+        image(root / f"{name}.nii.gz", affine)
+    for name in ("training_axial_crop_pat0", "training_axial_crop_pat4"):
+        labels(root / f"{name}-label.nii.gz", affine, MYOCARDIUM_BLOOD)
+    image(root / "training_axial_full_pat4.nii.gz", affine)
+    labels(root / "labels_full" / "training_axial_full_pat9-label.nii.gz", affine, MYOCARDIUM_BLOOD)
+    cases = (
+        ("testing_axial_crop_pat10", "pat10"),
+        ("training_axial_crop_pat0", "pat0"),
+        ("training_axial_crop_pat4", "pat4"),
+    )
+    unlabelled = ("testing_axial_crop_pat10",)
+    return Layout("hvsmr", root, MYOCARDIUM_BLOOD, cases, unlabelled, "")
+
+
+def nnunet(root: Path) -> Layout:
+    affine = np.array([[0, 1.4, 0, 3], [-1.4, 0, 0, 5], [0, 0, 8, 7], [0, 0, 0, 1.0]])
+    for name in ("patient001_frame01", "patient001_frame12", "patient007_frame01"):
+        image(root / "imagesTr" / f"{name}_0000.nii.gz", affine)
+        labels(root / "labelsTr" / f"{name}.nii.gz", affine, ACDC)
+    image(root / "imagesTs" / "patient009_frame01_0000.nii.gz", affine)
+    facts = {
+        "channel_names": {"0": "cineMRI"},
+        "labels": {"background": 0, "RV": 1, "MLV": 2, "LVC": 3},
+        "numTraining": 3,
+        "file_ending": ".nii.gz",
+    }
+    (root / "dataset.json").write_text(json.dumps(facts))
+    cases = (
+        ("patient001_frame01", "patient001"),
+        ("patient001_frame12", "patient001"),
+        ("patient007_frame01", "patient007"),
+        ("patient009_frame01", "patient009"),
+    )
+    return Layout("nnunet", root, ACDC, cases, ("patient009_frame01",), "dataset.json")
+
+
+LAYOUTS: tuple[Callable[[Path], Layout], ...] = (acdc, hvsmr, nnunet)
+
+
+@pytest.fixture(params=LAYOUTS, ids=lambda make: make.__name__)
+def layout(request: pytest.FixtureRequest, tmp_path: Path) -> Layout:
+    found: Layout = request.param(tmp_path / "data")
+    return found
+
+
+def test_every_reader_takes_part() -> None:
+    assert [make.__name__ for make in LAYOUTS] == [name for name, _ in READERS]
+
+
+def test_lists_all_cases_once_sorted_with_their_subjects(layout: Layout) -> None:
+    dataset = read_dataset(layout.spec)
+    assert tuple((case.id, case.subject) for case in dataset.cases) == layout.cases
+    assert [case.id for case in dataset.cases] == sorted({case.id for case in dataset.cases})
+    assert dataset.subjects == tuple(sorted({subject for _, subject in layout.cases}))
+
+
+def test_says_under_which_terms_it_came(layout: Layout) -> None:
+    dataset = read_dataset(layout.spec)
+    assert dataset.license
+    assert dataset.scheme == layout.scheme
+
+
+def test_listing_opens_no_image(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    for owner, name in ((Path, "open"), (builtins, "open")):
+        original = getattr(owner, name)
+
+        def spy(
+            path: object, *rest: object, original: object = original, **named: object
+        ) -> object:
+            opened.append(str(path))
+            return original(path, *rest, **named)  # type: ignore[operator]
+
+        monkeypatch.setattr(owner, name, spy)
+    dataset = read_dataset(layout.spec)
+    assert [path for path in opened if path.endswith((".nii", ".nii.gz"))] == []
+    # The spy sees what is opened: reading one case afterwards shows up.
+    dataset.cases[0].image()
+    assert [path for path in opened if path.endswith((".nii", ".nii.gz"))] != []
+
+
+def test_listing_survives_damaged_images_and_reading_tells(layout: Layout) -> None:
+    for path in layout.folder.rglob("*.nii.gz"):
+        path.write_bytes(b"")
+    dataset = read_dataset(layout.spec)
+    assert len(dataset.cases) == len(layout.cases)
+    with pytest.raises(FormatError, match="the file is empty"):
+        dataset.cases[0].image()
+
+
+def test_labels_hold_values_of_the_scheme_on_the_images_grid(layout: Layout) -> None:
+    for case in read_dataset(layout.spec).cases:
+        if case.load_labels is None:
+            continue
+        volume, reference = case.pair()
+        np.testing.assert_allclose(volume.geometry.affine, reference.geometry.affine, atol=1e-5)
+        assert reference.scheme == layout.scheme
+        assert set(np.unique(reference.array)) == set(range(layout.scheme.class_count))
+
+
+def test_frames_without_labels_are_cases_without_labels(layout: Layout) -> None:
+    cases = read_dataset(layout.spec).cases
+    assert tuple(case.id for case in cases if case.load_labels is None) == layout.unlabelled
+    for case in cases:
+        if case.id in layout.unlabelled:
+            with pytest.raises(DatasetError, match=f"case {case.id} has no reference labels"):
+                case.labels()
+
+
+def test_labels_are_read_in_a_coarser_scheme(layout: Layout) -> None:
+    cases = read_dataset(layout.spec, MYOCARDIUM_BLOOD).cases
+    first = next(case for case in cases if case.load_labels is not None)
+    assert first.labels().scheme == MYOCARDIUM_BLOOD
+    assert set(np.unique(first.labels().array)) == {0, 1, 2}
+
+
+def test_reading_twice_gives_the_same(layout: Layout) -> None:
+    case = read_dataset(layout.spec).cases[0]
+    np.testing.assert_array_equal(case.image().array, case.image().array)
+
+
+def test_leftovers_of_a_broken_write_are_no_cases(layout: Layout) -> None:
+    for path in list(layout.folder.rglob("*.nii.gz")):
+        path.with_name(f".{path.name}").write_bytes(b"half")
+    assert len(read_dataset(layout.spec).cases) == len(layout.cases)
+
+
+def test_a_missing_folder_is_told(layout: Layout, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="absent: no such folder"):
+        read_dataset(f"{layout.kind}:{tmp_path / 'absent'}")
+
+
+def test_a_file_in_place_of_the_folder_is_told(layout: Layout, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DatasetError, match=r"file: a file; name the .* folder that holds it"):
+        read_dataset(f"{layout.kind}:{tmp_path / 'file'}")
+
+
+def test_an_empty_folder_is_told(layout: Layout, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DatasetError, match=r"empty: expected .*, found nothing"):
+        read_dataset(f"{layout.kind}:{tmp_path / 'empty'}")
+
+
+def test_another_layout_is_told_with_what_was_found(layout: Layout, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    for name in ("holiday.jpg", "notes.txt"):
+        (tmp_path / "other" / name).touch()
+    with pytest.raises(DatasetError, match=r"other: expected .*, found holiday\.jpg, notes\.txt"):
+        read_dataset(f"{layout.kind}:{tmp_path / 'other'}")
+
+
+def test_a_missing_description_is_told(layout: Layout) -> None:
+    if not layout.needed:
+        pytest.skip("this layout has no file of facts")
+    (layout.folder / layout.needed).unlink()
+    with pytest.raises(DatasetError, match=Path(layout.needed).name):
+        read_dataset(layout.spec)
