@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cardioseg.cli import main
+from cardioseg.cli.app import main
 
 __all__ = ["main"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -104,7 +104,7 @@ class Bar:
         self._console.print(line, markup=False, highlight=False)
 
 
-def table(rows: list[Mapping[str, str]], title: str = "") -> str:
+def table(rows: Sequence[Mapping[str, str]], title: str = "") -> str:
     """Rows as a plain table that fits any terminal and can be piped.
 
     Examples

@@ -69,23 +69,27 @@ def info(as_json: AsJson = False) -> None:
     from cardioseg.workflows.provenance import versions
 
     libraries = {"onnx": "onnxruntime", "openvino": "openvino", "torch": "torch"}
-    facts = {
-        "versions": versions(),
-        "engines": [name for name, library in libraries.items() if find_spec(library)],
-        "cores": usable_cores(),
-        "models": list(installed_models()),
-        "schemes": {s.name: [x.name for x in s.structures] for s in SCHEMES},
-        "datasets": [name for name, _ in READERS],
-    }
+    engines = [name for name, library in libraries.items() if find_spec(library)]
+    installed, readers = list(installed_models()), [name for name, _ in READERS]
+    structures = {scheme.name: [s.name for s in scheme.structures] for scheme in SCHEMES}
     if as_json:
-        result_json(facts)
+        result_json(
+            {
+                "versions": versions(),
+                "engines": engines,
+                "cores": usable_cores(),
+                "models": installed,
+                "schemes": structures,
+                "datasets": readers,
+            }
+        )
         return
     lines = [f"{name} {number}" for name, number in versions().items()]
     lines += [
-        f"engines: {', '.join(facts['engines'])}",
-        f"cores: {facts['cores']}",
-        f"models: {', '.join(facts['models']) or 'none installed'}",
-        *(f"scheme {s.name}: {', '.join(x.name for x in s.structures)}" for s in SCHEMES),
-        f"data sets: {', '.join(facts['datasets'])}",
+        f"engines: {', '.join(engines)}",
+        f"cores: {usable_cores()}",
+        f"models: {', '.join(installed) or 'none installed'}",
+        *(f"scheme {name}: {', '.join(names)}" for name, names in structures.items()),
+        f"data sets: {', '.join(readers)}",
     ]
     result("\n".join(lines))

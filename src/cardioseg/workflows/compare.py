@@ -70,8 +70,9 @@ def compare_files(
         ).report
         for name, folder in zip(names, folders, strict=True)
     )
-    table = comparison_table(compare(first, second))
-    heading = f"# {names[0]} (a) against {names[1]} (b)\n\nPer volume, paired by patient.\n\n"
+    compared_metrics = compare(first, second, np.random.default_rng(0))
+    table = comparison_table(compared_metrics, *names)
+    heading = f"# {names[0]} against {names[1]}\n\nPer volume, paired by patient.\n\n"
     write_text(output / COMPARISON_MD, heading + table + "\n")
     if compared.images:
         for kind, case in zip(SHOWN, _shown_cases(first), strict=True):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cardioseg.core.labels import ACDC
 from cardioseg.datasets import read_dataset
 from cardioseg.errors import OutputExistsError
 from cardioseg.evaluation import (
@@ -19,7 +20,6 @@ from cardioseg.evaluation import (
 )
 from cardioseg.evaluation.tables import summary_table
 from cardioseg.inference.predictor import load_model
-from cardioseg.core.labels import ACDC
 from cardioseg.io.atomic import write_bytes, write_text
 from cardioseg.io.nifti import read_labels, read_volume
 from cardioseg.training.config import read_config
@@ -102,9 +102,7 @@ def _clear(output: Path) -> None:
     write_text(output / MARK, "A folder that `cardioseg demo` wrote and may replace.\n")
 
 
-def _figures(
-    output: Path, report: Report, history: list[dict[str, float]]
-) -> dict[str, bytes]:
+def _figures(output: Path, report: Report, history: list[dict[str, float]]) -> dict[str, bytes]:
     """The pictures of the page by their titles, also written as files."""
     case = report.cases[0]
     images = {each.name: each.path for each in gather_images([output / "unseen-hearts"])}
@@ -135,9 +133,13 @@ def _page(table: str, figures: dict[str, bytes]) -> str:
         for line in table.splitlines()
         if line.startswith("|")
     ]
-    return Environment(autoescape=True).from_string(template).render(
-        caption=_CAPTION,
-        header=header,
-        body=body,
-        figures={title: b64encode(data).decode() for title, data in figures.items()},
+    return (
+        Environment(autoescape=True)
+        .from_string(template)
+        .render(
+            caption=_CAPTION,
+            header=header,
+            body=body,
+            figures={title: b64encode(data).decode() for title, data in figures.items()},
+        )
     )

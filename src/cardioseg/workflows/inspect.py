@@ -148,8 +148,8 @@ class DatasetFacts:
             f"subjects     {self.subjects}",
             f"cases        {self.cases}",
             *(f"{name:<12} {words}" for name, words in counted.items() if words),
-            f"spacing      {self.spacing_mm[0]:.2f} to {self.spacing_mm[2]:.2f} mm in plane, median {self.spacing_mm[1]:.2f}",
-            f"slices       {self.slices[0]:g} to {self.slices[2]:g}, median {self.slices[1]:g}",
+            f"spacing      {_range_words(self.spacing_mm)} mm in plane",
+            f"slices       {_range_words(self.slices)}",
         ]
         lines += [f"share        {s:<18} {v:8.3%}" for s, v in self.voxel_share.items()]
         lines += [f"suspicious   {note}" for note in self.notes]
@@ -257,3 +257,8 @@ def _oddities(geometry: Geometry, frames: Sequence[Volume]) -> list[str]:
 
 def _range(values: Sequence[float]) -> tuple[float, float, float]:
     return float(min(values)), float(np.median(values)), float(max(values))
+
+
+def _range_words(values: tuple[float, float, float]) -> str:
+    low, median, high = values
+    return f"{low:.4g} to {high:.4g}, median {median:.4g}"
