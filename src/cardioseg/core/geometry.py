@@ -125,7 +125,7 @@ class Geometry:
         cosines = self.directions
         for axes in permutations(range(3)):
             picked = [cosines[world, column] for column, world in enumerate(axes)]
-            signs = tuple(1 if c >= 0 else -1 for c in picked)
+            signs = tuple(_sign(cosines[:, axis], world) for axis, world in enumerate(axes))
             columns = [cosines[:, axes.index(w)] * signs[axes.index(w)] for w in range(3)]
             score = round(float(np.abs(picked).sum()), _DECIMALS)
             key = (score, *np.round(np.concatenate(columns), _DECIMALS).tolist())
@@ -166,6 +166,18 @@ class Geometry:
         """One line for messages: shape, spacing and orientation."""
         sides = " x ".join(str(n) for n in self.shape)
         return f"{sides} voxels of {_numbers(self.spacing)} mm, {self.orientation}"
+
+
+def _sign(direction: Float64Array, world: int) -> int:
+    """Whether an axis points along a world axis or against it.
+
+    One that is perpendicular to it, as strong shear can make, takes the sign of the first world
+    axis that it is not perpendicular to: the answer may not depend on how the array is stored.
+    """
+    for cosine in np.round((direction[world], *direction), _DECIMALS):
+        if cosine:
+            return 1 if cosine > 0 else -1
+    raise GeometryError("an axis without a direction")
 
 
 def _numbers(values: ArrayLike) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TypeVar
 
 import numpy as np
@@ -13,9 +14,15 @@ from cardioseg.core.volume import LabelMap, Volume
 Float32Array = NDArray[np.float32]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
+SAME_SPACING = 1e-5
+"""Relative difference up to which two spacings are one: files round spacing to float32."""
+
 
 def axis_positions(count: int, spacing: float, source_count: int, source: float) -> Float32Array:
     """Where the samples of one axis lie on another that shares its middle, in source samples.
+
+    Where the spacings are equal the samples coincide, so that a crop or a pad is exact: if one
+    count is even and the other odd, the middles then lie half a sample apart.
 
     Parameters
     ----------
@@ -28,7 +35,12 @@ def axis_positions(count: int, spacing: float, source_count: int, source: float)
     --------
     >>> axis_positions(2, 2.0, 4, 1.0).tolist()
     [0.5, 2.5]
+    >>> axis_positions(2, 1.0, 3, 1.0).tolist()
+    [0.0, 1.0]
     """
+    if math.isclose(spacing, source, rel_tol=SAME_SPACING):
+        # Rounded towards zero, so that swapping the two axes gives the inverse.
+        return (np.arange(count) + math.trunc((source_count - count) / 2)).astype(np.float32)
     centred = (np.arange(count) - (count - 1) / 2) * (spacing / source)
     return (centred + (source_count - 1) / 2).astype(np.float32)
 

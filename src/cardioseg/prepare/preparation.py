@@ -113,12 +113,23 @@ class Preparation:
         return [(size, *side) for size, side in zip(self.plan.size, native, strict=True)]
 
     def slices(self, volume: Volume) -> Float32Array:
-        """Prepared slices (slices, rows, columns), normalised; padding has the lowest value."""
+        """Prepared slices (slices, rows, columns), normalised; padding has the lowest value.
+
+        Raises
+        ------
+        GeometryError
+            If the volume lies on another grid, or its slices are narrower than a prepared pixel.
+        """
         require_same_grid(volume.geometry, self.geometry, "the volume and its preparation")
         array = self.reorientation.apply(volume.array)
         rows, columns = self._forward
         prepared = rows @ np.ascontiguousarray(array) @ columns.T
         inside = _covered(rows, columns)
+        if not inside.any():
+            raise GeometryError(
+                f"slices of {self.sliced.describe()} are narrower than a pixel of "
+                f"{self.plan.spacing_mm:g} mm; name another plane"
+            )
         normalise = scale_percentiles if self.plan.intensity == "percentile" else scale_moments
         values = normalise(prepared[:, inside])
         answer = np.full(prepared.shape, values.min(), np.float32)
