@@ -92,12 +92,12 @@ def ball(grid, radius_mm):
 
 
 @few
-@given(grids(sides=(40, 48), spacings=(0.8, 1.9)), planes)
+@given(grids(sides=(40, 48), spacings=(1.0, 1.9)), planes)
 def test_at_other_spacings_a_structure_returns_almost_unchanged(grid, plane):
-    labels = ball(grid, 12)
+    labels = ball(grid, 18)
     preparation = Preparation(grid, plan_of(plane=plane, size=(64, 64)))
     restored = preparation.restore_labels(one_hot(preparation.label_slices(labels)), ACDC)
-    assert dice(restored.array == 3, labels.array == 3) > 0.93
+    assert dice(restored.array == 3, labels.array == 3) > 0.94
     assert restored.volume_ml("LV cavity") == pytest.approx(labels.volume_ml("LV cavity"), rel=0.05)
 
 
