@@ -16,6 +16,7 @@ from cardioseg.datasets import Dataset, read_dataset
 from cardioseg.datasets.acdc import phase_and_group, read_acdc
 from cardioseg.datasets.hvsmr import read_hvsmr, read_hvsmr_labels
 from cardioseg.datasets.layout import images_by_stem
+from cardioseg.datasets.nnunet import read_nnunet
 from cardioseg.errors import DatasetError, LabelError
 from cardioseg.io.nifti import write_labels
 
@@ -180,6 +181,12 @@ def test_nnunet_labels_that_fit_no_scheme(tmp_path: Path, labels: object, words:
 def test_nnunet_in_a_named_scheme_where_several_fit(tmp_path: Path) -> None:
     spec = nnunet(tmp_path, {"background": 0, "LV": 1, "RV": 2})
     assert read_dataset(spec, HVSMR2).scheme == HVSMR2
+
+
+def test_nnunet_in_a_scheme_without_one_of_its_labels(tmp_path: Path) -> None:
+    nnunet(tmp_path, {"background": 0, "LV": 1, "aorta": 2})
+    with pytest.raises(DatasetError, match=r"dataset\.json: label 'aorta' is not in scheme acdc"):
+        read_nnunet(tmp_path, ACDC)
 
 
 def test_nnunet_with_several_channels_is_refused(tmp_path: Path) -> None:
