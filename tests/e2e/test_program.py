@@ -1,0 +1,242 @@
+"""The program as a user runs it: files in, files out, exit codes, and never a socket."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+
+from cardioseg.core.labels import ACDC
+from cardioseg.io.nifti import read_geometry, read_labels, write_frames
+from cardioseg.workflows.phantoms import write_phantoms
+
+TINY = """
+epochs = 2
+batch_size = 8
+learning_rate = 5e-3
+[plan]
+spacing_mm = 4.0
+size = [32, 32]
+scheme = "acdc"
+[plan.network]
+widths = [4, 8]
+classes = 4
+"""
+
+FORBID = """
+import socket, sys
+def forbidden(*args, **kwargs):
+    raise RuntimeError("a socket was opened")
+class Forbidden(socket.socket):
+    __init__ = forbidden
+socket.socket = Forbidden
+socket.create_connection = socket.getaddrinfo = forbidden
+from cardioseg.__main__ import main
+sys.argv = ["cardioseg", *sys.argv[1:]]
+try:
+    main()
+finally:
+    print("torch" in sys.modules, file=sys.stderr)
+"""
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "cardioseg", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+def run_offline(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", FORBID, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.fixture(scope="module")
+def hearts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three synthetic subjects in ACDC's layout."""
+    folder = tmp_path_factory.mktemp("data") / "hearts"
+    write_phantoms(folder, 3, seed=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def one(hearts: Path) -> Path:
+    return next(hearts.rglob("patient001_frame01.nii.gz"))
+
+
+def test_predict_evaluate_and_inspect_open_no_socket_and_no_torch(
+    hearts: Path, one: Path, tmp_path: Path
+) -> None:
+    done = [
+        run_offline("predict", one, "--model", "sax", "--output", tmp_path / "out"),
+        run_offline(
+            "evaluate", tmp_path / "out", hearts, "--scheme", "acdc", "--output", tmp_path / "rep"
+        ),
+        run_offline("inspect", one, "--json"),
+    ]
+    for each in done:
+        assert each.returncode == 0, each.stderr
+        assert each.stderr.splitlines()[-1] == "False"
+    assert json.loads(done[2].stdout)["frames"] == 1
+    assert json.loads((tmp_path / "rep" / "report.json").read_text())["rows"]
+
+
+def test_labels_lie_on_the_inputs_own_grid_in_every_engine(one: Path, tmp_path: Path) -> None:
+    answers = []
+    for engine in ("onnx", "torch"):
+        done = run("predict", one, "--engine", engine, "--output", tmp_path / engine)
+        assert done.returncode == 0, done.stderr
+        answers.append(read_labels(tmp_path / engine / one.name, ACDC))
+        assert answers[-1].geometry.is_same(read_geometry(one))
+    assert (answers[0].array != answers[1].array).mean() < 1e-4
+    record = json.loads((tmp_path / "onnx" / "run.json").read_text())
+    assert record["format_version"] == 1
+    assert record["files"][0]["input_sha256"]
+    assert str(one.parent) not in json.dumps(record)
+
+
+def test_a_cine_goes_in_and_a_cine_comes_out(one: Path, tmp_path: Path) -> None:
+    from cardioseg.io.nifti import read_volume
+
+    frame = read_volume(one)
+    write_frames([frame, frame], tmp_path / "cine.nii.gz")
+    done = run(
+        "predict", tmp_path / "cine.nii.gz", "--output", tmp_path / "out", "--scheme",
+        "myocardium_blood",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    stored = nibabel.load(tmp_path / "out" / "cine.nii.gz")
+    assert stored.shape == (*frame.array.shape, 2)
+    assert set(np.unique(np.asarray(stored.dataobj))) <= {0, 1, 2}
+
+
+def test_exit_codes_and_nothing_left_behind(one: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.nii.gz"
+    broken.write_bytes(one.read_bytes()[:500])
+    out = tmp_path / "out"
+    alone = run("predict", broken, "--output", out)
+    assert alone.returncode == 1
+    assert str(broken) in alone.stderr
+    assert "Traceback" not in alone.stderr
+    assert not (out / "broken.nii.gz").exists()
+    some = run("predict", broken, one, "--output", tmp_path / "some")
+    assert some.returncode == 3
+    assert (tmp_path / "some" / one.name).is_file()
+    again = run("predict", one, "--output", tmp_path / "some")
+    assert again.returncode == 1
+    assert "--force" in again.stderr
+    assert run("predict", one).returncode == 2
+    assert run("predict", one, "--model", "nothing", "--output", out).returncode == 1
+
+
+def test_two_inputs_of_one_name_are_refused_before_anything_runs(one: Path, tmp_path: Path) -> None:
+    twin = tmp_path / one.name
+    twin.write_bytes(one.read_bytes())
+    done = run("predict", one, twin, "--output", tmp_path / "out")
+    assert done.returncode == 1
+    assert "one name" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_train_then_resume_then_predict_with_the_new_model(hearts: Path, tmp_path: Path) -> None:
+    config, output = tmp_path / "tiny.toml", tmp_path / "run"
+    config.write_text(TINY)
+    options = ("train", "--config", config, "--data", f"acdc:{hearts}", "--output", output)
+    first = run(*options, "--json")
+    assert first.returncode == 0, first.stderr
+    assert json.loads(first.stdout)["epochs"] == 2
+    assert len((output / "log.jsonl").read_text().splitlines()) == 2
+    assert run(*options).returncode == 1, "a run is never overwritten"
+    assert run(*options, "--resume").returncode == 0
+    names = {path.name for path in (output / "model").iterdir()}
+    assert names == {"plan.json", "model.onnx", "weights.safetensors", "card.md", "SHA256SUMS"}
+    done = run("predict", hearts, "--model", output / "model", "--output", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "out").glob("*.nii.gz"))) == 6
+    exported = tmp_path / "model.onnx"
+    assert run("export", output / "model", "--output", exported).returncode == 0
+    import onnx
+
+    properties = {p.key: p.value for p in onnx.load_model(exported).metadata_props}
+    assert json.loads(properties["cardioseg.labels"])["3"] == "LV cavity"
+
+
+def test_a_split_by_slices_says_that_it_leaks(hearts: Path, tmp_path: Path) -> None:
+    config = tmp_path / "tiny.toml"
+    config.write_text(TINY.replace("epochs = 2", "epochs = 1"))
+    done = run(
+        "train", "--config", config, "--data", f"acdc:{hearts}", "--split", "slices",
+        "--output", tmp_path / "run",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "too good" in done.stderr
+
+
+def test_compare_writes_a_table_and_pictures(hearts: Path, tmp_path: Path) -> None:
+    for name, extra in (("plain", ()), ("mirrored", ("--mirrors",))):
+        assert run("predict", hearts, "--output", tmp_path / name, *extra).returncode == 0
+    done = run(
+        "compare", tmp_path / "plain", tmp_path / "mirrored", hearts, "--scheme", "acdc",
+        "--images", hearts, "--output", tmp_path / "out",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "LV cavity" in done.stdout
+    for picture in ("best", "median", "worst"):
+        assert (tmp_path / "out" / f"{picture}.png").stat().st_size > 10_000
+
+
+def test_help_imports_no_numerical_library() -> None:
+    code = "import sys; from cardioseg.cli.app import app; print('numpy' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "False"
+
+
+def test_the_demo_writes_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cardioseg.workflows import demo
+
+    small = demo.read_config("tiny").model_copy(update={"epochs": 1})
+    monkeypatch.setattr(demo, "read_config", lambda name: small)
+    monkeypatch.setattr(demo, "TRAINING_SUBJECTS", 2)
+    monkeypatch.setattr(demo, "HELD_OUT_SUBJECTS", 1)
+    finished = demo.run_demo(tmp_path / "demo", seed=0)
+    page = finished.page.read_text()
+    assert "not patients" in page
+    assert page.count("data:image/png;base64,") == 3
+    assert "LV cavity" in page
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("precious")
+    with pytest.raises(demo.OutputExistsError):
+        demo.run_demo(tmp_path / "mine", seed=0)
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "precious"
+
+
+def test_the_readmes_first_example(one: Path) -> None:
+    import cardioseg
+
+    predictor = cardioseg.load_model("sax")
+    prediction = predictor.predict(cardioseg.read_volume(one))
+    reference = one.with_name(one.name.replace(".nii", "_gt.nii"))
+    report = cardioseg.evaluate(
+        prediction.labels, cardioseg.read_labels(reference, predictor.scheme)
+    )
+    assert report.mean("dice", "background") is not None
+
+
+def test_sax_reaches_its_figure_on_the_validation_patients(acdc_root: Path) -> None:
+    """Mean Dice of RV, myocardium and LV per volume, patients first: docs/results/acdc-fast.md."""
+    import cardioseg
+    from cardioseg.data.splits import read_split
+    from cardioseg.evaluation import combine, evaluate_case
+
+    predictor = cardioseg.load_model("sax")
+    cases = cardioseg.read_dataset(f"acdc:{acdc_root}").cases
+    chosen = read_split(acdc_root / "splits.json").cases(cases, "validation")
+    report = combine(evaluate_case(predictor.predict(case.image()).labels, case) for case in chosen)
+    assert len(report.subjects) == 10
+    assert report.mean("dice") > 0.90

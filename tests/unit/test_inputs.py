@@ -1,0 +1,54 @@
+"""Which files a command means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cardioseg.errors import DatasetError
+from cardioseg.workflows.inputs import gather_images, gather_labels, of_part
+
+
+def _touch(folder: Path, *names: str) -> None:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def test_a_folder_is_read_recursively_without_its_labels_and_cines(tmp_path: Path) -> None:
+    _touch(tmp_path, "a/x_frame01.nii.gz", "a/x_frame01_gt.nii.gz", "a/x_4d.nii.gz", "b/y.nii")
+    _touch(tmp_path, "b/y-label.nii", "b/y_seg.nii.gz", "b/notes.txt")
+    found = gather_images([tmp_path])
+    assert [(each.name, each.subject) for each in found] == [("x_frame01", "x"), ("y", "y")]
+
+
+def test_labels_are_named_by_their_case(tmp_path: Path) -> None:
+    _touch(tmp_path, "x_frame01.nii.gz", "x_frame01_gt.nii.gz")
+    assert [each.name for each in gather_labels(tmp_path)] == ["x_frame01"]
+    assert gather_labels(tmp_path)[0].path.name == "x_frame01_gt.nii.gz"
+
+
+def test_what_cannot_be_meant_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="no such file"):
+        gather_images([tmp_path / "absent.nii"])
+    with pytest.raises(DatasetError, match="no image"):
+        gather_images([tmp_path])
+    _touch(tmp_path, "a.png", "one/x.nii", "two/x.nii.gz")
+    with pytest.raises(DatasetError, match="NIfTI"):
+        gather_images([tmp_path / "a.png"])
+    with pytest.raises(DatasetError, match="one name"):
+        gather_images([tmp_path / "one", tmp_path / "two"])
+
+
+def test_only_the_subjects_of_a_part(tmp_path: Path) -> None:
+    _touch(tmp_path, "a_frame01.nii", "a_frame02.nii", "b_frame01.nii")
+    split = tmp_path / "split.json"
+    split.write_text('{"training": ["b"], "validation": ["a"]}')
+    chosen = of_part(gather_images([tmp_path]), split, "validation")
+    assert [each.name for each in chosen] == ["a_frame01", "a_frame02"]
+    with pytest.raises(DatasetError, match="no input"):
+        of_part(chosen, split, "test")
+    with pytest.raises(DatasetError, match="part"):
+        of_part(chosen, split, "tests")
