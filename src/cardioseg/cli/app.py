@@ -6,8 +6,12 @@ import sys
 
 import typer
 
-from cardioseg.cli import facts, making, measuring, predicting, training
 from cardioseg.cli.console import EXIT_BAD_INPUT, EXIT_INTERRUPTED, say, told_warnings
+from cardioseg.cli.facts import info, inspect, models
+from cardioseg.cli.making import demo, export, phantom
+from cardioseg.cli.measuring import compare, evaluate
+from cardioseg.cli.predicting import predict, scores
+from cardioseg.cli.training import train
 from cardioseg.errors import CardiosegError
 
 app = typer.Typer(
@@ -22,17 +26,17 @@ app = typer.Typer(
 )
 
 for _command in (
-    making.demo,
-    facts.inspect,
-    training.train,
-    predicting.predict,
-    predicting.scores,
-    measuring.evaluate,
-    measuring.compare,
-    making.phantom,
-    making.export,
-    facts.models,
-    facts.info,
+    demo,
+    inspect,
+    train,
+    predict,
+    scores,
+    evaluate,
+    compare,
+    phantom,
+    export,
+    models,
+    info,
 ):
     app.command()(_command)
 
