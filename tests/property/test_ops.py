@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.grids import STORAGE_ORDERS, grids, rotated_grid, storage_orders
 
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import ACDC
@@ -20,7 +21,6 @@ from cardioseg.ops.resample import (
     resample_labels,
     resample_volume,
 )
-from tests.grids import STORAGE_ORDERS, grids, rotated_grid, storage_orders
 
 few = settings(max_examples=40, deadline=None)
 seeds = st.integers(0, 2**32 - 1)

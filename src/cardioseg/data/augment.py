@@ -115,7 +115,7 @@ class Draw:
         images = (images - mean) * contrast + mean + brightness
         if self.blurred.any():
             coarse = functional.avg_pool2d(images, 2)
-            soft = functional.interpolate(coarse, scale_factor=2, mode="bilinear")
+            soft = functional.interpolate(coarse, images.shape[-2:], mode="bilinear")
             images = torch.where(torch.from_numpy(self.blurred)[:, None, None, None], soft, images)
         if self.noise_sd.any():
             generator = torch.Generator().manual_seed(self.noise_seed)
@@ -125,7 +125,10 @@ class Draw:
 
 
 def draw(
-    augmentation: Augmentation, centres: NDArray[np.floating], rng: np.random.Generator, side: float
+    augmentation: Augmentation,
+    centres: NDArray[np.floating],
+    rng: np.random.Generator,
+    size: tuple[int, int],
 ) -> Draw:
     """Draw the parameters of one batch.
 
@@ -137,8 +140,8 @@ def draw(
         (N, 2) row and column that the middle of each output shows before shifting.
     rng
         The only source of randomness.
-    side
-        Side of the output, in pixels, that shifts are shares of.
+    size
+        Rows and columns of the output, in pixels, that shifts are shares of.
     """
     count = len(centres)
     a = augmentation
@@ -150,7 +153,7 @@ def draw(
         scale *= rng.choice((-1.0, 1.0), (count, 2))
     cosine, sine = np.cos(angle), np.sin(angle)
     turn = np.stack([np.stack([cosine, -sine], -1), np.stack([sine, cosine], -1)], -2)
-    shift = rng.uniform(-a.shift, a.shift, (count, 2)) * side
+    shift = rng.uniform(-a.shift, a.shift, (count, 2)) * np.asarray(size)
     tone = np.stack(
         [
             (1 + rng.uniform(0, a.gamma, count)) ** rng.choice((-1.0, 1.0), count),

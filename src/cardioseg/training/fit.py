@@ -6,7 +6,7 @@ import copy
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -44,7 +44,12 @@ class Step:
     loss: float
 
 
-Watch = Callable[[Step], None]
+@dataclass(frozen=True)
+class Watch:
+    """Who is told of every step and of every epoch's record."""
+
+    step: Callable[[Step], None] = lambda step: None
+    epoch: Callable[[Mapping[str, float]], None] = lambda record: None
 
 
 def fit(
@@ -52,7 +57,7 @@ def fit(
     training: SliceStore,
     validation: SliceStore,
     folder: Path,
-    watch: Watch = lambda step: None,
+    watch: Watch = Watch(),
 ) -> tuple[nn.Module, Progress]:
     """Train a network; continue if `folder` holds a checkpoint.
 
@@ -65,7 +70,7 @@ def fit(
     folder
         Where the checkpoint and log.jsonl (one record an epoch) go.
     watch
-        Called after every step.
+        Told of every step and epoch.
 
     Returns
     -------
@@ -94,6 +99,7 @@ def fit(
         progress = replace(progress, seconds=progress.seconds + seconds, history=history)
         save_checkpoint(folder, learner, progress, told)
         write_text(folder / LOG, "".join(json.dumps(line) + "\n" for line in history))
+        watch.epoch(history[-1])
     return learner.best.eval(), progress
 
 
@@ -136,7 +142,7 @@ def _train_epoch(
         learner.optimiser.step()
         _average(learner, config.average_decay, epoch * steps + step)
         total += float(loss.detach())
-        watch(Step(epoch + 1, config.epochs, step + 1, steps, total / (step + 1)))
+        watch.step(Step(epoch + 1, config.epochs, step + 1, steps, total / (step + 1)))
     return total / steps, rate
 
 
@@ -154,7 +160,7 @@ def _batches(
             centres = np.array([store.entries[i].centre for i in chosen])
             reach = config.patch_jitter * np.asarray(size)
             centres = centres + rng.uniform(-reach, reach, centres.shape)
-        drawn = draw(config.augmentation, centres, rng, max(size))
+        drawn = draw(config.augmentation, centres, rng, size)
         images = torch.from_numpy(store.images[chosen].astype(np.float32))[:, None]
         labels = torch.from_numpy(store.labels[chosen])
         images, labels = drawn.sample(images, labels, size)
