@@ -146,10 +146,12 @@ def test_train_then_resume_then_predict_with_the_new_model(hearts: Path, tmp_pat
     config, output = tmp_path / "tiny.toml", tmp_path / "run"
     config.write_text(TINY)
     options = ("train", "--config", config, "--data", f"acdc:{hearts}", "--output", output)
-    first = run(*options, "--json")
+    first = run(*options, "--tensorboard", "--json")
     assert first.returncode == 0, first.stderr
     assert json.loads(first.stdout)["epochs"] == 2
     assert len((output / "log.jsonl").read_text().splitlines()) == 2
+    assert list((output / "tensorboard").glob("events*")), "TensorBoard has its event file"
+    assert (output / "learning.png").stat().st_size > 5_000
     assert run(*options).returncode == 1, "a run is never overwritten"
     assert run(*options, "--resume").returncode == 0
     names = {path.name for path in (output / "model").iterdir()}

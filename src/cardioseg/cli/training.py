@@ -22,6 +22,9 @@ def train(
         str, typer.Option(help="subjects, slices (leaks: for comparison only) or FILE.json.")
     ] = "subjects",
     resume: Annotated[bool, typer.Option("--resume", help="Continue a run that stopped.")] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Also log to OUTPUT/tensorboard.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Train a network and write OUTPUT/model.
@@ -35,6 +38,8 @@ def train(
 
     try:
         from cardioseg.training.config import read_config
+        from cardioseg.training.fit import Watch
+        from cardioseg.training.log import TensorBoardLog
         from cardioseg.workflows.train import Listener
         from cardioseg.workflows.train import train as run
     except ImportError as error:
@@ -49,7 +54,8 @@ def train(
             note = f"epoch {step.epoch}/{step.epochs}, loss {step.loss:.3f}"
             bar.show(done, step.epochs * step.steps, note)
 
-        listener = Listener(bar.tell, show)
+        epoch = {"epoch": TensorBoardLog(output / "tensorboard")} if tensorboard else {}
+        listener = Listener(bar.tell, Watch(step=show, **epoch))
         trained = run(settings, dataset, split, output, resume=resume, listener=listener)
     progress = trained.progress
     if as_json:

@@ -23,7 +23,7 @@ from cardioseg.inference.predictor import load_model
 from cardioseg.io.atomic import write_bytes, write_text
 from cardioseg.io.nifti import read_labels, read_volume
 from cardioseg.training.config import read_config
-from cardioseg.training.fit import Step
+from cardioseg.training.fit import Step, Watch
 from cardioseg.workflows.evaluate import EvaluationOptions, evaluate_files
 from cardioseg.workflows.inputs import gather_images
 from cardioseg.workflows.phantoms import write_phantoms
@@ -78,7 +78,9 @@ def run_demo(
     write_phantoms(output / "unseen-hearts", HELD_OUT_SUBJECTS, seed + 1_000_003)
     config = read_config("tiny").model_copy(update={"seed": seed})
     dataset = read_dataset(f"acdc:{output / 'training-hearts'}")
-    trained = train(config, dataset, "subjects", output / "run", listener=Listener(tell, watch))
+    trained = train(
+        config, dataset, "subjects", output / "run", listener=Listener(tell, Watch(step=watch))
+    )
     tell("segmenting unseen hearts")
     images = gather_images([output / "unseen-hearts"])
     predict_files(load_model(trained.model.folder), images, output / "labels")

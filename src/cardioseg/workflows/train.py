@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +15,18 @@ from cardioseg.data.slices import SliceStore, store_slices
 from cardioseg.data.splits import Split, read_split, split_by_subject, subjects_of
 from cardioseg.datasets import Dataset
 from cardioseg.errors import ConfigError, OutputExistsError
-from cardioseg.io.atomic import write_text
+from cardioseg.evaluation import learning_curves, png_bytes
+from cardioseg.io.atomic import write_bytes, write_text
 from cardioseg.model import Model
 from cardioseg.training.allocator import keep_freed_memory
 from cardioseg.training.checkpoint import CHECKPOINT, Progress
 from cardioseg.training.config import TrainConfig
-from cardioseg.training.fit import Step, fit
+from cardioseg.training.fit import Watch, fit
 from cardioseg.workflows.card import model_card
 from cardioseg.workflows.export import network_files
 from cardioseg.workflows.provenance import Json, write_run
 
-CONFIG, SPLIT, MODEL = "config.json", "split.json", "model"
+CONFIG, SPLIT, MODEL, CURVES = "config.json", "split.json", "model", "learning.png"
 SLICE_SHARE = 0.2
 
 Told = Callable[[str], None]
@@ -33,10 +34,10 @@ Told = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Listener:
-    """Who is told: `tell` gets lines for a person, `step` every step of the training."""
+    """Who is told: `tell` gets lines for a person, `watch` every step and epoch."""
 
     tell: Told = lambda line: None
-    step: Callable[[Step], None] = lambda step: None
+    watch: Watch = field(default_factory=Watch)
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ def train(
         `subjects`: a fifth of the subjects validate, drawn by the config's seed; `slices`: a fifth
         of the slices do, which leaks; else the path of a JSON file with the subjects of each part.
     output
-        Run directory: config.json, split.json, log.jsonl, checkpoint, run.json and model/.
+        Run directory: config.json, split.json, log.jsonl, learning.png, checkpoint, run.json
+        and model/.
     resume
         Continue a run that stopped.
     listener
@@ -97,7 +99,9 @@ def train(
     parts = _parts(config, cases, split, output, tell)
     write_text(output / SPLIT, parts.record)
     tell(f"training on {len(parts.training)} slices, validating on {len(parts.validation)}")
-    network, progress = fit(config, parts.training, parts.validation, output, listener.step)
+    network, progress = fit(config, parts.training, parts.validation, output, listener.watch)
+    curves = learning_curves([dict(record) for record in progress.history])
+    write_bytes(output / CURVES, png_bytes(curves))
     tell("exporting the network")
     card = model_card(config, dataset, parts.record, progress)
     model = network_files(network, config.plan, card).write(output / MODEL)
