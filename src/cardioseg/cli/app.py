@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect as inspect_module
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -25,6 +27,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
+
+def _help(command: Callable[..., None]) -> str:
+    """A command's docstring, its examples kept as they are laid out."""
+    words, _, examples = (inspect_module.getdoc(command) or "").partition("\n\nExample")
+    return f"{words}\n\n\b\nExample{examples}".replace("\n\n  ", "\n  ") if examples else words
+
+
 for _command in (
     demo,
     inspect,
@@ -38,7 +47,7 @@ for _command in (
     models,
     info,
 ):
-    app.command()(_command)
+    app.command(help=_help(_command))(_command)
 
 
 def main() -> None:

@@ -46,11 +46,12 @@ def evaluate(
 
     from cardioseg.workflows.evaluate import REPORT_MD, evaluate_files
 
+    options = _options(scheme, read_as, scores, subjects)
     with Bar("measuring") as bar:
         done = evaluate_files(
             predictions,
             references,
-            _options(scheme, read_as, scores, subjects),
+            options,
             output,
             force=force,
             watch=bar.show,
@@ -86,10 +87,11 @@ def compare(
     """
     from cardioseg.workflows.compare import Comparing, compare_files
 
+    options = _options(scheme, read_as, None, subjects)
     with Bar("comparing") as bar:
         table = compare_files(
             Comparing(first, second, references, images),
-            _options(scheme, read_as, None, subjects),
+            options,
             output,
             force=force,
             watch=bar.show,

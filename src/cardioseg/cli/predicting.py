@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Inputs = Annotated[
     list[Path],
-    typer.Argument(help="NIfTI files, or folders that are read recursively.", metavar="INPUT..."),
+    typer.Argument(help="NIfTI files, or folders that are read recursively.", metavar="INPUT"),
 ]
 ModelName = Annotated[str, typer.Option("--model", help="Installed model or model folder.")]
 Output = Annotated[Path, typer.Option("--output", help="Folder for the results.")]
