@@ -108,10 +108,14 @@ def open_slices(folder: Path) -> SliceStore:
 
 
 def _key(cases: Sequence[Case], plan: Plan) -> str:
-    """Name of the prepared arrays: a hash of what they depend on."""
+    """Name of the prepared arrays: a hash of what they depend on, voxels included."""
     digest = hashlib.sha256(plan.model_dump_json(exclude={"network"}).encode())
     for case in cases:
-        digest.update(f"{case.id}\0{case.load_image!r}\0{case.load_labels!r}\n".encode())
+        image, labels = case.pair()
+        digest.update(f"{case.id}\0{case.subject}\0{image.geometry.shape}\n".encode())
+        digest.update(f"{labels.scheme.name}\n".encode())
+        for array in (image.geometry.affine, image.array, labels.array):
+            digest.update(array.tobytes())
     return digest.hexdigest()[:16]
 
 

@@ -97,10 +97,12 @@ def load_checkpoint(folder: Path, learner: Learner, config: str) -> Progress:
     path = folder / CHECKPOINT
     try:
         with safe_open(path, framework="pt") as stored:
-            metadata = stored.metadata()
+            metadata = stored.metadata() or {}
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ConfigError(f"{path}: damaged ({error}); start anew in another folder") from error
+    if not {"config", "progress"} <= metadata.keys():
+        raise ConfigError(f"{path}: not a checkpoint of a run; start anew in another folder")
     if metadata["config"] != config:
         raise ConfigError(
             f"{path}: was written with another configuration; resume with the one in "

@@ -87,6 +87,7 @@ def fit(
     progress = Progress()
     if (folder / CHECKPOINT).is_file():
         progress = load_checkpoint(folder, learner, told)
+        _write_log(folder, progress)  # its last line is lost if the run stopped right before it
     while progress.epoch < config.epochs and not _is_stale(config, progress):
         started = time.monotonic()
         loss, rate = _train_epoch(config, learner, training, progress.epoch, watch)
@@ -98,7 +99,7 @@ def fit(
         history = (*progress.history[:-1], {**record, **progress.history[-1]})
         progress = replace(progress, seconds=progress.seconds + seconds, history=history)
         save_checkpoint(folder, learner, progress, told)
-        write_text(folder / LOG, "".join(json.dumps(line) + "\n" for line in history))
+        _write_log(folder, progress)
         watch.epoch(history[-1])
     return learner.best.eval(), progress
 
@@ -206,6 +207,10 @@ def _after_epoch(
         learner.best.load_state_dict(learner.average.state_dict())
         progress = replace(progress, best_dice=dice, best_epoch=progress.epoch, stale=0)
     return progress
+
+
+def _write_log(folder: Path, progress: Progress) -> None:
+    write_text(folder / LOG, "".join(json.dumps(line) + "\n" for line in progress.history))
 
 
 def _is_stale(config: TrainConfig, progress: Progress) -> bool:

@@ -20,12 +20,13 @@ def validate(network: nn.Module, scheme: LabelScheme, store: SliceStore) -> dict
     """Mean Dice over structures, and each structure's, on prepared slices.
 
     A structure is compared over the whole volume; the frames of a patient are averaged first,
-    then patients, then structures. A structure absent from both maps has no Dice and is left out.
+    then patients, then structures. A structure absent from both maps has no Dice and is left out;
+    one that is absent from all has no value and does not lower the mean.
 
     Returns
     -------
     dict
-        `dice` and `dice NAME` for each structure, 0 to 1; 0 where none is defined.
+        `dice`, 0 to 1 (0 if no structure is anywhere), and `dice NAME` of each structure that is.
     """
     network.eval()
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
@@ -38,11 +39,12 @@ def validate(network: nn.Module, scheme: LabelScheme, store: SliceStore) -> dict
             value = dice(predicted == structure.value, reference == structure.value)
             if value is not None:
                 found[structure.name][subject].append(value)
-    means = {}
-    for structure in scheme.structures:
-        patients = [fmean(frames) for frames in found[structure.name].values()]
-        means[f"dice {structure.name}"] = fmean(patients) if patients else 0.0
-    return {"dice": fmean(means.values()), **means}
+    means = {
+        f"dice {structure.name}": fmean(map(fmean, found[structure.name].values()))
+        for structure in scheme.structures
+        if structure.name in found
+    }
+    return {"dice": fmean(means.values()) if means else 0.0, **means}
 
 
 def _labels(network: nn.Module, images: torch.Tensor) -> NDArray[np.uint8]:

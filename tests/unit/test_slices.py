@@ -1,0 +1,93 @@
+"""The slice store: prepared once, opened again, never stale."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cardioseg.core.case import Case
+from cardioseg.core.geometry import Geometry
+from cardioseg.core.labels import ACDC
+from cardioseg.core.volume import LabelMap, Volume
+from cardioseg.data.slices import store_slices
+from cardioseg.errors import DatasetError
+from cardioseg.prepare.plan import NetworkPlan, Plan
+from cardioseg.prepare.preparation import Preparation
+
+PLAN = Plan(
+    spacing_mm=1.5, size=(16, 16), network=NetworkPlan(widths=(2, 2), classes=4), scheme="acdc"
+)
+GRID = Geometry((12, 14, 3), np.diag([1.5, 1.5, 8.0, 1.0]))
+
+
+def case(name, value=3, box=slice(2, 6)):
+    image = np.random.default_rng(len(name)).normal(size=GRID.shape).astype(np.float32)
+    labels = np.zeros(GRID.shape, np.uint8)
+    labels[box, box, 1] = value
+    return Case(
+        name,
+        name,
+        load_image=lambda: Volume(image, GRID),
+        load_labels=lambda: LabelMap(labels, GRID, ACDC),
+    )
+
+
+def test_the_store_holds_what_the_preparation_gives(tmp_path):
+    cases = [case("a"), case("bb", 1)]
+    store = store_slices(cases, PLAN, tmp_path)
+    assert len(store) == 6
+    assert store.of_cases() == {"a": [0, 1, 2], "bb": [3, 4, 5]}
+    assert [(e.subject, e.index) for e in store.entries[2:4]] == [("a", 2), ("bb", 0)]
+    preparation = Preparation(GRID, PLAN)
+    np.testing.assert_allclose(store.images[3:], preparation.slices(cases[1].image()), atol=1e-3)
+    np.testing.assert_array_equal(store.labels[3:], preparation.label_slices(cases[1].labels()))
+
+
+def test_the_arrays_are_mapped_and_a_selection_is_in_memory(tmp_path):
+    store = store_slices([case("a")], PLAN, tmp_path)
+    assert isinstance(store.images, np.memmap)
+    some = store.take(np.array([2, 0]))
+    assert [entry.index for entry in some.entries] == [2, 0]
+    np.testing.assert_array_equal(some.labels, store.labels[[2, 0]])
+
+
+def test_the_centre_is_the_middle_of_the_labels_or_of_the_slice(tmp_path):
+    marked, empty = case("a"), case("b", value=0)
+    store = store_slices([marked, empty], PLAN, tmp_path)
+    rows, columns = np.nonzero(store.labels[:3].any(axis=0))
+    assert store.entries[0].centre == (
+        (rows.min() + rows.max()) / 2,
+        (columns.min() + columns.max()) / 2,
+    )
+    assert store.entries[3].centre == (7.5, 7.5)
+
+
+def test_the_same_content_is_prepared_once(tmp_path):
+    told = []
+    store_slices([case("a")], PLAN, tmp_path, lambda done, total: told.append((done, total)))
+    assert told == [(0, 1), (1, 1)]
+    told.clear()
+    store_slices([case("a")], PLAN, tmp_path, lambda done, total: told.append((done, total)))
+    assert told == []
+
+
+@pytest.mark.parametrize("change", ["labels", "plan", "cases"])
+def test_other_content_is_never_taken_for_the_same(tmp_path, change):
+    before = store_slices([case("a")], PLAN, tmp_path)
+    cases, plan = [case("a")], PLAN
+    if change == "labels":
+        cases = [case("a", box=slice(3, 9))]
+    elif change == "plan":
+        plan = PLAN.model_copy(update={"spacing_mm": 2.0})
+    else:
+        cases = [case("a"), case("b")]
+    after = store_slices(cases, plan, tmp_path)
+    assert after.labels.shape != before.labels.shape or (after.labels != before.labels).any()
+
+
+def test_an_empty_part_and_a_case_without_labels_are_refused(tmp_path):
+    with pytest.raises(DatasetError, match="no cases"):
+        store_slices([], PLAN, tmp_path)
+    with pytest.raises(DatasetError, match="case x has no reference labels"):
+        store_slices([Case("x", "x", load_image=case("x").load_image)], PLAN, tmp_path)
+    assert not list(tmp_path.rglob("*.npy"))

@@ -1,0 +1,269 @@
+"""Training: it learns, it resumes bit for bit, and it refuses what it cannot continue."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from cardioseg.data.augment import Augmentation
+from cardioseg.data.slices import SliceEntry, SliceStore
+from cardioseg.errors import ConfigError
+from cardioseg.prepare.plan import NetworkPlan, Plan
+from cardioseg.training.checkpoint import CHECKPOINT
+from cardioseg.training.config import TrainConfig
+from cardioseg.training.fit import LOG, Watch, _learning_rate, fit
+from cardioseg.training.validation import validate
+
+CONFIG = TrainConfig(
+    plan=Plan(
+        spacing_mm=2.0,
+        size=(32, 32),
+        network=NetworkPlan(widths=(4, 8), classes=3, dropout=0.2),
+        scheme="myocardium_blood",
+    ),
+    patch=(16, 16),
+    augmentation=Augmentation(flips=True, noise=0.05, gamma=0.2, blur=0.2),
+    optimiser="adamw",
+    learning_rate=1e-2,
+    weight_decay=0.01,
+    schedule="one_cycle",
+    batch_size=4,
+    epochs=5,
+    average_decay=0.9,
+    validate_every=2,
+)
+
+
+def rings(count, seed):
+    """Slices of a bright disc in a grey ring, as a heart is; four slices a subject."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.ogrid[:32, :32]
+    images, labels, entries = [], [], []
+    for index in range(count):
+        row, column = rng.uniform(12, 20, 2)
+        distance = np.hypot(rows - row, columns - column)
+        label = np.where(distance < 4, 2, np.where(distance < 7, 1, 0)).astype(np.uint8)
+        image = np.array([0.1, 0.4, 0.9])[label] + rng.normal(0, 0.05, label.shape)
+        subject = f"p{index // 4}"
+        images.append(image.astype(np.float16))
+        labels.append(label)
+        entries.append(SliceEntry(subject, subject, index % 4, (row, column)))
+    return SliceStore(np.stack(images), np.stack(labels), tuple(entries))
+
+
+TRAINING, VALIDATION = rings(16, seed=1), rings(8, seed=2)
+
+
+class StoppedError(Exception):
+    """Stands for Ctrl-C or a power cut."""
+
+
+def interrupt(epoch, step):
+    """Stop in the middle of an epoch."""
+
+    def told(now):
+        if (now.epoch, now.step) == (epoch, step):
+            raise StoppedError
+
+    return Watch(step=told)
+
+
+def records(folder):
+    lines = (folder / LOG).read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in lines]
+
+
+def tensors(folder):
+    with safe_open(folder / CHECKPOINT, framework="pt") as stored:
+        return {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+
+
+def changed(**values):
+    return CONFIG.model_copy(update=values)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    network, progress = fit(CONFIG, TRAINING, VALIDATION, folder)
+    return folder, network, progress
+
+
+def test_interrupted_twice_is_uninterrupted_bit_for_bit(uninterrupted, tmp_path):
+    whole, network, _ = uninterrupted
+    for stop in ((2, 1), (4, 3)):
+        with pytest.raises(StoppedError):
+            fit(CONFIG, TRAINING, VALIDATION, tmp_path, interrupt(*stop))
+        torch.rand(100)  # what else the process did with the global generator
+    resumed, progress = fit(CONFIG, TRAINING, VALIDATION, tmp_path)
+    assert progress.epoch == CONFIG.epochs
+    expected, found = tensors(whole), tensors(tmp_path)
+    assert expected.keys() == found.keys()
+    different = [name for name in expected if not torch.equal(expected[name], found[name])]
+    assert different == []
+    assert records(tmp_path) == records(whole)
+    answers = network.state_dict().items()
+    assert all(torch.equal(value, resumed.state_dict()[name]) for name, value in answers)
+
+
+def test_the_log_has_one_line_an_epoch_and_dice_where_validated(uninterrupted):
+    folder, _, progress = uninterrupted
+    lines = records(folder)
+    assert [line["epoch"] for line in lines] == [1, 2, 3, 4, 5]
+    assert [line["epoch"] for line in lines if "dice" in line] == [2, 4, 5]
+    assert {"dice myocardium", "dice blood pool"} <= lines[-1].keys()
+    assert progress.best_dice == max(line.get("dice", -1) for line in lines)
+    assert json.loads((folder / LOG).read_text().splitlines()[0])["seconds"] > 0
+
+
+def test_a_finished_run_is_not_trained_again_and_its_log_is_mended(uninterrupted):
+    folder, network, _ = uninterrupted
+    log = (folder / LOG).read_text()
+    (folder / LOG).write_text(log[: log.rindex("\n", 0, -1)])
+    again, _ = fit(CONFIG, TRAINING, VALIDATION, folder, interrupt(1, 1))
+    assert (folder / LOG).read_text() == log
+    answers = network.state_dict().items()
+    assert all(torch.equal(value, again.state_dict()[name]) for name, value in answers)
+
+
+def test_nothing_but_safetensors_and_json_is_written(uninterrupted):
+    folder, _, _ = uninterrupted
+    assert sorted(path.name for path in folder.iterdir()) == [CHECKPOINT, LOG]
+    assert {name.split(".")[0] for name in tensors(folder)} == {
+        "network",
+        "average",
+        "best",
+        "optimiser",
+    }
+
+
+def test_another_seed_is_another_run(uninterrupted, tmp_path):
+    whole, _, _ = uninterrupted
+    fit(changed(seed=1, epochs=1), TRAINING, VALIDATION, tmp_path)
+    assert records(tmp_path)[0]["loss"] != records(whole)[0]["loss"]
+
+
+def test_the_loss_falls_and_a_toy_problem_is_solved(tmp_path):
+    easy = changed(
+        plan=CONFIG.plan.model_copy(update={"network": NetworkPlan(widths=(8, 16), classes=3)}),
+        augmentation=Augmentation(),
+        epochs=20,
+        average_decay=0.0,
+        validate_every=10,
+    )
+    network, progress = fit(easy, TRAINING, VALIDATION, tmp_path)
+    losses = [record["loss"] for record in progress.history]
+    assert losses[-1] < 0.3 * losses[0]
+    assert progress.best_dice > 0.85
+    assert not network.training
+    scores = validate(network, easy.plan.label_scheme, VALIDATION)
+    assert scores["dice"] == pytest.approx(progress.best_dice)
+
+
+def test_early_stopping_counts_validations_without_a_better_dice(tmp_path):
+    hopeless = changed(learning_rate=1e-12, epochs=50, patience=2, validate_every=1)
+    hopeless = hopeless.model_copy(update={"average_decay": 0.0, "schedule": "constant"})
+    # Labels that are nowhere: Dice stays 0, and the first validation is the best.
+    empty = SliceStore(VALIDATION.images, np.zeros_like(VALIDATION.labels), VALIDATION.entries)
+    _, progress = fit(hopeless, TRAINING, empty, tmp_path)
+    assert (progress.epoch, progress.best_epoch, progress.stale) == (3, 1, 2)
+    _, again = fit(hopeless, TRAINING, empty, tmp_path)
+    assert again.epoch == 3, "resuming a run that stopped early trains no further"
+
+
+def test_the_best_weights_are_kept_and_not_the_last(tmp_path):
+    config = changed(epochs=3, validate_every=1)
+    best, progress = fit(config, TRAINING, VALIDATION, tmp_path)
+    kept = tensors(tmp_path)
+    same = torch.equal(kept["best.head.weight"], kept["average.head.weight"])
+    assert same == (progress.best_epoch == 3)
+    assert torch.equal(kept["best.head.weight"], best.head.weight)
+
+
+def test_a_checkpoint_of_another_configuration_is_refused(uninterrupted):
+    folder, _, _ = uninterrupted
+    with pytest.raises(ConfigError, match=r"another configuration; resume with .*config\.json"):
+        fit(changed(batch_size=5), TRAINING, VALIDATION, folder)
+
+
+def truncated(folder):
+    data = (folder / CHECKPOINT).read_bytes()
+    (folder / CHECKPOINT).write_bytes(data[: len(data) // 2])
+
+
+def emptied(folder):
+    (folder / CHECKPOINT).write_bytes(b"")
+
+
+def of_something_else(folder):
+    save_file({"a": torch.zeros(1)}, folder / CHECKPOINT)
+
+
+@pytest.mark.parametrize("damage", [truncated, emptied, of_something_else])
+def test_a_damaged_checkpoint_is_refused_by_its_path(uninterrupted, tmp_path, damage):
+    whole, _, _ = uninterrupted
+    (tmp_path / CHECKPOINT).write_bytes((whole / CHECKPOINT).read_bytes())
+    damage(tmp_path)
+    with pytest.raises(ConfigError, match=r"checkpoint\.safetensors: .*start anew"):
+        fit(CONFIG, TRAINING, VALIDATION, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("constant", {0.0: 1, 0.5: 1, 1.0: 1}),
+        ("cosine", {0.0: 1, 0.25: 0.85355, 0.5: 0.5, 1.0: 0}),
+        ("one_cycle", {0.0: 0.01, 0.05: 0.5, 0.1: 1, 0.55: 0.5, 1.0: 0}),
+    ],
+)
+def test_the_schedules_have_their_values(schedule, expected):
+    config = changed(schedule=schedule, learning_rate=0.02)
+    for done, share in expected.items():
+        assert _learning_rate(config, done) == pytest.approx(0.02 * share, abs=1e-6)
+
+
+class Answer(torch.nn.Module):
+    """A network that answers given labels, slice by slice."""
+
+    def __init__(self, labels):
+        super().__init__()
+        self.labels, self.position = torch.from_numpy(labels).long(), 0
+
+    def forward(self, images):
+        chosen = self.labels[self.position : self.position + len(images)]
+        self.position += len(images)
+        return torch.nn.functional.one_hot(chosen, 3).movedim(-1, 1).float()
+
+
+def test_validation_averages_frames_then_patients_then_structures():
+    """Patient p has two frames with Dice 1 and 0, patient q one with 0.5; blood is nowhere."""
+    reference = np.zeros((3, 4, 4), np.uint8)
+    reference[:, 0, :2] = 1
+    predicted = np.zeros_like(reference)
+    predicted[0, 0, :2] = 1  # p, first frame: all of it
+    predicted[1, 3, :2] = 1  # p, second frame: elsewhere
+    predicted[2, 0, 1:3] = 1  # q: one pixel of two
+    entries = tuple(
+        SliceEntry(case, subject, 0, (0, 0))
+        for case, subject in (("p1", "p"), ("p2", "p"), ("q", "q"))
+    )
+    store = SliceStore(np.zeros((3, 4, 4), np.float16), reference, entries)
+    found = validate(Answer(predicted), CONFIG.plan.label_scheme, store)
+    assert found == {"dice": pytest.approx(0.5), "dice myocardium": pytest.approx(0.5)}
+    nothing = SliceStore(store.images, np.zeros_like(reference), entries)
+    assert validate(Answer(nothing.labels), CONFIG.plan.label_scheme, nothing) == {"dice": 0.0}
+
+
+def test_a_run_depends_on_its_seed_alone(tmp_path):
+    folders = tmp_path / "a", tmp_path / "b"
+    for folder in folders:
+        folder.mkdir()
+        torch.rand(3)
+        fit(changed(epochs=1), TRAINING, VALIDATION, folder)
+    first, second = (tensors(folder) for folder in folders)
+    assert all(torch.equal(first[name], second[name]) for name in first)
