@@ -74,7 +74,7 @@ def open_model(source: str | Path) -> Model:
     if not folder.is_dir():
         installed = installed_models()
         if str(source) not in installed:
-            names = ", ".join(installed) or "none; pip install cardioseg-models-acdc"
+            names = ", ".join(installed) or "none is installed; pip install ./models/acdc in a clone"
             raise ModelError(f"{source}: no such model folder or installed model ({names})")
         folder = installed[str(source)]
     _verify(folder)

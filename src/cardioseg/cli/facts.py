@@ -55,7 +55,7 @@ def models(as_json: AsJson = False) -> None:
     elif rows:
         result(table(rows))
     else:
-        result("no model is installed; pip install cardioseg-models-acdc, or train one")
+        result("no model is installed; pip install ./models/acdc in a clone, or train one")
 
 
 def info(as_json: AsJson = False) -> None:
