@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import nn
 
+from cardioseg.nets.export import to_onnx
 from cardioseg.nets.unet import UNet
 from cardioseg.prepare.plan import NetworkPlan
 
@@ -30,3 +33,9 @@ def random_network(plan: NetworkPlan = SMALL, seed: int = 0) -> UNet:
         network.head.weight /= spread[:, None, None, None]
         network.head.bias.copy_((network.head.bias - mean) / spread)
     return network
+
+
+@cache
+def exported_network() -> bytes:
+    """The small random network as ONNX; exporting takes seconds, so once a process."""
+    return to_onnx(random_network())

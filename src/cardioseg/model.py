@@ -74,7 +74,9 @@ def open_model(source: str | Path) -> Model:
     if not folder.is_dir():
         installed = installed_models()
         if str(source) not in installed:
-            names = ", ".join(installed) or "none is installed; pip install ./models/acdc in a clone"
+            names = (
+                ", ".join(installed) or "none is installed; pip install ./models/acdc in a clone"
+            )
             raise ModelError(f"{source}: no such model folder or installed model ({names})")
         folder = installed[str(source)]
     _verify(folder)
@@ -144,13 +146,23 @@ def _verify(folder: Path) -> None:
             f"{folder}: holds {pickles[0]}, a format that can run code; "
             f"remove it: a model folder has {NETWORK} and {WEIGHTS}"
         )
-    for line in (folder / SUMS).read_text(encoding="utf-8").splitlines():
-        expected, _, name = line.partition("  ")
+    sums = _read_sums(folder / SUMS)
+    for name in (PLAN, NETWORK, WEIGHTS):
+        if name not in sums and (folder / name).is_file():
+            raise ModelError(f"{folder / SUMS}: does not list {name}; install the model again")
+    for name, expected in sums.items():
         path = folder / name
         if Path(name).name != name or not path.is_file():
             raise ModelError(f"{folder / SUMS}: lists {name!r}, which is not there")
         if hashlib.sha256(path.read_bytes()).hexdigest() != expected:
             raise ModelError(f"{path}: changed since the model was written; install it again")
+
+
+def _read_sums(path: Path) -> dict[str, str]:
+    """SHA-256 of each file by name, as `sha256sum` writes them."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    lines = (line.partition("  ") for line in text.splitlines())
+    return {name: digest for digest, _, name in lines}
 
 
 def _digest(data: bytes) -> str:

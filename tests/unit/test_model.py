@@ -1,0 +1,169 @@
+"""A model folder: written, verified when opened, known by its id."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from importlib.metadata import EntryPoint
+
+import pytest
+from tests.networks import SMALL, exported_network
+
+from cardioseg import model as model_module
+from cardioseg.errors import ModelError, PlanError
+from cardioseg.model import (
+    CARD,
+    NETWORK,
+    PLAN,
+    SUMS,
+    WEIGHTS,
+    installed_models,
+    open_engine,
+    open_model,
+    write_model,
+)
+from cardioseg.prepare.plan import Plan
+
+THE_PLAN = Plan(spacing_mm=1.5, size=(16, 16), network=SMALL, scheme="acdc")
+FILES = {NETWORK: b"a network", WEIGHTS: b"weights", CARD: "# Ein Modell für Tests".encode()}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_model(tmp_path / "mine", THE_PLAN, FILES)
+    return tmp_path / "mine"
+
+
+def resign(folder, *names):
+    """Write checksums anew, of some files only if named."""
+    names = names or [path.name for path in folder.iterdir() if path.name != SUMS]
+    lines = [f"{hashlib.sha256((folder / n).read_bytes()).hexdigest()}  {n}\n" for n in names]
+    (folder / SUMS).write_text("".join(lines))
+
+
+def test_what_was_written_is_opened(folder):
+    model = open_model(folder)
+    assert model.plan == THE_PLAN
+    assert model.name == "mine"
+    assert model.card == "# Ein Modell für Tests"
+    assert (folder / NETWORK).read_bytes() == b"a network"
+    assert model == write_model(folder, THE_PLAN, FILES)
+
+
+def test_the_id_is_that_of_plan_and_network_wherever_the_folder_lies(folder, tmp_path):
+    identity = open_model(folder).id
+    moved = shutil.copytree(folder, tmp_path / "other")
+    assert open_model(moved).id == identity
+    assert write_model(moved, THE_PLAN, {**FILES, CARD: b"another card"}).id == identity
+    assert write_model(moved, THE_PLAN, {**FILES, NETWORK: b"other"}).id != identity
+    other_plan = THE_PLAN.model_copy(update={"spacing_mm": 1.6})
+    assert write_model(moved, other_plan, FILES).id != identity
+
+
+def test_a_model_needs_no_card_and_no_weights(tmp_path):
+    model = write_model(tmp_path / "m", THE_PLAN, {NETWORK: b"a network"})
+    assert model.card == ""
+
+
+@pytest.mark.parametrize("name", [PLAN, NETWORK, WEIGHTS, CARD])
+def test_a_changed_byte_is_refused(folder, name):
+    data = bytearray((folder / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / name).write_bytes(data)
+    with pytest.raises(ModelError, match="changed since the model was written") as caught:
+        open_model(folder)
+    assert str(folder / name) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [PLAN, NETWORK, SUMS])
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(ModelError, match=f"not a model folder: {name} is missing"):
+        open_model(folder)
+
+
+def test_a_listed_file_that_is_missing_is_named(folder):
+    (folder / WEIGHTS).unlink()
+    with pytest.raises(ModelError, match=rf"lists '{WEIGHTS}', which is not there"):
+        open_model(folder)
+
+
+@pytest.mark.parametrize("unlisted", [PLAN, NETWORK, WEIGHTS])
+def test_a_file_without_a_checksum_is_refused(folder, unlisted):
+    resign(folder, *({PLAN, NETWORK, WEIGHTS} - {unlisted}))
+    with pytest.raises(ModelError, match=f"does not list {unlisted}"):
+        open_model(folder)
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/hostname", "sub/../../outside", "..", ""])
+def test_checksums_may_not_lead_out_of_the_folder(folder, name):
+    outside = folder.parent / "outside"
+    outside.write_bytes(b"secret")
+    digest = hashlib.sha256(b"secret").hexdigest()
+    with (folder / SUMS).open("a") as sums:
+        sums.write(f"{digest}  {name}\n")
+    with pytest.raises(ModelError, match="which is not there"):
+        open_model(folder)
+
+
+def test_checksums_that_are_not_text_are_refused(folder):
+    (folder / SUMS).write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(ModelError, match="SHA256SUMS"):
+        open_model(folder)
+
+
+@pytest.mark.parametrize("name", ["network.pt", "model.PKL", "old.ckpt"])
+def test_a_pickle_is_refused(folder, name):
+    (folder / name).write_bytes(b"\x80\x04.")
+    with pytest.raises(ModelError, match=f"{name}, a format that can run code"):
+        open_model(folder)
+
+
+def test_a_plan_that_is_not_valid_is_refused_by_its_path(folder):
+    (folder / PLAN).write_text('{"plane": "axial"}')
+    resign(folder)
+    with pytest.raises(PlanError, match=r"plan\.json: not a valid plan"):
+        open_model(folder)
+
+
+def installed(monkeypatch, **folders):
+    """Pretend that distributions offer these folders."""
+    points = []
+    for name, folder in folders.items():
+        monkeypatch.setattr(model_module, f"_TEST_{name}", str(folder), raising=False)
+        value = f"cardioseg.model:_TEST_{name}"
+        points.append(EntryPoint(name, value, model_module.ENTRY_POINTS))
+    monkeypatch.setattr(model_module, "entry_points", lambda group: points)
+
+
+def test_an_installed_model_opens_by_its_name(folder, tmp_path, monkeypatch):
+    installed(monkeypatch, zoo=tmp_path, sax=folder)
+    monkeypatch.chdir(tmp_path)
+    assert installed_models() == {"sax": folder, "zoo": tmp_path}
+    model = open_model("sax")
+    assert (model.name, model.folder) == ("sax", folder)
+    with pytest.raises(ModelError, match=r"lax: no such model folder or installed model.*sax, zoo"):
+        open_model("lax")
+
+
+def test_with_nothing_installed_the_message_says_what_to_install(monkeypatch, tmp_path):
+    installed(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match=r"pip install .*models"):
+        open_model("sax")
+
+
+def test_an_unknown_engine_lists_the_engines(folder):
+    with pytest.raises(ModelError, match="choose one of auto, onnx, openvino, torch"):
+        open_engine(open_model(folder), "tensorflow")
+
+
+def test_the_engine_torch_needs_weights(tmp_path):
+    model = write_model(tmp_path / "m", THE_PLAN, {NETWORK: b"a network"})
+    with pytest.raises(ModelError, match=rf"no {WEIGHTS}, which the engine 'torch' needs"):
+        open_engine(model, "torch")
+
+
+def test_auto_is_onnx_runtime(tmp_path):
+    model = write_model(tmp_path / "m", THE_PLAN, {NETWORK: exported_network()})
+    assert open_engine(model).name == open_engine(model, "onnx").name == "onnx"
