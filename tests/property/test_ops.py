@@ -238,3 +238,14 @@ def test_the_largest_piece_stays_and_other_structures_are_untouched():
     np.testing.assert_array_equal(kept.mask("RV cavity"), labels.mask("RV cavity"))
     assert labels.mask("LV cavity").sum() == 5, "the argument is not changed"
     assert not largest_component(np.zeros((2, 2, 2), bool)).any()
+
+
+@few
+@given(grids(sheared=True, sides=(2, 6)), storage_orders, seeds)
+def test_of_equal_pieces_the_same_one_stays_whatever_the_storage_order(grid, order, seed):
+    sparse = np.random.default_rng(seed).random(grid.shape) < 0.15
+    array = 3 * sparse.astype(np.uint8)
+    stored = LabelMap(order.apply(array), order.geometry(grid), ACDC)
+    kept = keep_largest(LabelMap(array, grid, ACDC), "LV cavity")
+    again = keep_largest(stored, "LV cavity")
+    np.testing.assert_array_equal(again.array, order.apply(kept.array))

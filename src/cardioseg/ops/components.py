@@ -6,13 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cardioseg.core.volume import LabelMap
+from cardioseg.ops.grid import reorientation
 
 
 def keep_largest(labels: LabelMap, structure: str) -> LabelMap:
     """The label map with only the largest connected piece of one structure.
 
-    Voxels that share a face are connected; of two pieces of one size the first in array order
-    stays. Every other piece becomes background.
+    Voxels that share a face are connected. Of two pieces of one size the one stays that comes
+    first in R-A-S order, so that the answer does not depend on how the array is stored. Every
+    other piece becomes background.
 
     Examples
     --------
@@ -24,14 +26,15 @@ def keep_largest(labels: LabelMap, structure: str) -> LabelMap:
     [3, 3, 0, 0]
     """
     mask = labels.mask(structure)
-    kept = largest_component(mask)
+    to_ras = reorientation(labels.geometry, "RAS")
+    kept = to_ras.invert(largest_component(to_ras.apply(mask)))
     array = labels.array.copy()
     array[mask & ~kept] = 0
     return LabelMap(array, labels.geometry, labels.scheme)
 
 
 def largest_component(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The largest face-connected piece of a mask; an empty mask stays empty."""
+    """The largest face-connected piece of a mask, the first of several; empty stays empty."""
     from scipy import ndimage
 
     pieces, count = ndimage.label(mask)

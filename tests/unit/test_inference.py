@@ -1,0 +1,190 @@
+"""The predictor: labels on the input's own grid, scores that sum to one, mirrors averaged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.grids import STORAGE_ORDERS, rotated_grid
+from tests.networks import SMALL, exported_network
+
+from cardioseg.core.geometry import Geometry
+from cardioseg.core.volume import Volume
+from cardioseg.errors import GeometryError
+from cardioseg.inference.ensemble import Mirrored
+from cardioseg.inference.predictor import BATCH_SIZE, Predictor, load_model
+from cardioseg.model import NETWORK, Model, write_model
+from cardioseg.ops.grid import reorientation
+from cardioseg.prepare.plan import Plan
+
+PLAN = Plan(spacing_mm=1.5, size=(24, 24), network=SMALL, scheme="acdc")
+MODEL = Model("test", Path("nowhere"), PLAN, "0123")
+GRID = rotated_grid((20, 18, 11), (1.5, 1.4, 8.0), 25)
+
+
+def image_on(grid, seed=0):
+    return Volume(np.random.default_rng(seed).normal(size=grid.shape), grid)
+
+
+@dataclass
+class Constant:
+    """An engine that always gives one answer, and remembers what it was asked."""
+
+    scores: tuple[float, ...]
+    name: str = "constant"
+    asked: list[tuple[int, ...]] = field(default_factory=list)
+
+    def __call__(self, slices):
+        self.asked.append(slices.shape)
+        count, _, rows, columns = slices.shape
+        column = np.array(self.scores, np.float32)[None, :, None, None]
+        return np.tile(column, (count, 1, rows, columns))
+
+
+@dataclass
+class Corner:
+    """An engine that sees the LV in the slice's first corner, whatever is there."""
+
+    name: str = "corner"
+
+    def __call__(self, slices):
+        count, _, rows, columns = slices.shape
+        scores = np.zeros((count, 4, rows, columns), np.float32)
+        scores[:, 0] = 1
+        scores[:, :, :4, :4] = np.array([0, 0, 0, 1], np.float32)[None, :, None, None]
+        return scores
+
+
+@dataclass
+class Bright:
+    """An engine that takes bright for LV cavity."""
+
+    name: str = "bright"
+
+    def __call__(self, slices):
+        lv = (slices[:, 0] > 0.5).astype(np.float32)
+        none = np.zeros_like(lv)
+        return np.stack([1 - lv, none, none, lv], axis=1)
+
+
+def test_a_constant_answer_fills_the_field_of_view_on_the_inputs_own_grid():
+    prediction = Predictor(MODEL, Constant((0.1, 0.2, 0.6, 0.1))).predict(image_on(GRID))
+    assert prediction.labels.geometry is GRID
+    assert prediction.labels.scheme.name == "acdc"
+    assert (prediction.labels.array == 2).all()
+
+
+def test_slices_go_to_the_engine_in_batches():
+    engine = Constant((1, 0, 0, 0))
+    Predictor(MODEL, engine).predict(image_on(GRID))
+    assert engine.asked == [(BATCH_SIZE, 1, 24, 24), (11 - BATCH_SIZE, 1, 24, 24)]
+
+
+def test_what_lies_outside_the_field_of_view_is_background():
+    wide = Geometry((60, 18, 3), np.diag([1.5, 1.5, 8.0, 1.0]))
+    labels = Predictor(MODEL, Constant((0, 0, 0, 1))).predict(image_on(wide)).labels.array
+    assert (labels[18:42] == 3).all()
+    assert not labels[:18].any()
+    assert not labels[42:].any()
+
+
+@pytest.fixture(scope="module")
+def predictor(tmp_path_factory):
+    """A random network behind ONNX Runtime, opened as a user would."""
+    folder = tmp_path_factory.mktemp("models") / "random"
+    write_model(folder, PLAN, {NETWORK: exported_network()})
+    return load_model(folder)
+
+
+@pytest.mark.parametrize("mirrors", [False, True])
+def test_scores_sum_to_one_and_their_largest_are_the_labels(predictor, mirrors):
+    predictor = replace(predictor, mirrors=mirrors)
+    image = image_on(rotated_grid((30, 30, 3), (1.2, 1.7, 8.0), -70))
+    scores = predictor.predict_scores(image)
+    labels = predictor.predict(image).labels.array
+    assert scores.shape == (4, 30, 30, 3)
+    np.testing.assert_allclose(scores.sum(axis=0), 1, atol=1e-5)
+    np.testing.assert_array_equal(scores.argmax(axis=0), labels)
+    assert len(np.unique(labels)) >= 3
+
+
+def test_the_storage_order_changes_no_label_in_the_patient(predictor):
+    predictor = replace(predictor, largest_component=True)
+    image = image_on(GRID)
+    labels = predictor.predict(image).labels
+    assert len(np.unique(labels.array)) >= 3
+    for order in STORAGE_ORDERS[::5]:
+        stored = Volume(order.apply(image.array), order.geometry(GRID))
+        again = predictor.predict(stored).labels
+        np.testing.assert_array_equal(again.array, order.apply(labels.array))
+
+
+def test_the_image_is_not_changed_and_the_answer_is_repeatable(predictor):
+    image = image_on(GRID)
+    before = image.array.copy()
+    first, second = (predictor.predict(image).labels.array for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(image.array, before)
+
+
+def test_mirrors_average_the_answers_to_four_mirrorings():
+    slices = np.zeros((1, 1, 8, 8), np.float32)
+    scores = Mirrored(Corner())(slices)
+    assert np.allclose(scores[0, 3], 0.25), "each corner is the first once"
+    assert np.allclose(scores.sum(axis=1), 1)
+    asymmetric = np.random.default_rng(0).random((2, 1, 8, 8), np.float32)
+    np.testing.assert_allclose(Mirrored(Bright())(asymmetric), Bright()(asymmetric), atol=1e-6)
+
+
+def test_mirrored_scores_move_with_a_mirrored_slice(predictor):
+    engine = Mirrored(predictor.engine)
+    slices = np.random.default_rng(0).random((2, 1, 16, 16), np.float32)
+    np.testing.assert_allclose(engine(slices[..., ::-1])[..., ::-1], engine(slices), atol=1e-5)
+
+
+def two_blobs():
+    grid = Geometry((16, 16, 3), np.diag([1.5, 1.5, 8.0, 1.0]))
+    array = np.zeros(grid.shape)
+    array[2:6, 2:6] = 1
+    array[10:12, 10:12] = 1
+    return Volume(array, grid)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "planned", "voxels"),
+    [(False, True, 60), (True, False, 48), (None, True, 48), (None, False, 60)],
+)
+def test_only_the_largest_piece_stays_if_asked_or_planned(chosen, planned, voxels):
+    model = replace(MODEL, plan=PLAN.model_copy(update={"largest_component": planned}))
+    prediction = Predictor(model, Bright(), largest_component=chosen).predict(two_blobs())
+    assert prediction.labels.mask("LV cavity").sum() == voxels
+    assert prediction.provenance.largest_component is (voxels == 48)
+
+
+def test_the_provenance_names_what_made_the_answer(predictor):
+    made_by = predictor.predict(image_on(GRID)).provenance
+    assert (made_by.model, made_by.engine) == ("random", "onnx")
+    assert made_by.model_id == predictor.model.id
+    assert made_by.seconds > 0
+    assert not made_by.mirrors
+
+
+def test_a_plane_can_be_chosen_and_is_needed_where_there_is_none_of_its_own():
+    cube = Geometry((5, 6, 7), np.eye(4) * [1.5, 1.5, 1.5, 1])
+    engine = Constant((0, 1, 0, 0))
+    with pytest.raises(GeometryError, match="name the plane"):
+        Predictor(MODEL, engine).predict(image_on(cube))
+    labels = Predictor(MODEL, engine, plane="sagittal").predict(image_on(cube)).labels
+    assert sum(shape[0] for shape in engine.asked) == 5, "five sagittal slices"
+    assert (labels.array == 1).all()
+
+
+def test_labels_lie_where_the_image_is_bright_in_a_p_i_r_volume():
+    ras = two_blobs()
+    step = reorientation(ras.geometry, "PIR")
+    pir = Volume(step.apply(ras.array), step.geometry(ras.geometry))
+    labels = Predictor(MODEL, Bright()).predict(pir).labels
+    assert labels.geometry.orientation == "PIR"
+    np.testing.assert_array_equal(labels.mask("LV cavity"), pir.array == 1)
