@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nibabel
@@ -42,6 +44,15 @@ try:
     main()
 finally:
     print("torch" in sys.modules, file=sys.stderr)
+"""
+
+# A background job of a script starts with Ctrl-C ignored; a person's does not.
+INTERRUPTIBLE = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from cardioseg.__main__ import main
+sys.argv = ["cardioseg", *sys.argv[1:]]
+main()
 """
 
 
@@ -140,6 +151,27 @@ def test_two_inputs_of_one_name_are_refused_before_anything_runs(one: Path, tmp_
     assert done.returncode == 1
     assert "one name" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_ctrl_c_leaves_only_whole_files_and_a_record_of_them(hearts: Path, tmp_path: Path) -> None:
+    arguments = ["predict", str(hearts), "--output", str(tmp_path)]
+    program = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTIBLE, *arguments], stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("*.nii.gz")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    program.send_signal(signal.SIGINT)
+    code = program.wait(timeout=60)
+    written = sorted(path.name for path in tmp_path.glob("*.nii.gz"))
+    assert code in (0, 130)  # 0 where the last file was faster than the signal
+    assert written
+    for name in written:
+        read_labels(tmp_path / name, ACDC)
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert sorted(f"{each['name']}.nii.gz" for each in record["files"]) == written
+    assert {path.name for path in tmp_path.iterdir()} == {*written, "run.json"}
 
 
 def test_train_then_resume_then_predict_with_the_new_model(hearts: Path, tmp_path: Path) -> None:
