@@ -59,6 +59,15 @@ def rings(count, seed):
 TRAINING, VALIDATION = rings(16, seed=1), rings(8, seed=2)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Threads wait for each other longer than such small networks take."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 class StoppedError(Exception):
     """Stands for Ctrl-C or a power cut."""
 
