@@ -17,6 +17,9 @@ Float64Array = NDArray[np.float64]
 ORTHOGONALITY_TOLERANCE = 1e-3
 """Largest cosine between two axes, and deviation, that still counts as orthogonal."""
 
+SPACING_TIE = 1.001
+"""A spacing is the single largest if it exceeds the next by more than this factor."""
+
 SAME_GRID_MM = 1e-2
 """Two grids are one if no corner voxel lies farther apart than this, in millimetres."""
 
@@ -79,6 +82,22 @@ class Geometry:
         """Unit vectors of the array axes as columns (3, 3), in RAS+."""
         unit: Float64Array = self.affine[:3, :3] / np.asarray(self.spacing)
         return unit
+
+    @cached_property
+    def native_axis(self) -> int | None:
+        """Array axis of the single largest spacing, along which a stack was acquired, 0 to 2.
+
+        None where two spacings tie for the largest (within 0.1 %).
+
+        Examples
+        --------
+        >>> Geometry((9, 9, 5), np.diag([1.5, 1.5, 8.0, 1.0])).native_axis
+        2
+        """
+        spacing = np.asarray(self.spacing)
+        axis = int(spacing.argmax())
+        tied = np.sort(spacing)[-2] * SPACING_TIE > spacing[axis]
+        return None if tied else axis
 
     @property
     def origin(self) -> Float64Array:

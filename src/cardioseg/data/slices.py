@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cardioseg.core.case import Case
 from cardioseg.errors import DatasetError
-from cardioseg.io.atomic import write_text
+from cardioseg.io.atomic import atomic_path, write_text
 from cardioseg.prepare.plan import Plan
 from cardioseg.prepare.preparation import Preparation
 
@@ -137,10 +137,8 @@ def _prepare(
         entries += [SliceEntry(case.id, case.subject, k, centre) for k in range(len(values))]
     progress(len(cases), len(cases))
     for name, arrays in ((IMAGES, images), (LABELS, labels)):
-        part = folder / f"{name}.part"
-        with part.open("wb") as stream:
-            np.save(stream, np.concatenate(arrays), allow_pickle=False)
-        part.replace(folder / name)
+        with atomic_path(folder / name) as temporary:
+            np.save(temporary, np.concatenate(arrays), allow_pickle=False)
     # Written last: a folder with an index is complete.
     write_text(folder / INDEX, json.dumps({"slices": [asdict(entry) for entry in entries]}))
 

@@ -17,7 +17,6 @@ from cardioseg.core.geometry import Geometry, require_same_grid
 from cardioseg.core.labels import LabelScheme
 from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.errors import GeometryError
-from cardioseg.evaluation.measure import native_slice_axis
 from cardioseg.evaluation.views import View, view
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ def comparison_figure(
     """
     for name, label_map in labels.items():
         require_same_grid(label_map.geometry, image.geometry, f"{name} and image")
-    axis = native_slice_axis(image.geometry) if slice_axis is None else slice_axis
+    axis = image.geometry.native_axis if slice_axis is None else slice_axis
     if axis is None or axis not in range(3):
         raise GeometryError(
             f"{image.geometry.describe()}: no slice axis to show; give slice_axis=0, 1 or 2"

@@ -23,7 +23,6 @@ from cardioseg.errors import GeometryError, LabelError
 from cardioseg.evaluation.report import Report
 from cardioseg.evaluation.section import Scores, Section, section_rows, slices_of
 
-_SINGLE_LARGEST = 1.001
 SCORE_TOLERANCE = 1e-2
 """How far the scores of a voxel may be from adding up to 1 (they may be stored as float16)."""
 
@@ -142,25 +141,6 @@ def evaluate_case(
     return report.tagged(group=case.group, phase=case.phase)
 
 
-def native_slice_axis(geometry: Geometry) -> int | None:
-    """Array axis of the single largest spacing, along which a stack was acquired.
-
-    Returns
-    -------
-    int or None
-        None where two spacings tie for the largest (within 0.1 %).
-
-    Examples
-    --------
-    >>> native_slice_axis(Geometry((9, 9, 5), np.diag([1.5, 1.5, 8.0, 1.0])))
-    2
-    """
-    spacing = np.asarray(geometry.spacing)
-    axis = int(spacing.argmax())
-    tied = np.sort(spacing)[-2] * _SINGLE_LARGEST > spacing[axis]
-    return None if tied else axis
-
-
 def _require_comparable(prediction: LabelMap, reference: LabelMap, case: str) -> None:
     if prediction.scheme != reference.scheme:
         raise LabelError(
@@ -188,7 +168,7 @@ def _require_scores(scores: Scores, reference: LabelMap, case: str) -> None:
 
 def _axis(settings: Settings, geometry: Geometry) -> int | None:
     if settings.slice_axis is None:
-        return native_slice_axis(geometry)
+        return geometry.native_axis
     if settings.slice_axis not in range(3):
         raise GeometryError(f"slice axis {settings.slice_axis}: a volume has axes 0, 1 and 2")
     return settings.slice_axis

@@ -10,9 +10,8 @@ import numpy as np
 from cardioseg.core.case import Case
 from cardioseg.core.geometry import Geometry
 from cardioseg.errors import DatasetError
-from cardioseg.ops.grid import reorientation
 from cardioseg.prepare.plan import NetworkPlan, Plan, Plane
-from cardioseg.prepare.preparation import SLICE_ROW_COLUMN, native_plane
+from cardioseg.prepare.preparation import slice_orientation
 
 COVERED_PERCENTILE = 95.0
 """A plan's field of view covers this share of the images, in percent."""
@@ -80,8 +79,7 @@ def fingerprint(cases: Iterable[Case], plane: Plane = "native") -> Fingerprint:
 
 
 def _facts(geometry: Geometry, plane: Plane) -> tuple[float, float, int]:
-    name = native_plane(geometry) if plane == "native" else plane
-    sliced = reorientation(geometry, SLICE_ROW_COLUMN[name]).geometry(geometry)
+    sliced = slice_orientation(geometry, plane).geometry(geometry)
     _, row, column = sliced.spacing
     count, rows, columns = sliced.shape
     return float(np.sqrt(row * column)), max(rows * row, columns * column), count

@@ -23,7 +23,6 @@ SLICE_ROW_COLUMN = {"axial": "SPL", "coronal": "AIL", "sagittal": "RIP"}
 """Where slices, rows and columns of each plane point: pictures look as radiologists show them."""
 
 _PLANE_OF_LETTER = {"S": "axial", "I": "axial", "A": "coronal", "P": "coronal"}
-_TIE = 1.001
 
 
 def native_plane(geometry: Geometry) -> str:
@@ -39,14 +38,25 @@ def native_plane(geometry: Geometry) -> str:
     >>> native_plane(Geometry((9, 9, 5), np.diag([1.5, 1.5, 8.0, 1.0])))
     'axial'
     """
-    spacing = np.asarray(geometry.spacing)
-    axis = int(spacing.argmax())
-    if np.sort(spacing)[-2] * _TIE > spacing[axis]:
+    axis = geometry.native_axis
+    if axis is None:
         raise GeometryError(
             f"no native plane: {geometry.describe()} has no single largest spacing; "
             "name the plane (--plane axial, sagittal or coronal)"
         )
     return _PLANE_OF_LETTER.get(geometry.orientation[axis], "sagittal")
+
+
+def slice_orientation(geometry: Geometry, plane: Plane) -> Reorientation:
+    """The permutation and flips that bring a grid to (slice, row, column) of a plane.
+
+    Raises
+    ------
+    GeometryError
+        If the native plane is asked for and the grid has none.
+    """
+    name = native_plane(geometry) if plane == "native" else plane
+    return reorientation(geometry, SLICE_ROW_COLUMN[name])
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,9 +89,7 @@ class Preparation:
     @cached_property
     def reorientation(self) -> Reorientation:
         """The permutation and flips to (slice, row, column)."""
-        plane = self.plane or self.plan.plane
-        name = native_plane(self.geometry) if plane == "native" else plane
-        return reorientation(self.geometry, SLICE_ROW_COLUMN[name])
+        return slice_orientation(self.geometry, self.plane or self.plan.plane)
 
     @cached_property
     def sliced(self) -> Geometry:

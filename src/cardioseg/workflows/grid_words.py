@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from cardioseg.core.geometry import Float64Array, Geometry
-from cardioseg.errors import GeometryError
-from cardioseg.prepare.preparation import native_plane
 
 OBLIQUE_DEGREES = 15.0
 """Slices farther than this from an anatomical plane are called oblique."""
@@ -83,11 +81,9 @@ def own_plane_words(geometry: Geometry, orientation_known: bool = True) -> str:
     >>> own_plane_words(Geometry((4, 5, 6), np.diag([1.5, 1.5, 8.0, 1.0])))
     'across axis 3, 8 mm apart: axial'
     """
-    try:
-        native_plane(geometry)
-    except GeometryError:
+    axis = geometry.native_axis
+    if axis is None:
         return "none: no spacing is the single largest; name the plane (--plane)"
-    axis = int(np.argmax(geometry.spacing))
     where = f"across axis {axis + 1}, {geometry.spacing[axis]:.4g} mm apart"
     return f"{where}: {slice_words(geometry, axis)}" if orientation_known else where
 
