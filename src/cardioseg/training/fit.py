@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from cardioseg.data.augment import draw
 from cardioseg.data.slices import SliceStore
+from cardioseg.errors import ConfigError
 from cardioseg.io.atomic import write_text
 from cardioseg.nets.loss import cross_entropy_dice
 from cardioseg.nets.unet import UNet
@@ -56,9 +57,10 @@ class Watch:
 def fit(
     config: TrainConfig,
     training: SliceStore,
-    validation: SliceStore,
+    validation: SliceStore | None,
     folder: Path,
     watch: Watch = Watch(),
+    start: Mapping[str, Tensor] | None = None,
 ) -> tuple[nn.Module, Progress]:
     """Train a network; continue if `folder` holds a checkpoint.
 
@@ -67,11 +69,14 @@ def fit(
     config
         Everything that decides the run.
     training, validation
-        Prepared slices of either part.
+        Prepared slices of either part. Without validation the last weights are kept.
     folder
         Where the checkpoint and log.jsonl (one record an epoch) go.
     watch
         Told of every step and epoch.
+    start
+        Weights to begin with, as :func:`cardioseg.training.checkpoint.best_weights` reads them;
+        None draws new ones.
 
     Returns
     -------
@@ -81,9 +86,9 @@ def fit(
     Raises
     ------
     ConfigError
-        If the checkpoint is damaged or of another configuration.
+        If the checkpoint is damaged or of another configuration, or `start` of another network.
     """
-    learner = _new_learner(config)
+    learner = _new_learner(config, start)
     told = config.model_dump_json()
     progress = Progress()
     if (folder / CHECKPOINT).is_file():
@@ -105,13 +110,15 @@ def fit(
     return learner.best.eval(), progress
 
 
-def _new_learner(config: TrainConfig) -> Learner:
+def _new_learner(config: TrainConfig, start: Mapping[str, Tensor] | None) -> Learner:
     torch.manual_seed(config.seed)
     network = UNet(config.plan.network)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+    if start is not None:
+        _start_with(network, start)
     if config.optimiser == "adam":
         optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=True)
     else:
@@ -123,6 +130,16 @@ def _new_learner(config: TrainConfig) -> Learner:
         )
     average, best = (copy.deepcopy(network).requires_grad_(False) for _ in range(2))
     return Learner(network, average, best, optimiser)
+
+
+def _start_with(network: UNet, weights: Mapping[str, Tensor]) -> None:
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ConfigError(
+            "the weights to start with are of another network than plan.network; "
+            f"take over its widths, convolution and classes: {error}"
+        ) from error
 
 
 def _train_epoch(
@@ -207,9 +224,13 @@ def _average(learner: Learner, decay: float, step: int) -> None:
 
 
 def _after_epoch(
-    config: TrainConfig, learner: Learner, store: SliceStore, progress: Progress
+    config: TrainConfig, learner: Learner, store: SliceStore | None, progress: Progress
 ) -> Progress:
     """Validate if it is due, keep the best weights, and begin the epoch's record."""
+    if store is None:
+        learner.best.load_state_dict(learner.average.state_dict())
+        history = (*progress.history, {})
+        return replace(progress, history=history, best_epoch=progress.epoch)
     due = progress.epoch % config.validate_every == 0 or progress.epoch == config.epochs
     if not due:
         return replace(progress, history=(*progress.history, {}))
