@@ -147,9 +147,7 @@ def _differences(first: Arm, second: Arm) -> list[dict[str, object]]:
     ]
 
 
-def _arm_cells(
-    arm: Mapping[str, object], structures: Sequence[str], budget: float
-) -> list[str]:
+def _arm_cells(arm: Mapping[str, object], structures: Sequence[str], budget: float) -> list[str]:
     cpu, spent = arm["cpu_minutes"], arm["training_minutes"]
     return [
         arm["name"],
