@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from cardioseg.data.augment import Augmentation
 from cardioseg.data.slices import SliceEntry, SliceStore
 from cardioseg.errors import ConfigError
+from cardioseg.nets.loss import Loss
 from cardioseg.prepare.plan import NetworkPlan, Plan
 from cardioseg.training.checkpoint import CHECKPOINT
 from cardioseg.training.config import TrainConfig
@@ -154,6 +155,12 @@ def test_nothing_but_safetensors_and_json_is_written(uninterrupted):
 def test_another_seed_is_another_run(uninterrupted, tmp_path):
     whole, _, _ = uninterrupted
     fit(changed(seed=1, epochs=1), TRAINING, VALIDATION, tmp_path)
+    assert records(tmp_path)[0]["loss"] != records(whole)[0]["loss"]
+
+
+def test_the_configured_loss_is_the_one_that_is_trained(uninterrupted, tmp_path):
+    whole, _, _ = uninterrupted
+    fit(changed(loss=Loss(region="tversky"), epochs=5), TRAINING, VALIDATION, tmp_path)
     assert records(tmp_path)[0]["loss"] != records(whole)[0]["loss"]
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from cardioseg.data.augment import draw
 from cardioseg.data.slices import SliceStore
 from cardioseg.io.atomic import write_text
-from cardioseg.nets.loss import cross_entropy_dice
+from cardioseg.nets.loss import total_loss
 from cardioseg.nets.unet import UNet
 from cardioseg.training.checkpoint import (
     CHECKPOINT,
@@ -138,7 +138,7 @@ def _train_epoch(
         for group in learner.optimiser.param_groups:
             group["lr"] = rate
         learner.optimiser.zero_grad(set_to_none=True)
-        loss = cross_entropy_dice(learner.network(images), labels)
+        loss = total_loss(config.loss, learner.network(images), labels)
         loss.backward()  # type: ignore[no-untyped-call]
         learner.optimiser.step()
         _average(learner, config.average_decay, epoch * steps + step)
