@@ -207,6 +207,21 @@ def test_a_checkpoint_of_another_configuration_is_refused(uninterrupted):
         fit(changed(batch_size=5), TRAINING, VALIDATION, folder)
 
 
+def test_a_checkpoint_from_before_a_key_existed_is_continued(uninterrupted, tmp_path):
+    whole, _, _ = uninterrupted
+    with safe_open(whole / CHECKPOINT, framework="pt") as stored:
+        metadata = stored.metadata()
+    older = json.loads(metadata["config"])
+    del older["loss"]
+    save_file(
+        tensors(whole), tmp_path / CHECKPOINT, metadata={**metadata, "config": json.dumps(older)}
+    )
+    _, progress = fit(CONFIG, TRAINING, VALIDATION, tmp_path, interrupt(1, 1))
+    assert progress.epoch == CONFIG.epochs
+    with pytest.raises(ConfigError, match="another configuration"):
+        fit(changed(loss=Loss(region="tversky")), TRAINING, VALIDATION, tmp_path)
+
+
 def truncated(folder):
     data = (folder / CHECKPOINT).read_bytes()
     (folder / CHECKPOINT).write_bytes(data[: len(data) // 2])
