@@ -66,7 +66,8 @@ def tune(
         from cardioseg.training.override import overridden
         from cardioseg.training.space import read_space
         from cardioseg.training.tune import Search
-        from cardioseg.workflows.tune import BEST, Place, TuneListener
+        from cardioseg.workflows.search_results import BEST
+        from cardioseg.workflows.tune import Place, TuneListener
         from cardioseg.workflows.tune import tune as run
     except ImportError as error:
         library = (error.name or "").partition(".")[0]

@@ -61,8 +61,9 @@ def history_figure(curves: Sequence[TrialCurve]) -> Figure:
     _points(left, [curve for curve in curves if not curve.complete], ("x", _PRUNED, "pruned"))
     _points(left, complete, ("o", _COMPLETE, "complete"))
     if best is not None:
-        reached = [max(c.best for c in complete[: i + 1]) for i in range(len(complete))]
-        numbers = [curve.number for curve in complete]
+        first = complete[0].number
+        numbers = [curve.number for curve in curves if curve.number >= first]
+        reached = [max(c.best for c in complete if c.number <= number) for number in numbers]
         left.step(numbers, reached, where="post", color=_BEST, label="best so far")
     for curve in curves:
         is_best = curve is best

@@ -102,24 +102,27 @@ class Space:
     ----------
     parameters
         Dotted path of a configuration's key, such as `plan.network.dropout`, and its values.
+    source
+        Where the space is from, for messages.
     """
 
     parameters: Mapping[str, Range | Choices]
+    source: str = "search space"
 
-    def check(self, config: TrainConfig, source: str) -> None:
+    def check(self, config: TrainConfig) -> None:
         """Try each end and each choice alone on the configuration.
 
         Raises
         ------
         ConfigError
-            If a key is unknown or a value is refused; it names `source` and the key.
+            If a key is unknown or a value is refused; it names the source and the key.
         """
         for path, parameter in self.parameters.items():
             for value in parameter.probes:
                 try:
                     overridden(config, {path: value})
                 except ConfigError as error:
-                    raise ConfigError(f"{source}: {error}") from error
+                    raise ConfigError(f"{self.source}: {error}") from error
 
     def to_json(self) -> str:
         """The space as JSON, equal for equal spaces."""
@@ -158,7 +161,7 @@ def read_space(path: Path | None = None) -> Space:
             raise ConfigError(f"{source}: {name}: {first_problem(error)}") from error
     if not parameters:
         raise ConfigError(f"{source}: names no key to search")
-    return Space(parameters)
+    return Space(parameters, str(path or "the package's space"))
 
 
 def _leaves(table: Mapping[str, object], prefix: str) -> Iterator[tuple[str, object]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from sqlalchemy.engine import make_url
@@ -15,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from cardioseg.errors import ConfigError, MissingExtraError
 
 JOURNAL = "journal:"
+_SQLITE_SECONDS = 60
 _FORMS = "sqlite:///FILE, postgresql+psycopg://USER:PASSWORD@HOST/DATABASE or journal:FILE"
 
 
@@ -66,6 +69,24 @@ def open_study(url: str, name: str) -> optuna.Study:
         raise ConfigError(f"storage {masked(url)} cannot be opened: {reason}") from None
 
 
+@contextmanager
+def kept_in(url: str) -> Iterator[None]:
+    """While a search runs: a storage that is lost on the way is told in one line, without its URL.
+
+    Raises
+    ------
+    ConfigError
+        If the storage fails.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError) as error:
+        reason = _without_secrets(str(error.__cause__ or error), url)
+        raise ConfigError(
+            f"storage {masked(url)} was lost: {reason}; give the same command again to go on"
+        ) from None
+
+
 def _storage(url: str) -> BaseStorage:
     if url.startswith(JOURNAL):
         path = url.removeprefix(JOURNAL)
@@ -79,7 +100,9 @@ def _storage(url: str) -> BaseStorage:
         raise ConfigError(f"--storage: not a storage URL; give one of {_FORMS}") from None
     if kind not in ("sqlite", "postgresql"):
         raise ConfigError(f"--storage {masked(url)}: not supported; give one of {_FORMS}")
-    return RDBStorage(url)
+    # A search is silent for an epoch: a server may have hung up, other processes may hold the file.
+    waiting = {"connect_args": {"timeout": _SQLITE_SECONDS}} if kind == "sqlite" else {}
+    return RDBStorage(url, engine_kwargs={"pool_pre_ping": True, **waiting})
 
 
 def sqlite_url(path: Path) -> str:

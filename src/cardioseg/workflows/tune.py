@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import optuna
-import tomli_w
 from filelock import FileLock
 
 from cardioseg.core.case import Case
 from cardioseg.datasets import Dataset
 from cardioseg.errors import ConfigError, OutputExistsError
-from cardioseg.evaluation import png_bytes
-from cardioseg.evaluation.search_charts import TrialCurve, history_figure, importance_figure
-from cardioseg.io.atomic import write_bytes, write_text
+from cardioseg.io.atomic import write_text
 from cardioseg.prepare.plan import Plan
 from cardioseg.training.allocator import keep_freed_memory
 from cardioseg.training.checkpoint import Progress
 from cardioseg.training.config import TrainConfig
 from cardioseg.training.fit import Step, Watch, fit
-from cardioseg.training.override import overridden
-from cardioseg.training.storage import masked, open_study, sqlite_url
-from cardioseg.training.trials import Trial, best_of, importances, trials_of
+from cardioseg.training.storage import kept_in, masked, open_study, sqlite_url
 from cardioseg.training.tune import Search, TrialWatch, bind, run_search
 from cardioseg.workflows.parts import Parts, Told, data_digest, labelled_cases, prepared_parts
-from cardioseg.workflows.provenance import Json, write_run
+from cardioseg.workflows.provenance import Json
+from cardioseg.workflows.search_results import Found, found_so_far, told_line, write_results
 from cardioseg.workflows.train import CACHE, SPLIT
 
 SEARCH, TRIALS, STUDY, LOCK = "search.json", "trials", "study.db", "lock"
-BEST, TABLE, HISTORY, IMPORTANCE = "best.toml", "trials.csv", "history.png", "importance.png"
 
 
 @dataclass(frozen=True)
@@ -61,29 +54,6 @@ class Place:
     output: Path
     storage: str | None = None
     study: str = "tune"
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a search has found so far.
-
-    Parameters
-    ----------
-    trials
-        All trials, by number.
-    best
-        The complete trial with the highest validation Dice, if there is one.
-    config
-        Its configuration.
-    """
-
-    trials: tuple[Trial, ...]
-    best: Trial | None
-    config: TrainConfig | None
-
-    def count(self, state: str) -> int:
-        """Trials in that state."""
-        return sum(each.state == state for each in self.trials)
 
 
 def tune(
@@ -118,7 +88,7 @@ def tune(
         If configuration, space, storage, data or split cannot be used.
     """
     output = place.output
-    search.space.check(search.config, "search space")
+    search.space.check(search.config)
     _require_search_folder(output)
     keep_freed_memory()
     cases = labelled_cases(dataset)
@@ -131,25 +101,29 @@ def tune(
         "data": digest,
         "split": parts.record,
     }
+    url = place.storage or sqlite_url(output / STUDY)
     with FileLock(output / LOCK):
-        study = open_study(place.storage or sqlite_url(output / STUDY), place.study)
+        study = open_study(url, place.study)
         _mark(output, bind(study, asked))
         write_text(output / SPLIT, parts.record)
     facts: dict[str, Json] = {
         "data": dataset.name,
         "data_digest": digest,
-        "storage": masked(place.storage or sqlite_url(output / STUDY)),
+        "storage": masked(url),
     }
 
     def finished(number: int) -> None:
         with FileLock(output / LOCK):
-            found = _write_results(study, search, output, facts)
-        listener.tell(_line(found.trials[number]))
+            found = write_results(study, search, output, facts)
+        listener.tell(told_line(found.trials[number]))
 
     bar = _Bar(study, search, listener)
-    run_search(study, search, output / TRIALS, training, TrialWatch(bar.step, finished))
-    with FileLock(output / LOCK):
-        return _write_results(study, search, output, facts)
+    with kept_in(url):
+        run_search(study, search, output / TRIALS, training, TrialWatch(bar.step, finished))
+    with kept_in(url), FileLock(output / LOCK):
+        found = write_results(study, search, output, facts)
+    listener.show(found.done, search.trials, "")
+    return found
 
 
 class _Training:
@@ -187,11 +161,9 @@ class _Bar:
 
     def step(self, number: int, step: Step) -> None:
         if number != self._number:
-            trials = trials_of(self._study, self._search.space)
-            best = best_of(trials)
-            self._number = number
-            self._done = sum(each.state in ("complete", "pruned") for each in trials)
-            self._best = f", best {best.dice:.4f}" if best else ""
+            found = found_so_far(self._study, self._search)
+            self._number, self._done = number, found.done
+            self._best = f", best {found.best.dice:.4f}" if found.best else ""
         note = f"trial {number}, epoch {step.epoch}/{step.epochs}, loss {step.loss:.3f}{self._best}"
         self._listener.show(self._done, self._search.trials, note)
 
@@ -214,84 +186,3 @@ def _mark(output: Path, identity: str) -> None:
             f"{output}: belongs to another search; give its --storage and --study, or name "
             "another folder"
         )
-
-
-def _write_results(
-    study: optuna.Study, search: Search, output: Path, facts: Mapping[str, Json]
-) -> Found:
-    trials = trials_of(study, search.space)
-    best = best_of(trials)
-    config = overridden(search.config, best.values) if best else None
-    found = Found(trials, best, config)
-    write_text(output / TABLE, _table(trials, search))
-    if best and config:
-        write_text(output / BEST, _toml(best, config))
-    curves = [
-        TrialCurve(each.number, each.state == "complete", each.curve)
-        for each in trials
-        if each.state in ("complete", "pruned") and each.curve
-    ]
-    write_bytes(output / HISTORY, png_bytes(history_figure(curves)))
-    shares = importances(study)
-    if shares:
-        figure = importance_figure(shares, found.count("complete"))
-        write_bytes(output / IMPORTANCE, png_bytes(figure))
-    write_run(output, "tune", {**facts, **_facts(found, search), "importance": dict(shares)})
-    return found
-
-
-def _facts(found: Found, search: Search) -> dict[str, Json]:
-    best = found.best
-    return {
-        "config": search.config.model_dump(mode="json"),
-        "space": json.loads(search.space.to_json()),
-        "sampler_seed": search.seed,
-        "trials_wanted": search.trials,
-        "prune": search.prune,
-        "startup_trials": search.startup_trials,
-        **{state: found.count(state) for state in ("complete", "pruned", "failed")},
-        "best_trial": best.number if best else None,
-        "best_validation_dice": best.dice if best else None,
-        "best_values": json.loads(json.dumps(best.values)) if best else None,
-        "chosen_by": "mean validation Dice on prepared slices; optimistic, since it chose",
-    }
-
-
-def _table(trials: tuple[Trial, ...], search: Search) -> str:
-    """The trials as CSV: an empty cell where there is no value."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    keys = list(search.space.parameters)
-    head = ["trial", "state", "validation_dice", "best_epoch", "last_epoch", "seconds"]
-    writer.writerow([*head, *keys, "note"])
-    for each in trials:
-        known = (each.dice, each.best_epoch, max(each.curve, default=None), each.seconds)
-        values = [each.values.get(key) for key in keys]
-        writer.writerow([each.number, each.state, *known, *values, each.note])
-    return text.getvalue()
-
-
-def _toml(best: Trial, config: TrainConfig) -> str:
-    """The best configuration, and where it is from. TOML has no none: such keys are left out."""
-    return (
-        f"# Trial {best.number} of a search, mean validation Dice {best.dice:.4f}. That figure "
-        "chose these values: it is optimistic.\n"
-        "# Train with it: cardioseg train --config best.toml\n"
-        + tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
-    )
-
-
-def _line(trial: Trial) -> str:
-    dice = "no validation" if trial.dice is None else f"validation Dice {trial.dice:.4f}"
-    end = (
-        f"pruned after epoch {max(trial.curve, default=0)}"
-        if trial.state == "pruned"
-        else "complete"
-    )
-    values = ", ".join(f"{key} {_short(value)}" for key, value in trial.values.items())
-    note = f" ({trial.note})" if trial.note else ""
-    return f"trial {trial.number}: {dice}, {end}; {values}{note}"
-
-
-def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
