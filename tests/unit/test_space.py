@@ -102,5 +102,5 @@ def test_overriding_leaves_the_base_alone_and_checks_what_comes_out():
     assert changed.loss.boundary == 0.1
     assert BASE.plan.network.widths == (16, 32, 64, 128)
     assert overridden(BASE, {}) == BASE
-    with pytest.raises(ConfigError, match="optimiser = adam, weight_decay = 0.1: .*adamw"):
+    with pytest.raises(ConfigError, match=r"optimiser = adam, weight_decay = 0\.1: .*adamw"):
         overridden(BASE, {"optimiser": "adam", "weight_decay": 0.1})

@@ -36,7 +36,7 @@ class StoppedError(BaseException):
 
 
 def pretend(config, folder, watch):
-    """A training whose Dice grows with the epoch and with the batch; it leaves what `fit` leaves."""
+    """A training whose Dice grows with epoch and batch; it leaves what `fit` leaves."""
     log = folder / LOG
     lines = log.read_text().splitlines() if (folder / CHECKPOINT).exists() else []
     for epoch in range(len(lines) + 1, config.epochs + 1):
@@ -257,9 +257,9 @@ def test_a_file_that_is_no_storage_is_refused(tmp_path, form):
 
 def test_a_storage_lost_on_the_way_is_told_in_one_line_without_its_secret():
     url = "postgresql+psycopg://anna:s3cret@host/db"
-    with pytest.raises(ConfigError, match="was lost: .*same command again to go on") as caught:
-        with kept_in(url):
-            raise OperationalError("select", {}, Exception(f"no route to {url}"))
+    told = r"was lost: .*same command again to go on"
+    with pytest.raises(ConfigError, match=told) as caught, kept_in(url):
+        raise OperationalError("select", {}, Exception(f"no route to {url}"))
     assert "s3cret" not in str(caught.value)
 
 
