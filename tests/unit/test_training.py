@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from cardioseg.data.augment import Augmentation
 from cardioseg.data.slices import SliceEntry, SliceStore
 from cardioseg.errors import ConfigError
+from cardioseg.nets.loss import Loss
 from cardioseg.prepare.plan import NetworkPlan, Plan
 from cardioseg.training.checkpoint import CHECKPOINT, best_weights
 from cardioseg.training.config import TrainConfig
@@ -181,6 +182,12 @@ def test_another_seed_is_another_run(uninterrupted, tmp_path):
     assert records(tmp_path)[0]["loss"] != records(whole)[0]["loss"]
 
 
+def test_the_configured_loss_is_the_one_that_is_trained(uninterrupted, tmp_path):
+    whole, _, _ = uninterrupted
+    fit(changed(loss=Loss(region="tversky"), epochs=5), TRAINING, VALIDATION, tmp_path)
+    assert records(tmp_path)[0]["loss"] != records(whole)[0]["loss"]
+
+
 def test_the_loss_falls_and_a_toy_problem_is_solved(tmp_path):
     easy = changed(
         plan=CONFIG.plan.model_copy(update={"network": NetworkPlan(widths=(8, 16), classes=3)}),
@@ -250,6 +257,21 @@ def test_a_checkpoint_of_another_configuration_is_refused(uninterrupted):
     folder, _, _ = uninterrupted
     with pytest.raises(ConfigError, match=r"another configuration; resume with .*config\.json"):
         fit(changed(batch_size=5), TRAINING, VALIDATION, folder)
+
+
+def test_a_checkpoint_from_before_a_key_existed_is_continued(uninterrupted, tmp_path):
+    whole, _, _ = uninterrupted
+    with safe_open(whole / CHECKPOINT, framework="pt") as stored:
+        metadata = stored.metadata()
+    older = json.loads(metadata["config"])
+    del older["loss"]
+    save_file(
+        tensors(whole), tmp_path / CHECKPOINT, metadata={**metadata, "config": json.dumps(older)}
+    )
+    _, progress = fit(CONFIG, TRAINING, VALIDATION, tmp_path, interrupt(1, 1))
+    assert progress.epoch == CONFIG.epochs
+    with pytest.raises(ConfigError, match="another configuration"):
+        fit(changed(loss=Loss(region="tversky")), TRAINING, VALIDATION, tmp_path)
 
 
 def truncated(folder):

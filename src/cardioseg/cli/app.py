@@ -14,6 +14,7 @@ from cardioseg.cli.making import demo, export, phantom
 from cardioseg.cli.measuring import compare, evaluate
 from cardioseg.cli.predicting import predict, scores
 from cardioseg.cli.training import train
+from cardioseg.cli.tuning import tune
 from cardioseg.errors import CardiosegError
 
 app = typer.Typer(
@@ -38,6 +39,7 @@ for _command in (
     demo,
     inspect,
     train,
+    tune,
     predict,
     scores,
     evaluate,
