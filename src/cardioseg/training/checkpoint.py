@@ -7,12 +7,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
+from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from cardioseg.errors import ConfigError
 from cardioseg.io.atomic import write_bytes
+from cardioseg.training.config import TrainConfig
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -103,7 +105,7 @@ def load_checkpoint(folder: Path, learner: Learner, config: str) -> Progress:
         raise ConfigError(f"{path}: damaged ({error}); start anew in another folder") from error
     if not {"config", "progress"} <= metadata.keys():
         raise ConfigError(f"{path}: not a checkpoint of a run; start anew in another folder")
-    if metadata["config"] != config:
+    if not _same_config(metadata["config"], config):
         raise ConfigError(
             f"{path}: was written with another configuration; resume with the one in "
             f"{folder / 'config.json'} or start anew in another folder"
@@ -111,3 +113,11 @@ def load_checkpoint(folder: Path, learner: Learner, config: str) -> Progress:
     learner.load(tensors)
     progress = json.loads(metadata["progress"])
     return Progress(**{**progress, "history": tuple(progress["history"])})
+
+
+def _same_config(stored: str, config: str) -> bool:
+    """Whether two configurations are one; a key that a former version lacked has its default."""
+    try:
+        return TrainConfig.model_validate_json(stored) == TrainConfig.model_validate_json(config)
+    except ValidationError:
+        return False

@@ -30,6 +30,9 @@ class TrainConfig(FrozenModel):
         trained on patches predicts whole slices.
     patch_jitter
         How far a patch's middle may lie from the heart's, as a share of the patch's side.
+    slice_step
+        Train on every n-th prepared slice of each plane: neighbours in a near-isotropic volume are
+        much alike. Validation takes all, but with a split by slices, which thins both parts.
     augmentation
         Ranges of the augmentation.
     optimiser
@@ -59,6 +62,7 @@ class TrainConfig(FrozenModel):
     plan: Plan
     patch: tuple[Side, Side] | None = None
     patch_jitter: Annotated[float, Field(ge=0, le=1)] = 0.25
+    slice_step: Annotated[int, Field(ge=1, le=1000)] = 1
     augmentation: Augmentation = Augmentation()
     optimiser: Literal["adam", "adamw"] = "adam"
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 1e-3

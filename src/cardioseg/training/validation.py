@@ -19,9 +19,11 @@ from cardioseg.evaluation.overlap import dice
 def validate(network: nn.Module, scheme: LabelScheme, store: SliceStore) -> dict[str, float]:
     """Mean Dice over structures, and each structure's, on prepared slices.
 
-    A structure is compared over the whole volume; the frames of a patient are averaged first,
-    then patients, then structures. A structure absent from both maps has no Dice and is left out;
-    one that is absent from all has no value and does not lower the mean.
+    A structure is compared over the whole volume. Of orthogonal planes each counts as a volume of
+    its own: the figure is that of single planes, not of the mean that predicting takes. Planes and
+    frames of a patient are averaged first, then patients, then structures. A structure absent from
+    both maps has no Dice and is left out; one that is absent from all has no value and does not
+    lower the mean.
 
     Returns
     -------
@@ -30,7 +32,7 @@ def validate(network: nn.Module, scheme: LabelScheme, store: SliceStore) -> dict
     """
     network.eval()
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for positions in store.of_cases().values():
+    for positions in store.of_volumes().values():
         images = torch.from_numpy(store.images[positions].astype(np.float32))[:, None]
         predicted = _labels(network, images)
         reference = np.asarray(store.labels[positions])

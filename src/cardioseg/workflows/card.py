@@ -5,8 +5,24 @@ from __future__ import annotations
 import json
 
 from cardioseg.datasets import Dataset
+from cardioseg.prepare.plan import Plan
 from cardioseg.training.checkpoint import Progress
 from cardioseg.training.config import TrainConfig
+
+
+def plane_words(plan: Plan) -> str:
+    """Which slices the network reads.
+
+    Examples
+    --------
+    >>> from cardioseg.prepare.plan import NetworkPlan
+    >>> network = NetworkPlan(widths=(4, 8), classes=4)
+    >>> plane_words(Plan(spacing_mm=2.0, size=(16, 16), network=network, scheme="acdc"))
+    'native slices'
+    """
+    if len(plan.planes) == 1:
+        return f"{plan.plane} slices"
+    return f"{', '.join(plan.planes[:-1])} and {plan.planes[-1]} slices, their scores averaged"
 
 
 def model_card(config: TrainConfig, dataset: Dataset, split: str, progress: Progress) -> str:
@@ -31,7 +47,7 @@ def model_card(config: TrainConfig, dataset: Dataset, split: str, progress: Prog
 | | |
 |---|---|
 | Structures | {structures} (scheme `{plan.scheme}`) |
-| Input | {plan.plane} slices, {plan.spacing_mm:g} mm, {plan.size[0]} x {plan.size[1]} pixels |
+| Input | {plane_words(plan)}, {plan.spacing_mm:g} mm, {plan.size[0]} x {plan.size[1]} pixels |
 | Network | U-Net, {network.convolution} convolutions, widths {widths} |
 | Data | {dataset.name}; {people} |
 | Training | {progress.epoch} epochs, {progress.seconds / 60:.1f} minutes, seed {config.seed} |

@@ -84,7 +84,8 @@ def export_onnx(model: Model, path: Path) -> None:
 
 
 PREPARATION_IN_WORDS = (
-    "Take the slices of the plan's plane ('native': perpendicular to the largest spacing) with "
+    "Take the slices of the plan's plane ('native': perpendicular to the largest spacing; "
+    "'orthogonal': axial, coronal and sagittal, each prepared and restored by itself) with "
     "rows towards posterior and columns towards the patient's left (axial), rows towards inferior "
     "otherwise. Resample rows and columns linearly to spacing_mm with the image's middle kept, "
     "averaging over the step where it shrinks; crop or pad around the middle to size. Scale the "
@@ -92,5 +93,5 @@ PREPARATION_IN_WORDS = (
     "('percentile'), or shift and scale to zero mean and unit variance ('zscore'); padding takes "
     "the lowest value. Input 'slices' (N, 1, rows, columns), output 'scores' (N, classes, rows, "
     "columns) after softmax. To restore, interpolate the scores linearly at the native pixels, "
-    "background outside, and take the largest."
+    "background outside, average those of orthogonal planes, and take the largest."
 )

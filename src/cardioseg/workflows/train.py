@@ -141,7 +141,7 @@ def _parts(
             "warning: --split slices puts slices of one patient into both parts; "
             "every figure of this run is too good"
         )
-        store = store_slices(cases, config.plan, cache, _counting(tell))
+        store = store_slices(cases, config.plan, cache, _counting(tell), config.slice_step)
         order = np.random.default_rng(config.seed).permutation(len(store))
         count = max(round(SLICE_SHARE * len(store)), 1)
         record = f'{{"split": "slices", "seed": {config.seed}}}\n'
@@ -154,7 +154,8 @@ def _parts(
     test = tuple(case for case in cases if case.subject in set(chosen.test))
     require_no_leak({"training": training, "validation": validation, "test": test})
     first, second = (
-        store_slices(part, config.plan, cache, _counting(tell)) for part in (training, validation)
+        store_slices(part, config.plan, cache, _counting(tell), step)
+        for part, step in ((training, config.slice_step), (validation, 1))
     )
     return _Parts(first, second, chosen.to_json())
 
