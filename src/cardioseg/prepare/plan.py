@@ -110,6 +110,9 @@ class Plan(FrozenModel):
         Name of the label scheme of the answer.
     largest_component
         Keep only the largest connected piece of each structure; set it where validation says so.
+    temperature
+        The network's logits are divided by it before softmax, inside the exported network; above 1
+        it makes an over-confident network humbler. Training fits it on the validation part.
     """
 
     format_version: Literal[1] = 1
@@ -120,6 +123,7 @@ class Plan(FrozenModel):
     network: NetworkPlan
     scheme: str
     largest_component: bool = False
+    temperature: Positive = 1.0
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Plan:
