@@ -11,7 +11,7 @@ from tests.networks import SMALL, exported_network, random_network
 from cardioseg.datasets import read_dataset
 from cardioseg.engines.onnx import OnnxEngine
 from cardioseg.engines.torch import TorchEngine
-from cardioseg.model import NETWORK, open_model
+from cardioseg.model import CARD, NETWORK, open_model
 from cardioseg.nets import export
 from cardioseg.nets.export import folded_network, to_onnx
 from cardioseg.nets.storage import in_half, in_single, is_half, stored_weights
@@ -127,9 +127,17 @@ def test_without_check_slices_the_weights_stay_float32(monkeypatch):
 
 def test_the_exported_file_is_float32_and_answers_as_the_model(tmp_path):
     half = in_half(exported_network())
-    model = ModelFiles(THE_PLAN, {"model.onnx": half}).write(tmp_path / "m")
+    card = "|---|---|\n| Licence of the weights | CC0 1.0 |"
+    files = {NETWORK: half, CARD: card.encode()}
+    model = ModelFiles(THE_PLAN.model_copy(update={"plane": "orthogonal"}), files).write(
+        tmp_path / "m"
+    )
     export_onnx(model, tmp_path / "out.onnx")
     assert not is_half((tmp_path / "out.onnx").read_bytes())
+    told = {p.key: p.value for p in onnx.load_model(tmp_path / "out.onnx").metadata_props}
+    assert told["cardioseg.license"] == "CC0 1.0"
+    assert '"plane": "orthogonal"' in told["cardioseg.plan"]
+    assert "average those of orthogonal planes" in told["cardioseg.preparation"]
     first, second = (OnnxEngine(p) for p in (tmp_path / "out.onnx", tmp_path / "m" / "model.onnx"))
     np.testing.assert_array_equal(first(SLICES), second(SLICES))
 

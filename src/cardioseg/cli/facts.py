@@ -84,6 +84,7 @@ def _model_row(model: Model) -> dict[str, str]:
         "name": model.name,
         "id": model.id,
         "structures": ", ".join(s.name for s in plan.label_scheme.structures),
+        "scheme": plan.scheme,
         "input": f"{plan.plane}, {plan.spacing_mm:g} mm, {' x '.join(map(str, plan.size))}",
         "size": f"{model.size_bytes / 1e6:.1f} MB",
         "licence": card.get(LICENCE_ROW) or card.get("Licence of the data") or "see the card",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cardioseg.engines.onnx import OnnxEngine
 from cardioseg.errors import ConfigError, MissingExtraError
 from cardioseg.io.atomic import write_bytes
-from cardioseg.model import CARD, NETWORK, Model, write_model
+from cardioseg.model import CARD, LICENCE_ROW, NETWORK, Model, write_model
 from cardioseg.prepare.plan import Plan
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def export_onnx(model: Model, path: Path) -> None:
         "cardioseg.model_id": model.id,
         "cardioseg.labels": json.dumps(labels),
         "cardioseg.preparation": PREPARATION_IN_WORDS,
-        "cardioseg.license": "see the model's card",
+        "cardioseg.license": model.card_rows.get(LICENCE_ROW, "see the model's card"),
     }
     onnx.helper.set_model_props(graph, facts)
     write_bytes(path, graph.SerializeToString())
@@ -152,6 +152,7 @@ PREPARATION_IN_WORDS = (
     "1st to 99th percentiles of all slices together (padding left out) to 0 to 1 and clip "
     "('percentile'), or shift and scale to zero mean and unit variance ('zscore'); padding takes "
     "the lowest value. Input 'slices' (N, 1, rows, columns), output 'scores' (N, classes, rows, "
-    "columns) after softmax. To restore, interpolate the scores linearly at the native pixels, "
-    "background outside, average those of orthogonal planes, and take the largest."
+    "columns) after softmax, the plan's temperature inside. To restore, interpolate the scores "
+    "linearly at the native pixels, background outside, average those of orthogonal planes, and "
+    "take the largest."
 )
