@@ -98,7 +98,8 @@ def test_many_pixels_are_thinned_evenly(monkeypatch):
 
 def test_without_slices_there_is_nothing_to_fit():
     network, store = over_confident(2.0)
-    assert calibrate(network, 1.5, store.take(np.array([], int))) is None
+    with pytest.raises(GeometryError, match="no slices to fit a temperature on"):
+        calibrate(network, 1.5, store.take(np.array([], int)))
 
 
 def test_a_volume_without_labels_counts_as_a_whole():

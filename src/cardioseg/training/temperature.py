@@ -11,6 +11,7 @@ from scipy import ndimage, special
 from torch import nn
 
 from cardioseg.data.slices import SliceStore
+from cardioseg.errors import GeometryError
 from cardioseg.evaluation.calibration import (
     expected_calibration_error,
     fit_temperature,
@@ -51,7 +52,7 @@ class Calibration:
     pixels: int
 
 
-def calibrate(network: nn.Module, spacing_mm: float, store: SliceStore) -> Calibration | None:
+def calibrate(network: nn.Module, spacing_mm: float, store: SliceStore) -> Calibration:
     """Fit the temperature on prepared slices, near the heart; labels are unchanged by it.
 
     Parameters
@@ -63,13 +64,13 @@ def calibrate(network: nn.Module, spacing_mm: float, store: SliceStore) -> Calib
     store
         Slices that did not train it. Figures before and after are of these slices, too.
 
-    Returns
-    -------
-    Calibration or None
-        None where the store is empty.
+    Raises
+    ------
+    GeometryError
+        If the store is empty.
     """
     if not len(store):
-        return None
+        raise GeometryError("no slices to fit a temperature on")
     logits, labels = _near_the_heart(network, spacing_mm, store)
     temperature = round(fit_temperature(logits, labels), 4)
     (ece_before, nll_before), (ece_after, nll_after) = (

@@ -17,6 +17,9 @@ from cardioseg.training.config import TrainConfig
 from cardioseg.training.temperature import MARGIN_MM, Calibration
 
 _BOOTSTRAP_SEED = 0
+_FIGURES_TOLD = """Dice of the validation part on prepared slices, by volume, mean over patients,
+with the bootstrap 95 % interval over patients. This part chose the epoch and fitted the
+temperature: its figures are optimistic."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +76,14 @@ def model_card(config: TrainConfig, dataset: Dataset, split: str, outcome: Outco
     split
         The split as JSON, for the number of subjects.
     """
-    plan, network = config.plan, config.plan.network
+    plan, network, done = config.plan, config.plan.network, outcome.progress
+    validated = (
+        f"mean Dice {done.best_dice:.4f} on prepared slices, epoch {done.best_epoch}"
+        if done.best_dice >= 0
+        else "none: every patient trained"
+    )
     structures = ", ".join(s.name for s in plan.label_scheme.structures)
     widths = ", ".join(str(width) for width in network.widths)
-    sides = " x ".join(f"{side * plan.spacing_mm:.0f}" for side in plan.size)
-    done = outcome.progress
     return f"""# Model card
 
 | | |
@@ -87,7 +93,7 @@ def model_card(config: TrainConfig, dataset: Dataset, split: str, outcome: Outco
 | Network | U-Net, {network.convolution} convolutions, widths {widths} |
 | Data | {dataset.name}; {_people(split)} |
 | Training | {done.epoch} epochs, {done.seconds / 60:.1f} minutes, seed {config.seed} |
-| {VALIDATION_ROW} | mean Dice {done.best_dice:.4f} on prepared slices, epoch {done.best_epoch} |
+| {VALIDATION_ROW} | {validated} |
 | Calibration | {_calibration_words(outcome.calibration)} |
 | {LICENCE_ROW} | {dataset.license} (the data's) |
 
@@ -102,14 +108,10 @@ not a medical device and must not guide treatment.
 
 {_dice_table(outcome.dice)}
 
-Dice of the validation part on prepared slices, by volume, mean over patients, with the bootstrap
-95 % interval over patients. This part chose the epoch and fitted the temperature: its figures are
-optimistic.
-
 ## Limits
 
 - Other scanners, contrasts, views, ages and diseases than those of the data have not been measured.
-- What lies outside {sides} mm around the middle of a slice is called background.
+- {_field_words(plan)}
 - An image that shows none of these structures is not refused.
 
 ## Failures
@@ -117,6 +119,13 @@ optimistic.
 None has been looked at yet. Before you rely on the model, evaluate it on your own images
 (`cardioseg evaluate`), look at the worst (`cardioseg compare --images`), and write here what fails.
 """
+
+
+def _field_words(plan: Plan) -> str:
+    if plan.whole_slices:
+        return "Whole slices are read; no part of the image is looked at more closely."
+    sides = " x ".join(f"{side * plan.spacing_mm:.0f}" for side in plan.size)
+    return f"What lies outside {sides} mm around the middle of a slice is called background."
 
 
 def _people(split: str) -> str:
@@ -137,7 +146,7 @@ def _calibration_words(found: Calibration | None) -> str:
 def _dice_table(dice: Mapping[str, Mapping[str, float]]) -> str:
     """Mean and interval of each structure, and of their mean."""
     if not dice:
-        return "No structure was in the validation part."
+        return "None: there was no validation part, or no structure in it."
     subjects = sorted({subject for found in dice.values() for subject in found})
     table = np.array([[dice[name].get(s, np.nan) for name in dice] for s in subjects])
     columns = [(name, table[:, [index]]) for index, name in enumerate(dice)]
@@ -147,4 +156,5 @@ def _dice_table(dice: Mapping[str, Mapping[str, float]]) -> str:
         told = f"{interval.low:.3f} to {interval.high:.3f}" if interval else "one patient: none"
         count = int(np.isfinite(values).any(axis=1).sum())
         lines.append(f"| {name} | {float(cohort_mean(values)[0]):.3f} | {told} | {count} |")
+    lines += ["", _FIGURES_TOLD]
     return "\n".join(lines)
