@@ -97,7 +97,7 @@ def model_card(config: TrainConfig, dataset: Dataset, split: str, outcome: Outco
 | Calibration | {_calibration_words(outcome.calibration)} |
 | {LICENCE_ROW} | {dataset.license} (the data's) |
 
-Data: {dataset.citation}
+Data: {dataset.citation or f"{dataset.name}, no paper named"}
 
 ## Intended use
 
