@@ -1,10 +1,12 @@
-"""A model folder: plan, network, card and checksums; verified when it is opened."""
+"""A model folder: plan, network with its weights, card, checksums; verified when it is opened."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Set
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from itertools import takewhile
 from pathlib import Path
 
 from cardioseg.engines.engine import Engine
@@ -12,13 +14,10 @@ from cardioseg.errors import ModelError
 from cardioseg.io.atomic import write_bytes, write_text
 from cardioseg.prepare.plan import Plan
 
-PLAN, NETWORK, WEIGHTS, CARD, SUMS = (
-    "plan.json",
-    "model.onnx",
-    "weights.safetensors",
-    "card.md",
-    "SHA256SUMS",
-)
+PLAN, NETWORK, CARD, SUMS = "plan.json", "model.onnx", "card.md", "SHA256SUMS"
+LICENCE_ROW, VALIDATION_ROW = "Licence of the weights", "Validation"
+"""Rows of a card's first table that a list of models shows."""
+
 ENTRY_POINTS = "cardioseg.models"
 ENGINES = ("auto", "onnx", "openvino", "torch")
 
@@ -53,6 +52,20 @@ class Model:
         path = self.folder / CARD
         return path.read_text(encoding="utf-8") if path.is_file() else ""
 
+    @property
+    def card_rows(self) -> dict[str, str]:
+        """The rows of the card's first table, by what stands in the first column."""
+        lines = self.card.splitlines()
+        start = next((i for i, line in enumerate(lines) if line.startswith("|---")), len(lines))
+        rows = takewhile(lambda line: line.startswith("|"), lines[start + 1 :])
+        cells = [[cell.strip() for cell in line.strip("|").split("|", 1)] for line in rows]
+        return {row[0]: row[1] for row in cells if len(row) == 2}
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all files of the folder."""
+        return sum(path.stat().st_size for path in self.folder.iterdir() if path.is_file())
+
 
 def installed_models() -> dict[str, Path]:
     """Folders of the models that installed distributions offer, by name."""
@@ -86,7 +99,7 @@ def open_model(source: str | Path) -> Model:
 
 
 def write_model(folder: Path, plan: Plan, files: dict[str, bytes]) -> Model:
-    """Write a model folder.
+    """Write a model folder; what a former model listed and this one lacks is removed.
 
     Parameters
     ----------
@@ -99,6 +112,7 @@ def write_model(folder: Path, plan: Plan, files: dict[str, bytes]) -> Model:
     """
     folder.mkdir(parents=True, exist_ok=True)
     contents = {**files, PLAN: plan.to_json().encode()}
+    _clear(folder, contents.keys())
     for name, data in contents.items():
         write_bytes(folder / name, data)
     sums = "".join(
@@ -114,7 +128,7 @@ def open_engine(model: Model, engine: str = "auto") -> Engine:
     Raises
     ------
     ModelError
-        If the engine is unknown, or the folder lacks what it needs.
+        If the engine is unknown, or cannot load the network.
     MissingExtraError
         If the engine's library is not installed.
     """
@@ -123,9 +137,7 @@ def open_engine(model: Model, engine: str = "auto") -> Engine:
     if engine == "torch":
         from cardioseg.engines.torch import TorchEngine
 
-        if not (model.folder / WEIGHTS).is_file():
-            raise ModelError(f"{model.folder}: no {WEIGHTS}, which the engine 'torch' needs")
-        return TorchEngine(model.plan.network, model.folder / WEIGHTS)
+        return TorchEngine(model.plan.network, model.folder / NETWORK)
     if engine == "openvino":
         from cardioseg.engines.openvino import OpenVinoEngine
 
@@ -133,6 +145,14 @@ def open_engine(model: Model, engine: str = "auto") -> Engine:
     from cardioseg.engines.onnx import OnnxEngine
 
     return OnnxEngine(model.folder / NETWORK)
+
+
+def _clear(folder: Path, kept: Set[str]) -> None:
+    """Remove the files of a former model, as its checksums list them."""
+    former = _read_sums(folder / SUMS) if (folder / SUMS).is_file() else {}
+    for name in former.keys() - kept:
+        if Path(name).name == name:
+            (folder / name).unlink(missing_ok=True)
 
 
 def _verify(folder: Path) -> None:
@@ -144,11 +164,11 @@ def _verify(folder: Path) -> None:
     if pickles:
         raise ModelError(
             f"{folder}: holds {pickles[0]}, a format that can run code; "
-            f"remove it: a model folder has {NETWORK} and {WEIGHTS}"
+            f"remove it: a model folder keeps its weights in {NETWORK}"
         )
     sums = _read_sums(folder / SUMS)
-    for name in (PLAN, NETWORK, WEIGHTS):
-        if name not in sums and (folder / name).is_file():
+    for name in (PLAN, NETWORK):
+        if name not in sums:
             raise ModelError(f"{folder / SUMS}: does not list {name}; install the model again")
     for name, expected in sums.items():
         path = folder / name

@@ -99,3 +99,12 @@ def test_a_fingerprint_gives_a_plan_that_covers_the_images() -> None:
     assert plan.size == (40, 40)
     with pytest.raises(DatasetError, match="no cases"):
         fingerprint([])
+
+
+def test_the_fingerprint_of_orthogonal_planes_is_of_each_plane():
+    grid = Geometry((10, 20, 30), np.diag([1.0, 2.0, 3.0, 1.0]))
+    case = Case("c", "c", load_image=lambda: Volume(np.ones(grid.shape), grid))
+    facts = fingerprint([case], "orthogonal")
+    assert facts.slices == (30, 20, 10)
+    assert facts.extent_mm == (40, 90, 90)
+    assert facts.spacing_mm == pytest.approx((2**0.5, 3**0.5, 6**0.5))

@@ -264,7 +264,7 @@ def test_a_checkpoint_from_before_a_key_existed_is_continued(uninterrupted, tmp_
     with safe_open(whole / CHECKPOINT, framework="pt") as stored:
         metadata = stored.metadata()
     older = json.loads(metadata["config"])
-    del older["loss"]
+    del older["loss"], older["slice_step"]
     save_file(
         tensors(whole), tmp_path / CHECKPOINT, metadata={**metadata, "config": json.dumps(older)}
     )
@@ -308,6 +308,21 @@ def test_the_schedules_have_their_values(schedule, expected):
     config = changed(schedule=schedule, learning_rate=0.02)
     for done, share in expected.items():
         assert _learning_rate(config, done) == pytest.approx(0.02 * share, abs=1e-6)
+
+
+def test_each_orthogonal_plane_is_validated_as_a_volume_of_its_own():
+    """Two pixels in each plane: axial all right, coronal half right, sagittal missed."""
+    reference = np.zeros((3, 4, 4), np.uint8)
+    reference[:, 0, :2] = 1
+    predicted = np.zeros_like(reference)
+    predicted[0, 0, :2] = predicted[1, 0, 1:3] = 1
+    predicted[2, 3, :2] = 1
+    entries = tuple(
+        SliceEntry("p", "p", 0, (0, 0), plane) for plane in ("axial", "coronal", "sagittal")
+    )
+    store = SliceStore(np.zeros((3, 4, 4), np.float16), reference, entries)
+    found = validate(Answer(predicted), CONFIG.plan.label_scheme, store)
+    assert found["dice myocardium"] == pytest.approx((1 + 0.5 + 0) / 3)
 
 
 class Answer(torch.nn.Module):

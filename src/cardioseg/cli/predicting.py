@@ -23,7 +23,11 @@ Output = Annotated[Path, typer.Option("--output", help="Folder for the results."
 EngineName = Annotated[str, typer.Option("--engine", help="auto, onnx, openvino or torch.")]
 PlaneName = Annotated[
     str,
-    typer.Option("--plane", help="native, axial, sagittal or coronal; default: the model's."),
+    typer.Option(
+        "--plane",
+        help="native, axial, sagittal, coronal, or orthogonal (the mean of the three anatomical "
+        "planes); default: the model's.",
+    ),
 ]
 SplitFile = Annotated[
     Path | None, typer.Option("--split", help="JSON file with the subjects of each part.")

@@ -34,6 +34,9 @@ class TrainConfig(FrozenModel):
     patch_anywhere
         Share of the patches whose middle lies anywhere in the slice, so that the network also
         learns what is not a heart.
+    slice_step
+        Train on every n-th prepared slice of each plane: neighbours in a near-isotropic volume are
+        much alike. Validation takes all, but with a split by slices, which thins both parts.
     augmentation
         Ranges of the augmentation.
     loss
@@ -69,6 +72,7 @@ class TrainConfig(FrozenModel):
     patch: tuple[Side, Side] | None = None
     patch_jitter: Annotated[float, Field(ge=0, le=1)] = 0.25
     patch_anywhere: Annotated[float, Field(ge=0, le=1)] = 0.0
+    slice_step: Annotated[int, Field(ge=1, le=1000)] = 1
     augmentation: Augmentation = Augmentation()
     loss: Loss = Loss()
     optimiser: Literal["adam", "adamw"] = "adam"

@@ -67,7 +67,7 @@ def prepared_parts(
             "warning: --split slices puts slices of one patient into both parts; "
             "every figure of this run is too good"
         )
-        store = store_slices(cases, config.plan, cache, _counting(tell))
+        store = store_slices(cases, config.plan, cache, _counting(tell), config.slice_step)
         order = np.random.default_rng(config.seed).permutation(len(store))
         count = max(round(SLICE_SHARE * len(store)), 1)
         record = f'{{"split": "slices", "seed": {config.seed}}}\n'
@@ -78,8 +78,8 @@ def prepared_parts(
     test = tuple(case for case in cases if case.subject in set(chosen.test))
     require_no_leak({"training": training, "validation": validation, "test": test})
     first, second = (
-        store_slices(part, config.plan, cache, _counting(tell)) if part else None
-        for part in (training, validation)
+        store_slices(part, config.plan, cache, _counting(tell), step) if part else None
+        for part, step in ((training, config.slice_step), (validation, 1))
     )
     if first is None:
         raise DatasetError(f"{split}: no training subjects; name them in the split")

@@ -76,9 +76,9 @@ def predict_files(
         frames = read_frames(each.path)
         labels = [predictor.predict(frame).labels.read_as(target) for frame in frames]
         if len(labels) == 1:
-            write_labels(labels[0], path)
+            write_labels(labels[0], path, predictor.model.id)
         else:
-            write_label_frames(labels, path)
+            write_label_frames(labels, path, predictor.model.id)
         return len(labels)
 
     return _each(predictor, inputs, output, write, ("predict", target.name, force), watch)
@@ -99,7 +99,8 @@ def predict_score_files(
 
     def write(each: Input, path: Path) -> int:
         volume = _single(read_frames(each.path), each)
-        write_scores(predictor.predict_scores(volume), volume.geometry, path)
+        scores = predictor.predict_scores(volume)
+        write_scores(scores, volume.geometry, path, predictor.model.id)
         return 1
 
     options = ("scores", predictor.scheme.name, force)
@@ -177,7 +178,7 @@ def _facts(predictor: Predictor, scheme: str, records: list[Json]) -> dict[str, 
         "model": predictor.model.name,
         "model_id": predictor.model.id,
         "engine": predictor.engine.name,
-        "plane": predictor.plane or predictor.model.plan.plane,
+        "plane": predictor.used_plane,
         "mirrors": predictor.mirrors,
         "largest_component": predictor.keeps_largest,
         "scheme": scheme,

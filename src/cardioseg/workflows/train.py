@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
+from cardioseg.data.slices import SliceStore
 from cardioseg.datasets import Dataset
 from cardioseg.errors import ConfigError, OutputExistsError
 from cardioseg.evaluation import learning_curves, png_bytes
@@ -14,13 +19,20 @@ from cardioseg.training.allocator import keep_freed_memory
 from cardioseg.training.checkpoint import CHECKPOINT, Progress, best_weights
 from cardioseg.training.config import TrainConfig
 from cardioseg.training.fit import Watch, fit
-from cardioseg.workflows.card import model_card
+from cardioseg.training.temperature import calibrate
+from cardioseg.training.validation import subject_dice
+from cardioseg.workflows.card import Outcome, model_card
 from cardioseg.workflows.export import network_files
 from cardioseg.workflows.parts import Told, data_digest, labelled_cases, prepared_parts
 from cardioseg.workflows.provenance import Json, file_digest, write_run
 
+if TYPE_CHECKING:
+    from torch import nn
+
 CONFIG, SPLIT, MODEL, CURVES = "config.json", "split.json", "model", "learning.png"
 CACHE = "cache"
+CHECK_SLICES = 32
+"""Prepared slices on which half-precision weights must give the labels of the full ones."""
 
 
 @dataclass(frozen=True)
@@ -107,9 +119,12 @@ def train(
     )
     curves = learning_curves([dict(record) for record in progress.history])
     write_bytes(output / CURVES, png_bytes(curves))
-    tell("exporting the network")
-    card = model_card(config, dataset, parts.record, progress)
-    model = network_files(network, config.plan, card).write(output / MODEL)
+    tell("calibrating and exporting the network")
+    outcome = _outcome(config, network, progress, parts.validation)
+    plan = config.plan.model_copy(update={"temperature": outcome.temperature})
+    card = model_card(config, dataset, parts.record, outcome)
+    files = network_files(network, plan, card, _check_slices(parts.validation or parts.training))
+    model = files.write(output / MODEL)
     facts: dict[str, Json] = {
         "model_id": model.id,
         "config": config.model_dump(mode="json"),
@@ -118,11 +133,28 @@ def train(
         "epochs": progress.epoch,
         "best_epoch": progress.best_epoch,
         "best_validation_dice": progress.best_dice if parts.validation else None,
+        "calibration": asdict(outcome.calibration) if outcome.calibration else None,
         "started_from": file_digest(start.weights_of / CHECKPOINT) if start.weights_of else None,
         "seconds": progress.seconds,
     }
     write_run(output, "train", facts)
     return Training(model, progress)
+
+
+def _outcome(
+    config: TrainConfig, network: nn.Module, progress: Progress, validation: SliceStore | None
+) -> Outcome:
+    if validation is None:
+        return Outcome(progress, {}, None)
+    dice = subject_dice(network, config.plan.label_scheme, validation)
+    return Outcome(progress, dice, calibrate(network, config.plan.spacing_mm, validation))
+
+
+def _check_slices(store: SliceStore) -> NDArray[np.float32]:
+    """Slices spread evenly over the store, (N, 1, rows, columns)."""
+    count = min(CHECK_SLICES, len(store))
+    positions = np.linspace(0, len(store) - 1, count).round().astype(np.intp)
+    return store.images[positions].astype(np.float32)[:, None]
 
 
 def _open_run(output: Path, config: TrainConfig, resume: bool) -> None:
