@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,8 +55,10 @@ def train(
             note = f"epoch {step.epoch}/{step.epochs}, loss {step.loss:.3f}"
             bar.show(done, step.epochs * step.steps, note)
 
-        epoch = {"epoch": TensorBoardLog(output / "tensorboard")} if tensorboard else {}
-        listener = Listener(bar.tell, Watch(step=show, **epoch))
+        watch = Watch(step=show)
+        if tensorboard:
+            watch = replace(watch, epoch=TensorBoardLog(output / "tensorboard"))
+        listener = Listener(bar.tell, watch)
         trained = run(settings, dataset, split, output, resume=resume, listener=listener)
     progress = trained.progress
     if as_json:

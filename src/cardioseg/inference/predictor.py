@@ -89,12 +89,15 @@ class Predictor:
         started = time.perf_counter()
         preparation = Preparation(volume.geometry, self.model.plan, self.plane)
         scores = self._prepared_scores(preparation, volume)
-        labels = preparation.restore_labels(scores, self.scheme)
-        if self.keeps_largest:
-            for structure in self.scheme.structures:
-                labels = keep_largest(labels, structure.name)
-        seconds = time.perf_counter() - started
-        return Prediction(labels, self._provenance(seconds))
+        return self._prediction(preparation, scores, started)
+
+    def predict_with_scores(self, volume: Volume) -> tuple[Prediction, Float32Array]:
+        """What :meth:`predict` and :meth:`predict_scores` answer, in one pass of the network."""
+        started = time.perf_counter()
+        preparation = Preparation(volume.geometry, self.model.plan, self.plane)
+        scores = self._prepared_scores(preparation, volume)
+        prediction = self._prediction(preparation, scores, started)
+        return prediction, preparation.restore_scores(scores)
 
     def predict_scores(self, volume: Volume) -> Float32Array:
         """Probabilities (classes, I, J, K) on the input's grid, background first.
@@ -103,6 +106,15 @@ class Predictor:
         """
         preparation = Preparation(volume.geometry, self.model.plan, self.plane)
         return preparation.restore_scores(self._prepared_scores(preparation, volume))
+
+    def _prediction(
+        self, preparation: Preparation, scores: Float32Array, started: float
+    ) -> Prediction:
+        labels = preparation.restore_labels(scores, self.scheme)
+        if self.keeps_largest:
+            for structure in self.scheme.structures:
+                labels = keep_largest(labels, structure.name)
+        return Prediction(labels, self._provenance(time.perf_counter() - started))
 
     def _prepared_scores(self, preparation: Preparation, volume: Volume) -> Float32Array:
         slices = preparation.slices(volume)[:, None]
