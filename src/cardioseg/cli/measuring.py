@@ -129,6 +129,7 @@ def _study(source: str, data: str, output: Path, as_json: bool) -> None:
 
     try:
         from cardioseg.workflows.study.config import read_study
+        from cardioseg.workflows.study.document import sentences
         from cardioseg.workflows.study.laboratory import Listener
         from cardioseg.workflows.study.output import STUDY_JSON, STUDY_MD
         from cardioseg.workflows.study.study import run_study
@@ -138,9 +139,11 @@ def _study(source: str, data: str, output: Path, as_json: bool) -> None:
     study, configs = read_study(source)
     dataset = read_dataset(data)
     with Bar(study.name) as bar:
-        run_study(study, configs, dataset, output, Listener(bar.tell, bar.show))
-    name = STUDY_JSON if as_json else STUDY_MD
-    result((output / name).read_text(encoding="utf-8").rstrip())
+        results = run_study(study, configs, dataset, output, Listener(bar.tell, bar.show))
+    if as_json:
+        result((output / STUDY_JSON).read_text(encoding="utf-8").rstrip())
+    else:
+        result("\n".join([*sentences(results), f"all tables: {output / STUDY_MD}"]))
 
 
 def _options(

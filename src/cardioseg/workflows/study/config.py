@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import Field, JsonValue, ValidationError, model_validator
 
 from cardioseg.core.labels import scheme_named
-from cardioseg.errors import ConfigError, first_problem
+from cardioseg.errors import ConfigError, LabelError, first_problem
 from cardioseg.prepare.plan import FrozenModel
 from cardioseg.training.config import PRESETS, TrainConfig, read_config
 
@@ -212,6 +212,8 @@ def read_study(source: str | Path) -> tuple[Study, dict[str, TrainConfig]]:
         raise ConfigError(f"{source}: no such study ({names}) or readable file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{source}: not valid TOML: {error}") from error
+    except LabelError as error:
+        raise ConfigError(f"{source}: scheme: {error}") from error
     except ValidationError as error:
         raise ConfigError(f"{source}: {first_problem(error)}") from error
 

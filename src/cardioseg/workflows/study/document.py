@@ -34,12 +34,13 @@ from cardioseg.workflows.study.verdict import RULE
 
 _POOLED = """\
 The slides' form: each native slice by itself, all slices of all test patients (and seeds) pooled,
-so that every slice weighs the same. A structure that neither reference nor prediction has in a
-slice is undefined there and left out. **Never compare these with the figures per volume.**"""
+so that every slice weighs the same; the mean is over all classes. A structure that neither
+reference nor prediction has in a slice is undefined there and left out. **Never compare these with the figures per volume.**"""
 
 _PER_VOLUME = """\
 Frames and seeds of a patient are averaged first, then patients. A missed or spurious structure
-counts with Dice 0 and the grid's diagonal as its distance."""
+counts with Dice 0 and the grid's diagonal as its distance. A patient's cases are its frames, once
+for each seed. The mean of the first two tables is over all classes, background included."""
 
 _BUDGETS = """\
 *Equal epochs*: every network is trained for all epochs, and the epoch that validated best is
@@ -124,6 +125,11 @@ def _an_epoch(runs: Sequence[History], key: str) -> str:
 def _contrast_sections(study: Study, contrast: Contrast) -> list[str]:
     names = study.title_of(contrast.candidate), study.title_of(contrast.baseline)
     sections = [f"## {names[0]} against {names[1]}, {contrast.budget}"]
+    if len(contrast.seeds) < len(study.seeds):
+        sections += [
+            f"{len(contrast.seeds)} of {len(study.seeds)} seeds: in the others a network has not "
+            "been trained yet, or had no validated epoch in that time."
+        ]
     titled = list(zip(names, contrast.reports, strict=True))[::-1]  # the baseline first, as printed
     if any(row.level == "slice" for row in contrast.reports[0].rows):
         sections += ["### In the slides' form, per slice", _POOLED]
