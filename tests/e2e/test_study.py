@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -15,6 +16,14 @@ from cardioseg.io.nifti import write_labels, write_volume
 from cardioseg.phantom import whole_heart_case
 from cardioseg.workflows.phantoms import write_phantoms
 
+# A background job of a script starts with Ctrl-C ignored; a person's does not.
+INTERRUPTIBLE = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from cardioseg.__main__ import main
+sys.argv = ["cardioseg", *sys.argv[1:]]
+main()
+"""
 PROGRAM = (sys.executable, "-m", "cardioseg", "compare")
 
 TOML = """
@@ -53,18 +62,21 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def kill_when(arguments: list[str], folder: Path, pattern: str) -> None:
-    """Start the program and kill it the moment that a file of that pattern is there."""
+def stop_when(arguments: list[str], folder: Path, pattern: str, sent: signal.Signals) -> int:
+    """Start the program, and send a signal the moment that a file of that pattern is there."""
     program = subprocess.Popen(
-        [*PROGRAM, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", INTERRUPTIBLE, "compare", *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 300
     while not list(folder.glob(pattern)) and program.poll() is None:
         assert time.monotonic() < deadline, pattern
         time.sleep(0.005)
-    program.kill()
-    program.wait(timeout=60)
-    assert not (folder / "run.json").exists(), "it was killed before the end"
+    program.send_signal(sent)
+    code = program.wait(timeout=120)
+    assert not (folder / "run.json").exists(), "it was stopped before the end"
+    return code
 
 
 def results(folder: Path) -> dict[str, bytes]:
@@ -74,16 +86,19 @@ def results(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_killed_three_times_it_ends_with_the_same_tables(place: Path) -> None:
+def test_interrupted_and_killed_it_ends_with_the_same_tables(place: Path) -> None:
     study, data = str(place / "tiny.toml"), f"acdc:{place / 'hearts'}"
     whole = run(study, "--data", data, "--output", place / "whole")
     assert whole.returncode == 0, whole.stderr
     assert "U-Net 2" in whole.stdout
     killed = place / "killed"
     arguments = [study, "--data", data, "--output", str(killed)]
-    kill_when(arguments, killed, "unet_1/seed-0/checkpoint.safetensors")
-    kill_when(arguments, killed, "unet_2/seed-0/best-*.safetensors")
-    kill_when(arguments, killed, "unet_1/seed-0/epoch-*/cases/*.json")
+    for pattern, sent, code in (
+        ("unet_1/seed-0/checkpoint.safetensors", signal.SIGINT, 130),
+        ("unet_2/seed-0/best-*.safetensors", signal.SIGKILL, -signal.SIGKILL),
+        ("unet_1/seed-0/epoch-*/cases/*.json", signal.SIGKILL, -signal.SIGKILL),
+    ):
+        assert stop_when(arguments, killed, pattern, sent) == code
     done = run(*arguments, "--resume", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["seeds_done"] == [0]

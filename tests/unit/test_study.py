@@ -383,6 +383,14 @@ def test_a_folder_with_something_else_and_a_data_set_of_another_kind_are_refused
         run_study(meant, configs, DATASET, tmp_path / "run", Listener())
 
 
+@pytest.mark.parametrize("other", ['split = "slices:2/1/1"', 'split = "subjects:2/2/2"'])
+def test_arms_measured_on_different_images_are_refused_before_training(tmp_path, other):
+    study, configs = toy(tmp_path, TOML + f"[arms.unet_2.data]\n{other}\n")
+    with pytest.raises(ConfigError, match="unet_2 and unet_1: they are measured on different"):
+        run_study(study, configs, DATASET, tmp_path / "run", Listener())
+    assert not list((tmp_path / "run").glob("unet_*"))
+
+
 def test_slices_against_subjects_tells_the_inflation(tmp_path):
     text = (
         TOML.partition("[data]")[0]

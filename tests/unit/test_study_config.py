@@ -155,14 +155,6 @@ def test_a_wrong_study_is_refused_with_its_name_and_the_key(tmp_path, change, to
         read_study(path)
 
 
-def test_arms_measured_on_different_images_cannot_be_contrasted(tmp_path):
-    text = MINIMAL + 'data.split = "slices:3/1/1"\n'
-    with pytest.raises(ConfigError, match="measured on different images"):
-        read_study(
-            write(tmp_path, text.replace("[config]", 'contrasts = [["two", "one"]]\n[config]'))
-        )
-
-
 def test_an_unknown_study_lists_those_that_are_shipped():
     with pytest.raises(ConfigError, match="slides-acdc, slides-acdc-128"):
         read_study("slides-acdx")

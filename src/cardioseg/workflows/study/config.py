@@ -161,10 +161,6 @@ class Study(FrozenModel):
                 raise ValueError(
                     f"contrast {pair} does not name two arms of {', '.join(self.arms)}"
                 )
-            if self.data_of(pair[0]).by_slices != self.data_of(pair[1]).by_slices and not all(
-                self.data_of(arm).unseen for arm in pair
-            ):
-                raise ValueError(f"contrast {pair}: its arms are measured on different images")
         return self
 
     @property

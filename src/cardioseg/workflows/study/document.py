@@ -35,7 +35,8 @@ from cardioseg.workflows.study.verdict import RULE
 _POOLED = """\
 The slides' form: each native slice by itself, all slices of all test patients (and seeds) pooled,
 so that every slice weighs the same; the mean is over all classes. A structure that neither
-reference nor prediction has in a slice is undefined there and left out. **Never compare these with the figures per volume.**"""
+reference nor prediction has in a slice is undefined there and left out. **Never compare these
+with the figures per volume.**"""
 
 _PER_VOLUME = """\
 Frames and seeds of a patient are averaged first, then patients. A missed or spurious structure
@@ -210,7 +211,7 @@ def _inflation_sections(study: Study, found: Sequence[Inflation]) -> list[str]:
     words = (
         "Mean Dice per slice, patients first, at equal epochs: on the test that each split holds "
         "out itself, and on patients that are in no part of either. Their difference is what the "
-        "split adds to the figure, and how much easier its test patients are: the row of the split by "
-        "patients shows the latter alone."
+        "split adds to the figure, and how much easier its test patients are: the row of the split "
+        "by patients shows the latter alone."
     )
     return ["## How much the split inflates Dice", words, markdown_table(header, body)]

@@ -20,7 +20,7 @@ from cardioseg.data.splits import (
     split_by_shares,
     subjects_of,
 )
-from cardioseg.errors import DatasetError
+from cardioseg.errors import ConfigError, DatasetError
 from cardioseg.prepare.plan import Plan
 from cardioseg.workflows.study.config import Data
 
@@ -130,6 +130,24 @@ def resolve(data: Data, cases: Sequence[Case], plan: Plan, cache: Path, tell: To
     )
     held_out = (HeldOut(TEST, split.cases(pool, TEST)), *others)
     return Parts(training, validation, held_out, split.to_json())
+
+
+def require_same_images(pairs: Sequence[tuple[str, str]], parts: Mapping[str, Parts]) -> None:
+    """Refuse contrasts whose arms are measured on different images, before anything is trained.
+
+    Raises
+    ------
+    ConfigError
+        Naming the two arms.
+    """
+    for pair in pairs:
+        first, second = (parts[arm].contrasted for arm in pair)
+        ids = [tuple(case.id for case in each.cases) for each in (first, second)]
+        if ids[0] != ids[1] or first.slices != second.slices:
+            raise ConfigError(
+                f"contrast of {pair[0]} and {pair[1]}: they are measured on different images; name "
+                "'unseen' subjects for both, or leave the contrast out"
+            )
 
 
 def data_digest(cases: Sequence[Case]) -> str:

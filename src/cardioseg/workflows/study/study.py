@@ -24,6 +24,7 @@ from cardioseg.workflows.study.parts import (
     Told,
     check_data,
     data_digest,
+    require_same_images,
     resolve,
     used_cases,
 )
@@ -82,6 +83,7 @@ def run_study(
         check_data(data, cases, listener.tell)
     keep_freed_memory()
     parts = _parts(study, configs, cases, output / CACHE, listener.tell)
+    require_same_images(study.pairs, parts)
     costs = {arm: cost(config) for arm, config in configs.items()}
     materials = Materials(study, dataset, configs, parts, costs)
     laboratory = Laboratory(materials, output, listener)
