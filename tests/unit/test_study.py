@@ -374,6 +374,19 @@ def test_another_study_or_other_data_in_the_folder_is_refused_with_what_differs(
         run_study(*toy(finished), replace(DATASET, cases=others), run, Listener())
 
 
+def test_a_key_that_is_new_since_the_folder_was_begun_has_its_default(finished, tmp_path):
+    study, configs = toy(tmp_path)
+    (tmp_path / "run").mkdir()
+    record = json.loads((finished / "run" / "config.json").read_text())
+    for config in record["configs"].values():
+        assert config.pop("weight_decay") == 0.0
+    others = replace(DATASET, cases=(case(0, seed=99), *CASES[1:]))
+    for entry, told in ((record, "differs in data_digest;"), ([], "not the record of a study")):
+        (tmp_path / "run" / "config.json").write_text(json.dumps(entry))
+        with pytest.raises(ConfigError, match=told):
+            run_study(study, configs, others, tmp_path / "run", Listener())
+
+
 def test_a_folder_with_something_else_and_a_data_set_of_another_kind_are_refused(tmp_path):
     study, configs = toy(tmp_path)
     with pytest.raises(OutputExistsError, match="holds no study"):

@@ -14,9 +14,9 @@ from cardioseg.data.augment import Augmentation
 from cardioseg.data.slices import SliceEntry, SliceStore
 from cardioseg.errors import ConfigError
 from cardioseg.prepare.plan import NetworkPlan, Plan
-from cardioseg.training.checkpoint import CHECKPOINT
+from cardioseg.training.checkpoint import CHECKPOINT, best_weights
 from cardioseg.training.config import TrainConfig
-from cardioseg.training.fit import LOG, Watch, _learning_rate, fit
+from cardioseg.training.fit import LOG, Watch, _learning_rate, _patch_centres, fit
 from cardioseg.training.validation import validate
 
 CONFIG = TrainConfig(
@@ -101,6 +101,30 @@ def uninterrupted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
     network, progress = fit(CONFIG, TRAINING, VALIDATION, folder)
     return folder, network, progress
+
+
+def test_patches_anywhere_reach_the_whole_slice_and_patches_near_the_heart_do_not():
+    rng = np.random.default_rng(0)
+    chosen = np.zeros(400, int)
+    row, _ = TRAINING.entries[0].centre
+    near = _patch_centres(changed(patch_anywhere=0.0), TRAINING, chosen, rng)[:, 0]
+    anywhere = _patch_centres(changed(patch_anywhere=1.0), TRAINING, chosen, rng)[:, 0]
+    some = _patch_centres(changed(patch_anywhere=0.25), TRAINING, chosen, rng)[:, 0]
+    assert np.abs(near - row).max() <= 0.25 * 16
+    assert anywhere.min() < 2
+    assert anywhere.max() > 29
+    assert 0 < np.mean(np.abs(some - row) > 0.25 * 16) < 0.4
+
+
+def test_bfloat16_learns_and_its_weights_stay_float32(tmp_path):
+    config = changed(precision="bfloat16", epochs=30, learning_rate=2e-2)
+    network, progress = fit(config, TRAINING, VALIDATION, tmp_path)
+    assert {value.dtype for value in network.parameters()} == {torch.float32}
+    (tmp_path / "float32").mkdir()
+    full = changed(epochs=30, learning_rate=2e-2)
+    plain = fit(full, TRAINING, VALIDATION, tmp_path / "float32")[1]
+    assert progress.history[0]["loss"] != plain.history[0]["loss"]
+    assert progress.best_dice == pytest.approx(plain.best_dice, abs=0.1)
 
 
 def test_interrupted_twice_is_uninterrupted_bit_for_bit(uninterrupted, tmp_path):
@@ -209,6 +233,34 @@ def test_every_better_network_is_told_and_the_last_of_them_is_the_answer(tmp_pat
     assert sorted(told) == rising
     answer = best.state_dict()
     assert all(torch.equal(value, answer[name]) for name, value in told[rising[-1]].items())
+
+
+def test_without_validation_all_epochs_run_and_the_last_average_is_kept(uninterrupted, tmp_path):
+    network, progress = fit(CONFIG, TRAINING, None, tmp_path)
+    assert (progress.epoch, progress.best_epoch, progress.best_dice) == (5, 5, -1)
+    assert not any("dice" in line for line in records(tmp_path))
+    kept = tensors(tmp_path)
+    assert torch.equal(kept["best.head.weight"], kept["average.head.weight"])
+    assert torch.equal(kept["best.head.weight"], network.head.weight)
+    trained, alone = tensors(uninterrupted[0]), "network.head.weight"
+    assert torch.equal(kept[alone], trained[alone]), "validation must not change training"
+
+
+def test_a_run_starts_with_the_best_weights_of_another(uninterrupted, tmp_path):
+    whole, network, _ = uninterrupted
+    start = best_weights(whole)
+    still = changed(learning_rate=1e-12, epochs=1, average_decay=0.0, schedule="constant")
+    still = still.model_copy(update={"optimiser": "adam", "weight_decay": 0.0})
+    begun, _ = fit(still, TRAINING, None, tmp_path, start=start)
+    assert torch.allclose(begun.head.weight, network.head.weight, atol=1e-6)
+
+
+def test_weights_of_another_network_are_refused(uninterrupted, tmp_path):
+    wider = CONFIG.plan.model_copy(update={"network": NetworkPlan(widths=(8, 16), classes=3)})
+    with pytest.raises(ConfigError, match=r"of another network than plan\.network"):
+        fit(changed(plan=wider), TRAINING, None, tmp_path, start=best_weights(uninterrupted[0]))
+    with pytest.raises(ConfigError, match="name the directory of a training run"):
+        best_weights(tmp_path)
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(uninterrupted):

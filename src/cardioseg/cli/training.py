@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 
 
 def train(
-    config: Annotated[str, typer.Option(help="Preset (paper, fast, tiny) or a TOML file.")],
+    config: Annotated[str, typer.Option(help="Preset (paper, fast, sax, tiny) or a TOML file.")],
     data: Annotated[str, typer.Option(help="Data set, such as acdc:FOLDER.")],
     output: Annotated[Path, typer.Option(help="Run directory.")],
     split: Annotated[
         str, typer.Option(help="subjects, slices (leaks: for comparison only) or FILE.json.")
     ] = "subjects",
     resume: Annotated[bool, typer.Option("--resume", help="Continue a run that stopped.")] = False,
+    start_from: Annotated[
+        Path | None,
+        typer.Option("--start-from", help="Run directory whose best weights are the first."),
+    ] = None,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Also log to OUTPUT/tensorboard.")
     ] = False,
@@ -34,6 +38,8 @@ def train(
       cardioseg train --config fast --data acdc:FOLDER --output run
 
       cardioseg train --config my.toml --data acdc:FOLDER --split split.json --output run --resume
+
+      cardioseg train --config my.toml --data acdc:FOLDER --start-from run --output finer
     """
     from cardioseg.datasets import read_dataset
 
@@ -41,7 +47,7 @@ def train(
         from cardioseg.training.config import read_config
         from cardioseg.training.fit import Watch
         from cardioseg.training.log import TensorBoardLog
-        from cardioseg.workflows.train import Listener
+        from cardioseg.workflows.train import Listener, Start
         from cardioseg.workflows.train import train as run
     except ImportError as error:
         raise MissingExtraError("training", "train") from error
@@ -55,23 +61,40 @@ def train(
             note = f"epoch {step.epoch}/{step.epochs}, loss {step.loss:.3f}"
             bar.show(done, step.epochs * step.steps, note)
 
-        watch = Watch(step=show)
-        if tensorboard:
-            watch = replace(watch, epoch=TensorBoardLog(output / "tensorboard"))
-        listener = Listener(bar.tell, watch)
-        trained = run(settings, dataset, split, output, resume=resume, listener=listener)
+        board = TensorBoardLog(output / "tensorboard") if tensorboard else None
+
+        def epoch(record: Mapping[str, float]) -> None:
+            bar.tell(_epoch_line(record, settings.epochs))
+            if board:
+                board(record)
+
+        listener = Listener(bar.tell, Watch(step=show, epoch=epoch))
+        trained = run(
+            settings, dataset, split, output, start=Start(resume, start_from), listener=listener
+        )
     progress = trained.progress
     if as_json:
         result_json(
             {
                 "model_id": trained.model.id,
                 "epochs": progress.epoch,
-                "best_validation_dice": progress.best_dice,
+                "best_validation_dice": None if progress.best_dice < 0 else progress.best_dice,
                 "seconds": progress.seconds,
             }
         )
         return
+    if progress.best_dice < 0:
+        result(f"{output / 'model'}: not validated, {progress.seconds / 60:.1f} minutes")
+        return
     result(
         f"{output / 'model'}: validation Dice {progress.best_dice:.4f} on prepared slices "
         f"(epoch {progress.best_epoch}), {progress.seconds / 60:.1f} minutes"
+    )
+
+
+def _epoch_line(record: Mapping[str, float], epochs: int) -> str:
+    dice = f", validation Dice {record['dice']:.4f}" if "dice" in record else ""
+    return (
+        f"epoch {record['epoch']:.0f}/{epochs}: loss {record['loss']:.4f}{dice}, "
+        f"{record['seconds']:.0f} s"
     )

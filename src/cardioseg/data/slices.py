@@ -125,10 +125,11 @@ def _prepare(
     images: list[NDArray[np.float16]] = []
     labels: list[NDArray[np.uint8]] = []
     entries: list[SliceEntry] = []
+    alike = plan.model_copy(update={"whole_slices": False})  # one size for all
     for done, case in enumerate(cases):
         progress(done, len(cases))
         image, reference = case.pair()
-        preparation = Preparation(image.geometry, plan)
+        preparation = Preparation(image.geometry, alike)
         values = preparation.slices(image).astype(np.float16)
         answers = preparation.label_slices(reference.read_as(plan.label_scheme))
         images.append(values)

@@ -86,6 +86,21 @@ def save_checkpoint(folder: Path, learner: Learner, progress: Progress, config: 
     write_bytes(folder / CHECKPOINT, save(learner.tensors(), metadata))
 
 
+def best_weights(folder: Path) -> dict[str, Tensor]:
+    """The best weights of a run, to start another one with.
+
+    Raises
+    ------
+    ConfigError
+        If the folder holds no run, or its checkpoint is damaged.
+    """
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        raise ConfigError(f"{folder}: no {CHECKPOINT}; name the directory of a training run")
+    _, tensors = _read(path)
+    return {n.removeprefix("best."): t for n, t in tensors.items() if n.startswith("best.")}
+
+
 def load_checkpoint(folder: Path, learner: Learner, config: str) -> Progress:
     """Read the state of a run into `learner`.
 
@@ -95,12 +110,7 @@ def load_checkpoint(folder: Path, learner: Learner, config: str) -> Progress:
         If the file is damaged or belongs to another configuration.
     """
     path = folder / CHECKPOINT
-    try:
-        with safe_open(path, framework="pt") as stored:
-            metadata = stored.metadata() or {}
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ConfigError(f"{path}: damaged ({error}); start anew in another folder") from error
+    metadata, tensors = _read(path)
     if not {"config", "progress"} <= metadata.keys():
         raise ConfigError(f"{path}: not a checkpoint of a run; start anew in another folder")
     if metadata["config"] != config:
@@ -111,3 +121,12 @@ def load_checkpoint(folder: Path, learner: Learner, config: str) -> Progress:
     learner.load(tensors)
     progress = json.loads(metadata["progress"])
     return Progress(**{**progress, "history": tuple(progress["history"])})
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as stored:
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+            return stored.metadata() or {}, tensors
+    except SafetensorError as error:
+        raise ConfigError(f"{path}: damaged ({error}); start anew in another folder") from error

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cardioseg.data.augment import draw
 from cardioseg.data.slices import SliceStore
+from cardioseg.errors import ConfigError
 from cardioseg.io.atomic import write_text
 from cardioseg.nets.loss import cross_entropy_dice
 from cardioseg.nets.unet import UNet
@@ -60,9 +62,10 @@ class Watch:
 def fit(
     config: TrainConfig,
     training: SliceStore,
-    validation: SliceStore,
+    validation: SliceStore | None,
     folder: Path,
     watch: Watch = Watch(),
+    start: Mapping[str, Tensor] | None = None,
 ) -> tuple[nn.Module, Progress]:
     """Train a network; continue if `folder` holds a checkpoint.
 
@@ -71,11 +74,14 @@ def fit(
     config
         Everything that decides the run.
     training, validation
-        Prepared slices of either part.
+        Prepared slices of either part. Without validation the last weights are kept.
     folder
         Where the checkpoint and log.jsonl (one record an epoch) go.
     watch
         Told of every step and epoch.
+    start
+        Weights to begin with, as :func:`cardioseg.training.checkpoint.best_weights` reads them;
+        None draws new ones.
 
     Returns
     -------
@@ -85,9 +91,9 @@ def fit(
     Raises
     ------
     ConfigError
-        If the checkpoint is damaged or of another configuration.
+        If the checkpoint is damaged or of another configuration, or `start` of another network.
     """
-    learner = _new_learner(config)
+    learner = _new_learner(config, start)
     told = config.model_dump_json()
     progress = Progress()
     if (folder / CHECKPOINT).is_file():
@@ -114,13 +120,15 @@ def fit(
     return learner.best.eval(), progress
 
 
-def _new_learner(config: TrainConfig) -> Learner:
+def _new_learner(config: TrainConfig, start: Mapping[str, Tensor] | None) -> Learner:
     torch.manual_seed(config.seed)
     network = UNet(config.plan.network)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+    if start is not None:
+        _start_with(network, start)
     if config.optimiser == "adam":
         optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=True)
     else:
@@ -132,6 +140,16 @@ def _new_learner(config: TrainConfig) -> Learner:
         )
     average, best = (copy.deepcopy(network).requires_grad_(False) for _ in range(2))
     return Learner(network, average, best, optimiser)
+
+
+def _start_with(network: UNet, weights: Mapping[str, Tensor]) -> None:
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ConfigError(
+            "the weights to start with are of another network than plan.network; "
+            f"take over its widths, convolution and classes: {error}"
+        ) from error
 
 
 def _train_epoch(
@@ -148,7 +166,9 @@ def _train_epoch(
         for group in learner.optimiser.param_groups:
             group["lr"] = rate
         learner.optimiser.zero_grad(set_to_none=True)
-        loss = cross_entropy_dice(learner.network(images), labels)
+        with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
+            logits = learner.network(images)
+        loss = cross_entropy_dice(logits.float(), labels)
         loss.backward()  # type: ignore[no-untyped-call]
         learner.optimiser.step()
         _average(learner, config.average_decay, epoch * steps + step)
@@ -166,16 +186,26 @@ def _batches(
     middle = (np.asarray(store.images.shape[1:]) - 1) / 2
     for start in range(0, len(order), config.batch_size):
         chosen = order[start : start + config.batch_size]
-        centres = np.tile(middle, (len(chosen), 1))
-        if config.patch:
-            centres = np.array([store.entries[i].centre for i in chosen])
-            reach = config.patch_jitter * np.asarray(size)
-            centres = centres + rng.uniform(-reach, reach, centres.shape)
+        centres = _patch_centres(config, store, chosen, rng) if config.patch else middle
+        centres = np.broadcast_to(centres, (len(chosen), 2))
         drawn = draw(config.augmentation, centres, rng, size)
         images = torch.from_numpy(store.images[chosen].astype(np.float32))[:, None]
         labels = torch.from_numpy(store.labels[chosen])
         images, labels = drawn.sample(images, labels, size)
         yield images.contiguous(memory_format=torch.channels_last), labels
+
+
+def _patch_centres(
+    config: TrainConfig, store: SliceStore, chosen: NDArray[np.integer], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Rows and columns (N, 2) of the patches' middles: near the heart, some of them anywhere."""
+    centres = np.array([store.entries[i].centre for i in chosen])
+    reach = config.patch_jitter * np.asarray(config.patch)
+    centres = centres + rng.uniform(-reach, reach, centres.shape)
+    if config.patch_anywhere:
+        anywhere = rng.uniform(0, 1, centres.shape) * (np.asarray(store.images.shape[1:]) - 1)
+        centres = np.where(rng.random((len(chosen), 1)) < config.patch_anywhere, anywhere, centres)
+    return centres
 
 
 def _learning_rate(config: TrainConfig, done: float) -> float:
@@ -204,9 +234,13 @@ def _average(learner: Learner, decay: float, step: int) -> None:
 
 
 def _after_epoch(
-    config: TrainConfig, learner: Learner, store: SliceStore, progress: Progress
+    config: TrainConfig, learner: Learner, store: SliceStore | None, progress: Progress
 ) -> Progress:
     """Validate if it is due, keep the best weights, and begin the epoch's record."""
+    if store is None:
+        learner.best.load_state_dict(learner.average.state_dict())
+        history = (*progress.history, {})
+        return replace(progress, history=history, best_epoch=progress.epoch)
     due = progress.epoch % config.validate_every == 0 or progress.epoch == config.epochs
     if not due:
         return replace(progress, history=(*progress.history, {}))

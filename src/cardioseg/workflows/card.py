@@ -23,6 +23,11 @@ def model_card(config: TrainConfig, dataset: Dataset, split: str, progress: Prog
     parts = json.loads(split)
     counted = ", ".join(f"{len(v)} {k}" for k, v in parts.items() if isinstance(v, list) and v)
     people = f"{counted} subjects" if counted else "split by slices: its figures are too good"
+    validated = (
+        f"mean Dice {progress.best_dice:.4f} on prepared slices, epoch {progress.best_epoch}"
+        if progress.best_dice >= 0
+        else "none: every patient trained"
+    )
     structures = ", ".join(s.name for s in plan.label_scheme.structures)
     network = plan.network
     widths = ", ".join(str(width) for width in network.widths)
@@ -35,7 +40,7 @@ def model_card(config: TrainConfig, dataset: Dataset, split: str, progress: Prog
 | Network | U-Net, {network.convolution} convolutions, widths {widths} |
 | Data | {dataset.name}; {people} |
 | Training | {progress.epoch} epochs, {progress.seconds / 60:.1f} minutes, seed {config.seed} |
-| Validation | mean Dice {progress.best_dice:.4f} on prepared slices, epoch {progress.best_epoch} |
+| Validation | {validated} |
 | Licence of the data | {dataset.license} |
 
 The validation figure chose the epoch: it is optimistic. Weights trained on a data set are bound by

@@ -14,17 +14,17 @@ from cardioseg.data.leakage import content_digest, require_no_leak
 from cardioseg.data.slices import SliceStore, store_slices
 from cardioseg.data.splits import Split, read_split, split_by_subject, subjects_of
 from cardioseg.datasets import Dataset
-from cardioseg.errors import ConfigError, OutputExistsError
+from cardioseg.errors import ConfigError, DatasetError, OutputExistsError
 from cardioseg.evaluation import learning_curves, png_bytes
 from cardioseg.io.atomic import write_bytes, write_text
 from cardioseg.model import Model
 from cardioseg.training.allocator import keep_freed_memory
-from cardioseg.training.checkpoint import CHECKPOINT, Progress
+from cardioseg.training.checkpoint import CHECKPOINT, Progress, best_weights
 from cardioseg.training.config import TrainConfig
 from cardioseg.training.fit import Watch, fit
 from cardioseg.workflows.card import model_card
 from cardioseg.workflows.export import network_files
-from cardioseg.workflows.provenance import Json, write_run
+from cardioseg.workflows.provenance import Json, file_digest, write_run
 
 CONFIG, SPLIT, MODEL, CURVES = "config.json", "split.json", "model", "learning.png"
 SLICE_SHARE = 0.2
@@ -41,6 +41,22 @@ class Listener:
 
 
 @dataclass(frozen=True)
+class Start:
+    """Where a run begins.
+
+    Parameters
+    ----------
+    resume
+        Continue a run that stopped.
+    weights_of
+        Run directory whose best weights are the first ones; None draws new ones.
+    """
+
+    resume: bool = False
+    weights_of: Path | None = None
+
+
+@dataclass(frozen=True)
 class Training:
     """A finished run: its model and how it went."""
 
@@ -51,7 +67,7 @@ class Training:
 @dataclass(frozen=True, eq=False)
 class _Parts:
     training: SliceStore
-    validation: SliceStore
+    validation: SliceStore | None
     record: str
 
 
@@ -61,7 +77,7 @@ def train(
     split: str,
     output: Path,
     *,
-    resume: bool = False,
+    start: Start = Start(),
     listener: Listener = Listener(),
 ) -> Training:
     """Train one network and write its model folder.
@@ -75,31 +91,36 @@ def train(
     split
         `subjects`: a fifth of the subjects validate, drawn by the config's seed; `slices`: a fifth
         of the slices do, which leaks; else the path of a JSON file with the subjects of each part.
+        If its validation is empty, all epochs run and the last weights are kept.
     output
         Run directory: config.json, split.json, log.jsonl, learning.png, checkpoint, run.json
         and model/.
-    resume
-        Continue a run that stopped.
+    start
+        Anew, from another run's weights, or on from where this run stopped.
     listener
         Who is told how it goes.
 
     Raises
     ------
     OutputExistsError
-        If `output` holds a run and `resume` is not set.
+        If `output` holds a run and `start` does not resume it.
     LeakageError
         If a subject or an image is in two parts.
     ConfigError, DatasetError
         If configuration, data or split cannot be used.
     """
     tell = listener.tell
-    _open_run(output, config, resume)
+    _open_run(output, config, start.resume)
     keep_freed_memory()
     cases = tuple(case for case in dataset.cases if case.load_labels is not None)
     parts = _parts(config, cases, split, output, tell)
     write_text(output / SPLIT, parts.record)
-    tell(f"training on {len(parts.training)} slices, validating on {len(parts.validation)}")
-    network, progress = fit(config, parts.training, parts.validation, output, listener.watch)
+    validating = f"validating on {len(parts.validation)}" if parts.validation else "no validation"
+    tell(f"training on {len(parts.training)} slices, {validating}")
+    weights = best_weights(start.weights_of) if start.weights_of else None
+    network, progress = fit(
+        config, parts.training, parts.validation, output, listener.watch, weights
+    )
     curves = learning_curves([dict(record) for record in progress.history])
     write_bytes(output / CURVES, png_bytes(curves))
     tell("exporting the network")
@@ -112,7 +133,8 @@ def train(
         "data_digest": _data_digest(cases),
         "epochs": progress.epoch,
         "best_epoch": progress.best_epoch,
-        "best_validation_dice": progress.best_dice,
+        "best_validation_dice": progress.best_dice if parts.validation else None,
+        "started_from": file_digest(start.weights_of / CHECKPOINT) if start.weights_of else None,
         "seconds": progress.seconds,
     }
     write_run(output, "train", facts)
@@ -154,8 +176,11 @@ def _parts(
     test = tuple(case for case in cases if case.subject in set(chosen.test))
     require_no_leak({"training": training, "validation": validation, "test": test})
     first, second = (
-        store_slices(part, config.plan, cache, _counting(tell)) for part in (training, validation)
+        store_slices(part, config.plan, cache, _counting(tell)) if part else None
+        for part in (training, validation)
     )
+    if first is None:
+        raise DatasetError(f"{split}: no training subjects")
     return _Parts(first, second, chosen.to_json())
 
 

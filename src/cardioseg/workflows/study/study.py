@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from cardioseg.core.case import Case
 from cardioseg.datasets import Dataset
 from cardioseg.errors import ConfigError, OutputExistsError
@@ -112,7 +114,7 @@ def _open(study: Study, configs: Mapping[str, TrainConfig], digest: str, output:
     }
     path = output / CONFIG
     if path.is_file():
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = _as_today(path)
         if found != record:
             changed = ", ".join(_differences(found, record)[:5])
             raise ConfigError(
@@ -124,6 +126,21 @@ def _open(study: Study, configs: Mapping[str, TrainConfig], digest: str, output:
         raise OutputExistsError(f"{output}: is not empty and holds no study; name another folder")
     output.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(record, indent=1) + "\n")
+
+
+def _as_today(path: Path) -> dict[str, JsonValue]:
+    """A folder's config.json; keys that were not known when it was written have their defaults."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        study = Study.model_validate(found["study"])
+        configs = {
+            arm: TrainConfig.model_validate(config).model_dump(mode="json")
+            for arm, config in found["configs"].items()
+        }
+        digest = found["data_digest"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{path}: not the record of a study; name another folder") from error
+    return {"study": study.model_dump(mode="json"), "configs": configs, "data_digest": digest}
 
 
 def _differences(found: object, wanted: object, where: str = "") -> list[str]:
