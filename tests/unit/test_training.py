@@ -84,8 +84,8 @@ def interrupt(epoch, step):
 
 
 def records(folder):
-    lines = (folder / LOG).read_text().splitlines()
-    return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in lines]
+    lines = [json.loads(line) for line in (folder / LOG).read_text().splitlines()]
+    return [{k: v for k, v in line.items() if "seconds" not in k} for line in lines]
 
 
 def tensors(folder):
@@ -152,7 +152,9 @@ def test_the_log_has_one_line_an_epoch_and_dice_where_validated(uninterrupted):
     assert [line["epoch"] for line in lines if "dice" in line] == [2, 4, 5]
     assert {"dice myocardium", "dice blood pool"} <= lines[-1].keys()
     assert progress.best_dice == max(line.get("dice", -1) for line in lines)
-    assert json.loads((folder / LOG).read_text().splitlines()[0])["seconds"] > 0
+    first = json.loads((folder / LOG).read_text().splitlines()[0])
+    assert first["seconds"] > 0
+    assert first["cpu_seconds"] > 0
 
 
 def test_a_finished_run_is_not_trained_again_and_its_log_is_mended(uninterrupted):
@@ -223,6 +225,21 @@ def test_the_best_weights_are_kept_and_not_the_last(tmp_path):
     same = torch.equal(kept["best.head.weight"], kept["average.head.weight"])
     assert same == (progress.best_epoch == 3)
     assert torch.equal(kept["best.head.weight"], best.head.weight)
+
+
+def test_every_better_network_is_told_and_the_last_of_them_is_the_answer(tmp_path):
+    told = {}
+
+    def improved(epoch, network):
+        told[epoch] = {name: value.clone() for name, value in network.state_dict().items()}
+
+    config = changed(epochs=6, validate_every=1)
+    best, progress = fit(config, TRAINING, VALIDATION, tmp_path, Watch(improved=improved))
+    dice = [record["dice"] for record in progress.history]
+    rising = [n for n in range(1, 7) if dice[n - 1] > max(dice[: n - 1], default=-1)]
+    assert sorted(told) == rising
+    answer = best.state_dict()
+    assert all(torch.equal(value, answer[name]) for name, value in told[rising[-1]].items())
 
 
 def test_without_validation_all_epochs_run_and_the_last_average_is_kept(uninterrupted, tmp_path):

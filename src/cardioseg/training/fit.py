@@ -48,10 +48,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Watch:
-    """Who is told of every step and of every epoch's record."""
+    """Who is told of every step, of every epoch's record, and of every better network.
+
+    `improved` gets the epoch and its network before the checkpoint says so: what it writes is
+    there, or the epoch is trained again.
+    """
 
     step: Callable[[Step], None] = lambda step: None
     epoch: Callable[[Mapping[str, float]], None] = lambda record: None
+    improved: Callable[[int, nn.Module], None] = lambda epoch, network: None
 
 
 def fit(
@@ -95,15 +100,18 @@ def fit(
         progress = load_checkpoint(folder, learner, told)
         _write_log(folder, progress)  # its last line is lost if the run stopped right before it
     while progress.epoch < config.epochs and not _is_stale(config, progress):
-        started = time.monotonic()
+        started, started_cpu = time.monotonic(), time.process_time()
         loss, rate = _train_epoch(config, learner, training, progress.epoch, watch)
         progress = _after_epoch(
             config, learner, validation, replace(progress, epoch=progress.epoch + 1)
         )
         seconds = time.monotonic() - started
         record = {"epoch": progress.epoch, "loss": loss, "learning_rate": rate, "seconds": seconds}
+        record["cpu_seconds"] = time.process_time() - started_cpu
         history = (*progress.history[:-1], {**record, **progress.history[-1]})
         progress = replace(progress, seconds=progress.seconds + seconds, history=history)
+        if progress.best_epoch == progress.epoch:
+            watch.improved(progress.epoch, learner.best)
         save_checkpoint(folder, learner, progress, told)
         _write_log(folder, progress)
         watch.epoch(history[-1])
