@@ -11,7 +11,7 @@ import pytest
 from cardioseg.core.case import Case
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.volume import Volume
-from cardioseg.data.leakage import require_no_leak
+from cardioseg.data.leakage import require_no_leak, same_people
 from cardioseg.data.splits import (
     Split,
     folds,
@@ -34,6 +34,19 @@ def _case(name: str, subject: str, array: np.ndarray) -> Case:
 
 def _random(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(40, 30, 3)).astype(np.float32)
+
+
+def test_subjects_with_one_image_are_one_person() -> None:
+    first, second, third = (_random(seed) for seed in range(3))
+    cases = [
+        _case("a1", "a", first),
+        _case("b1", "b", second),
+        _case("c1", "c", first[::-1].copy()),
+        _case("c2", "c", third),
+        _case("d1", "d", third),
+        _case("e1", "e", _random(9)),
+    ]
+    assert same_people(cases) == (("a", "c", "d"), ("b",), ("e",))
 
 
 @pytest.mark.parametrize("seed", range(5))

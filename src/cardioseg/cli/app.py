@@ -13,7 +13,7 @@ from cardioseg.cli.facts import info, inspect, models
 from cardioseg.cli.making import demo, export, phantom
 from cardioseg.cli.measuring import compare, evaluate
 from cardioseg.cli.predicting import predict, scores
-from cardioseg.cli.training import train
+from cardioseg.cli.training import cross_validate, train
 from cardioseg.cli.tuning import tune
 from cardioseg.errors import CardiosegError
 
@@ -40,6 +40,7 @@ for _command in (
     inspect,
     train,
     tune,
+    cross_validate,
     predict,
     scores,
     evaluate,
