@@ -50,7 +50,7 @@ title = "U-Net 2"
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [*PROGRAM, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=1200, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def stop_when(arguments: list[str], folder: Path, pattern: str, sent: signal.Sig
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 600
     while not list(folder.glob(pattern)) and program.poll() is None:
         assert time.monotonic() < deadline, pattern
         time.sleep(0.005)

@@ -26,6 +26,7 @@ from cardioseg.workflows.compare import shown_cases
 from cardioseg.workflows.study.analysis import Findings, Key, contrasts, inflations, pair_stands
 from cardioseg.workflows.study.budget import cpu_seconds, stand
 from cardioseg.workflows.study.config import Arm, Data, Study, read_study
+from cardioseg.workflows.study.document import sentences
 from cardioseg.workflows.study.laboratory import Listener
 from cardioseg.workflows.study.measure import native_slices, seeds_together, slices_apart
 from cardioseg.workflows.study.parts import check_data, resolve
@@ -425,3 +426,7 @@ unseen = ["p4", "p5"]
     assert results.inflations[1].unseen_patients == 2
     assert "How much the split inflates" in (tmp_path / "run" / "study.md").read_text()
     assert results.contrasts[0].comparisons["volume"][0].subjects == 2, "drawn on the unseen"
+    late = replace(results, contrasts=results.contrasts[:1])
+    first, *_, last = sentences(late)
+    assert first.startswith("At equal epochs: by_slices ")
+    assert last.startswith("At equal minutes: no verdict on by_slices and by_patients")

@@ -20,6 +20,7 @@ from cardioseg.evaluation.tables import (
 )
 from cardioseg.training.config import TrainConfig
 from cardioseg.workflows.study.analysis import (
+    BUDGETS,
     VOLUME_METRICS,
     Contrast,
     Findings,
@@ -88,21 +89,27 @@ def study_document(results: StudyResults) -> str:
 def sentences(results: StudyResults) -> tuple[str, ...]:
     """The verdict of each contrast, budget and level, each as one sentence."""
     study, found = results.study, []
-    for contrast in results.contrasts:
-        data = study.data_of(contrast.candidate)
+    known = {(each.candidate, each.baseline, each.budget): each for each in results.contrasts}
+    for pair in study.pairs:
+        names = study.title_of(pair[0]), study.title_of(pair[1])
+        data = study.data_of(pair[0])
         leaks = data.by_slices and not data.unseen
         note = " Patients of its test were in training: too good." if leaks else ""
-        names = study.title_of(contrast.candidate), study.title_of(contrast.baseline)
-        found += [
-            f"At {contrast.budget}: {verdict.sentence(*names)}{note}"
-            for verdict in contrast.verdicts
-        ]
+        for budget in BUDGETS:
+            contrast = known.get((*pair, budget))
+            if contrast is None:
+                found.append(
+                    f"At {budget}: no verdict on {names[0]} and {names[1]}: one of them had no "
+                    "validated epoch in that time."
+                )
+                continue
+            found += [f"At {budget}: {v.sentence(*names)}{note}" for v in contrast.verdicts]
     return tuple(found)
 
 
 def _verdicts(results: StudyResults) -> str:
     found = sentences(results)
-    return "\n".join(f"- {each}" for each in found) or "None: nothing could be compared."
+    return "\n".join(f"- {each}" for each in found) or "None: the study has one arm."
 
 
 def _cost_table(results: StudyResults) -> str:
