@@ -11,6 +11,7 @@ from cardioseg.core.labels import LabelScheme
 from cardioseg.core.volume import Volume
 from cardioseg.errors import CardiosegError, LabelError, OutputExistsError
 from cardioseg.inference.predictor import Predictor
+from cardioseg.inference.segmenter import Segmenter
 from cardioseg.io.nifti import read_frames, write_label_frames, write_labels, write_scores
 from cardioseg.workflows.inputs import Input
 from cardioseg.workflows.provenance import Json, file_digest, write_run
@@ -32,7 +33,7 @@ class Outcome:
 
 
 def predict_files(
-    predictor: Predictor,
+    predictor: Segmenter,
     inputs: Sequence[Input],
     output: Path,
     *,
@@ -45,7 +46,7 @@ def predict_files(
     Parameters
     ----------
     predictor
-        Model and engine.
+        Model and engine, or a classical baseline.
     inputs
         Files, each with a name of its own.
     output
@@ -113,7 +114,7 @@ def _single(frames: Sequence[Volume], each: Input) -> Volume:
 
 
 def _each(
-    predictor: Predictor,
+    predictor: Segmenter,
     inputs: Sequence[Input],
     output: Path,
     write: Callable[[Input, Path], int],
@@ -172,14 +173,5 @@ def _record(each: Input, outcome: Outcome) -> Json:
     return {**record, "input_sha256": file_digest(each.path), "frames": outcome.frames}
 
 
-def _facts(predictor: Predictor, scheme: str, records: list[Json]) -> dict[str, Json]:
-    return {
-        "model": predictor.model.name,
-        "model_id": predictor.model.id,
-        "engine": predictor.engine.name,
-        "plane": predictor.plane or predictor.model.plan.plane,
-        "mirrors": predictor.mirrors,
-        "largest_component": predictor.keeps_largest,
-        "scheme": scheme,
-        "files": records,
-    }
+def _facts(predictor: Segmenter, scheme: str, records: list[Json]) -> dict[str, Json]:
+    return {**predictor.settings, "scheme": scheme, "files": records}
