@@ -59,7 +59,7 @@ def segment_short_axis(slices: Float32Array, expected: tuple[float, float]) -> L
     lv = _contours(slices, seed.mask, LV_SPREAD)
     lv = np.stack([hull(each) for each in lv])
     heart = np.stack([_epicardium(*pair, levels) for pair in zip(slices, lv, strict=True)])
-    rough = find_rv(slices, heart, levels.high)
+    rough = find_rv(slices, heart, levels)
     muscle = np.where(heart, np.float32(levels.muscle), slices)
     labels[_contours(muscle, rough, RV_SPREAD) & ~heart] = RV
     labels[heart] = MYOCARDIUM

@@ -13,12 +13,14 @@ from cardioseg.baselines.imaging import (
     Mask,
     blobs,
     dilated,
+    distance_from,
     filled,
     hull,
     opened,
     otsu_levels,
 )
 from cardioseg.baselines.stack import PIXEL_MM, Float32Array
+from cardioseg.baselines.wall import WallLevels
 
 SEARCH_MM = 55.0
 """Radius round the expected centre in which thresholds are taken: the heart, little of the wall."""
@@ -32,8 +34,14 @@ LV_AREA_MM2 = (60.0, 7000.0)
 RV_AREA_MM2 = (100.0, 9000.0)
 """Cross-section of an RV cavity."""
 
+BRIGHTNESS_SD = 0.15
+"""How much the RV's blood may well differ from the LV's, as a share: fat is brighter."""
+
 RV_REACH_MM = 12.0
 """An RV comes at least this close to the LV's outer wall: the septum is all between them."""
+
+RING_DARK = 0.6
+"""Share of the ring just outside an LV cavity that is not bright: muscle, but for a near RV."""
 
 NECK_MM = 3.0
 """A bright bridge narrower than twice this does not join two cavities."""
@@ -95,12 +103,12 @@ def find_lv(slices: Float32Array, expected: tuple[float, float]) -> Cavity | Non
     best = tried[level]
     centre = np.median([blob.centroid for _, blob in best.values()], axis=0)
     start = max(best, key=lambda k: best[k][0] * _closeness(best[k][1].centroid, centre, 10.0))
-    mask = _followed(slices > level, start, best[start][1].mask, _whole_lv)
+    mask = _followed(slices > level, start, best[start][1].hull, _whole_lv)
     return Cavity(mask, level)
 
 
-def find_rv(slices: Float32Array, heart: Mask, threshold: float) -> Mask:
-    """The largest bright piece beside the left ventricle, followed slice by slice.
+def find_rv(slices: Float32Array, heart: Mask, levels: WallLevels) -> Mask:
+    """The large piece beside the left ventricle that is as bright as its blood, slice by slice.
 
     Parameters
     ----------
@@ -108,20 +116,20 @@ def find_rv(slices: Float32Array, heart: Mask, threshold: float) -> Mask:
         Intensities (slices, rows, columns).
     heart
         The left ventricle with its wall (slices, rows, columns).
-    threshold
-        Intensity above which there is blood.
+    levels
+        Where blood begins, and how bright it is in the left ventricle.
 
     Returns
     -------
     mask
         The RV cavity (slices, rows, columns); empty where there is no such piece.
     """
-    bright = (slices > threshold) & ~heart
+    bright = (slices > levels.high) & ~heart
     candidates = [
-        (blob.area_mm2 * _contact(blob, heart[k]) ** 2, k, blob)
+        (_rv_score(blob, slices[k], heart[k], levels.blood), k, blob)
         for k in np.flatnonzero(heart.any(axis=(1, 2))).tolist()
-        for blob in blobs(opened(bright[k], NECK_MM))
-        if RV_AREA_MM2[0] <= blob.area_mm2 <= RV_AREA_MM2[1] and _contact(blob, heart[k]) > 0
+        for blob in blobs(opened(bright[k], NECK_MM), RV_AREA_MM2[0])
+        if blob.area_mm2 <= RV_AREA_MM2[1] and _contact(blob, heart[k]) > 0
     ]
     if not candidates:
         return np.zeros(slices.shape, bool)
@@ -151,15 +159,23 @@ def _closeness(place: Floats, expected: Floats, sd_mm: float = PLACE_SD_MM) -> f
 
 def _lv_candidates(bright: Mask, place: Floats) -> Iterator[tuple[float, Blob]]:
     """Bright blobs of an LV's size, each with how much it looks like one, 0 to 1."""
-    for blob in blobs(opened(bright, NECK_MM)):
-        if not LV_AREA_MM2[0] <= blob.area_mm2 <= LV_AREA_MM2[1]:
+    for blob in blobs(opened(bright, NECK_MM), LV_AREA_MM2[0]):
+        if blob.area_mm2 > LV_AREA_MM2[1]:
             continue
-        whole = hull(blob.mask)
-        ring = dilated(whole, 6.0) & ~dilated(whole, 1.5)
+        away = distance_from(blob.hull)
+        ring = (away > 1.5) & (away <= 6.0)
         dark = 1 - bright[ring].mean() if ring.any() else 0.0
+        if dark < RING_DARK:
+            continue
         size = min(np.sqrt(blob.area_mm2 / 1000), 1.0)
         score = blob.solidity * blob.roundness * dark**2 * size * _closeness(blob.centroid, place)
-        yield float(score), Blob(whole, blob.centroid, blob.solidity, blob.roundness)
+        yield float(score), blob
+
+
+def _rv_score(blob: Blob, image: Float32Array, heart: Mask, blood: float) -> float:
+    ratio = float(np.median(image[blob.mask])) / max(blood, 1e-6)
+    likeness = np.exp(-0.5 * ((ratio - 1) / BRIGHTNESS_SD) ** 2)
+    return float(blob.area_mm2 * _contact(blob, heart) ** 2 * likeness)
 
 
 def _contact(blob: Blob, heart: Mask) -> float:

@@ -25,11 +25,14 @@ BUILT_IN: dict[str, BaselinePlan] = {
 """Names that need no fitting: they look for the heart in the default region."""
 
 
+NEEDS_FITTING = "appearance"
+
+
 def is_baseline(source: str | Path) -> bool:
     """Whether a name or a folder means a baseline; a folder goes before a name."""
     if Path(source).is_dir():
         return (Path(source) / PLAN).is_file()
-    return str(source) in BUILT_IN
+    return str(source) in (*BUILT_IN, NEEDS_FITTING)
 
 
 def open_baseline(source: str | Path) -> Baseline:
@@ -47,6 +50,11 @@ def open_baseline(source: str | Path) -> Baseline:
     """
     folder = Path(source)
     if not folder.is_dir():
+        if str(source) == NEEDS_FITTING:
+            raise ModelError(
+                f"{source}: must be fitted first: cardioseg baseline {source} --data acdc:FOLDER "
+                "--output FITTED, then --model FITTED"
+            )
         if str(source) not in BUILT_IN:
             names = ", ".join(BUILT_IN)
             raise ModelError(f"{source}: no such baseline folder or built-in baseline ({names})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from types import ModuleType
 
 import numpy as np
@@ -54,12 +55,15 @@ def opened(mask: Mask, radius_mm: float) -> Mask:
 
 def dilated(mask: Mask, radius_mm: float) -> Mask:
     """A mask grown by a distance."""
+    return distance_from(mask) <= radius_mm if mask.any() else mask
+
+
+def distance_from(mask: Mask) -> Floats:
+    """Distance of every pixel from a mask that is not empty, in mm; 0 within it."""
     from scipy import ndimage
 
-    if not mask.any():
-        return mask
-    answer: Mask = ndimage.distance_transform_edt(~mask) * PIXEL_MM <= radius_mm
-    return answer
+    away: Floats = ndimage.distance_transform_edt(~mask) * PIXEL_MM
+    return away
 
 
 def hull(mask: Mask) -> Mask:
@@ -110,33 +114,42 @@ class Blob:
         Where it is (rows, columns).
     centroid
         Its middle, pixel (row, column).
-    solidity
-        Its share of its convex hull, 0 to 1.
-    roundness
-        Short over long axis of the ellipse with its moments, 0 to 1.
     """
 
     mask: Mask
     centroid: Floats
-    solidity: float
-    roundness: float
 
-    @property
+    @cached_property
     def area_mm2(self) -> float:
         """Its area."""
         return int(self.mask.sum()) * PIXEL_MM**2
 
+    @cached_property
+    def hull(self) -> Mask:
+        """Its convex hull (rows, columns)."""
+        return hull(self.mask)
 
-def blobs(mask: Mask) -> list[Blob]:
-    """The edge-connected pieces of a slice's mask, in raster order."""
-    measure = skimage().measure
-    numbered = measure.label(mask, connectivity=1)
-    return [
-        Blob(
-            numbered == piece.label,
-            np.array(piece.centroid),
-            float(piece.solidity),
-            float(piece.axis_minor_length / max(piece.axis_major_length, 1e-6)),
-        )
-        for piece in measure.regionprops(numbered)
-    ]
+    @property
+    def solidity(self) -> float:
+        """Its share of its convex hull, 0 to 1."""
+        return float(self.mask.sum() / self.hull.sum())
+
+    @property
+    def roundness(self) -> float:
+        """Short over long axis of the ellipse with its moments, 0 to 1."""
+        points = np.argwhere(self.mask)
+        if len(points) < 2:
+            return 1.0
+        # A pixel is a square: its own spread keeps a line from having no width.
+        short, long = np.linalg.eigvalsh(np.cov(points.T) + np.eye(2) / 12)
+        return float(np.sqrt(short / long))
+
+
+def blobs(mask: Mask, smallest_mm2: float = 0) -> list[Blob]:
+    """The edge-connected pieces of a slice's mask of at least an area, in raster order."""
+    from scipy import ndimage
+
+    numbered, count = ndimage.label(mask)
+    areas = np.bincount(numbered.ravel(), minlength=count + 1) * PIXEL_MM**2
+    pieces = [numbered == n for n in range(1, count + 1) if areas[n] >= smallest_mm2]
+    return [Blob(piece, np.argwhere(piece).mean(axis=0)) for piece in pieces]

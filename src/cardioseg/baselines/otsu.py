@@ -37,7 +37,7 @@ def segment_short_axis(slices: Float32Array, expected: tuple[float, float]) -> L
         return labels
     levels = wall_levels(slices, lv.mask)
     heart = np.stack([grow_wall(*pair, levels) for pair in zip(slices, lv.mask, strict=True)])
-    labels[find_rv(slices, heart, levels.high)] = RV
+    labels[find_rv(slices, heart, levels)] = RV
     labels[heart] = MYOCARDIUM
     labels[lv.mask] = LV
     return labels

@@ -27,11 +27,12 @@ BLOOD_SHARE = 0.3
 
 @dataclass(frozen=True)
 class WallLevels:
-    """Intensities of a wall: below `low` is lung, above `high` blood or fat, `muscle` usual."""
+    """Intensities: a wall ends below `low` (lung) and above `high` (blood, fat); what is usual."""
 
     low: float
     muscle: float
     high: float
+    blood: float
 
 
 def wall_levels(slices: Float32Array, cavity: Mask) -> WallLevels:
@@ -45,7 +46,8 @@ def wall_levels(slices: Float32Array, cavity: Mask) -> WallLevels:
     blood = float(np.median(slices[cavity]))
     rings = np.stack([dilated(each, 5.0) & ~dilated(each, 1.5) for each in cavity])
     muscle = float(np.quantile(slices[rings], 0.4)) if rings.any() else 0.0
-    return WallLevels(LUNG_SHARE * muscle, muscle, muscle + BLOOD_SHARE * (blood - muscle))
+    high = muscle + BLOOD_SHARE * (blood - muscle)
+    return WallLevels(LUNG_SHARE * muscle, muscle, high, blood)
 
 
 def grow_wall(image: Float32Array, cavity: Mask, levels: WallLevels) -> Mask:

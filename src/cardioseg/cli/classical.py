@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cardioseg.cli.console import Bar, result, result_json
+from cardioseg.cli.console import result, result_json, say
 
 
 class MethodName(StrEnum):
@@ -60,8 +60,7 @@ def baseline(
             f"{name}; choose otsu or active-contour"
         )
     plan = BaselinePlan(method=method.value, scheme=name, plane=plane_named(plane), seed=seed)
-    with Bar("fitting") as bar:
-        fitted = fit_files(plan, dataset, split, output, force=force, tell=bar.tell)
+    fitted = fit_files(plan, dataset, split, output, force=force, tell=say)
     if as_json:
         result_json({"model_id": fitted.id, "subjects": fitted.plan.subjects})
         return

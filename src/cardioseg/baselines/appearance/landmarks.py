@@ -66,7 +66,7 @@ def _outline(share: Float32Array) -> Floats | None:
     # Without the other pieces, whose shares the padding of one pixel would keep.
     alone = np.where(skimage().morphology.dilation(largest.mask), share, 0)
     found = skimage().measure.find_contours(np.pad(alone, 1), 0.5)
-    contour = np.asarray(max(found, key=len))[:-1] - 1
+    contour: Floats = np.asarray(max(found, key=len))[:-1] - 1
     rows, columns = contour.T
     area = np.sum(rows * np.roll(columns, -1) - columns * np.roll(rows, -1))
     outline: Floats = contour if area > 0 else contour[::-1]
@@ -78,7 +78,10 @@ def _resampled(contour: Floats, count: int) -> Floats:
     closed = np.vstack([contour, contour[:1]])
     along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
     wanted = np.arange(count) * along[-1] / count
-    return np.stack([np.interp(wanted, along, closed[:, axis]) for axis in (0, 1)], axis=1)
+    points: Floats = np.stack(
+        [np.interp(wanted, along, closed[:, axis]) for axis in (0, 1)], axis=1
+    )
+    return points
 
 
 def _at_lengths(contour: Floats) -> Floats:
@@ -86,7 +89,7 @@ def _at_lengths(contour: Floats) -> Floats:
 
 
 def _at_angles(contour: Floats, centre: Floats, first: float) -> Floats:
-    """Where rays from a centre, at equal angles from `first`, last cross a contour."""
+    """Where rays from a centre, at equal angles from `first`, cross a contour."""
     away = contour - centre
     angles = np.arctan2(away[:, 0], away[:, 1])
     reach = np.linalg.norm(away, axis=1)
@@ -94,4 +97,6 @@ def _at_angles(contour: Floats, centre: Floats, first: float) -> Floats:
     # Anticlockwise in (row, column) is falling angle, as the contour runs.
     wanted = first - np.arange(POINTS) * 2 * np.pi / POINTS
     radius = np.interp(wanted, angles[order], reach[order], period=2 * np.pi)
-    return centre + radius[:, None] * np.stack([np.sin(wanted), np.cos(wanted)], axis=1)
+    rays = np.stack([np.sin(wanted), np.cos(wanted)], axis=1)
+    crossings: Floats = centre + radius[:, None] * rays
+    return crossings
