@@ -92,9 +92,9 @@ def open_model(source: str | Path) -> Model:
             )
             raise ModelError(f"{source}: no such model folder or installed model ({names})")
         folder = installed[str(source)]
-    _verify(folder)
+    verify_folder(folder, (PLAN, NETWORK, SUMS), (PLAN, NETWORK))
     plan = Plan.from_json((folder / PLAN).read_bytes(), folder / PLAN)
-    identity = _digest((folder / PLAN).read_bytes() + (folder / NETWORK).read_bytes())
+    identity = content_id((folder / PLAN).read_bytes() + (folder / NETWORK).read_bytes())
     return Model(str(source) if folder != Path(source) else folder.name, folder, plan, identity)
 
 
@@ -110,8 +110,13 @@ def write_model(folder: Path, plan: Plan, files: dict[str, bytes]) -> Model:
     files
         Contents by name; `model.onnx` at least.
     """
+    write_folder(folder, {**files, PLAN: plan.to_json().encode()})
+    return open_model(folder)
+
+
+def write_folder(folder: Path, contents: dict[str, bytes]) -> None:
+    """Write files by name and their SHA-256 sums into a folder, created if needed."""
     folder.mkdir(parents=True, exist_ok=True)
-    contents = {**files, PLAN: plan.to_json().encode()}
     _clear(folder, contents.keys())
     for name, data in contents.items():
         write_bytes(folder / name, data)
@@ -119,7 +124,6 @@ def write_model(folder: Path, plan: Plan, files: dict[str, bytes]) -> Model:
         f"{hashlib.sha256(contents[name]).hexdigest()}  {name}\n" for name in sorted(contents)
     )
     write_text(folder / SUMS, sums)
-    return open_model(folder)
 
 
 def open_engine(model: Model, engine: str = "auto") -> Engine:
@@ -155,9 +159,24 @@ def _clear(folder: Path, kept: Set[str]) -> None:
             (folder / name).unlink(missing_ok=True)
 
 
-def _verify(folder: Path) -> None:
-    """Refuse a folder with a missing or changed file, or with one that can run code."""
-    for name in (PLAN, NETWORK, SUMS):
+def verify_folder(folder: Path, needed: tuple[str, ...], covered: tuple[str, ...]) -> None:
+    """Refuse a folder with a missing or changed file, or with one that can run code.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    needed
+        Files that must be there.
+    covered
+        Files that, where they are there, must have a checksum.
+
+    Raises
+    ------
+    ModelError
+        Naming the file and what is wrong with it.
+    """
+    for name in needed:
         if not (folder / name).is_file():
             raise ModelError(f"{folder}: not a model folder: {name} is missing")
     pickles = [path.name for path in folder.iterdir() if path.suffix.lower() in _PICKLES]
@@ -167,8 +186,8 @@ def _verify(folder: Path) -> None:
             f"remove it: a model folder keeps its weights in {NETWORK}"
         )
     sums = _read_sums(folder / SUMS)
-    for name in (PLAN, NETWORK):
-        if name not in sums:
+    for name in covered:
+        if name not in sums and (folder / name).is_file():
             raise ModelError(f"{folder / SUMS}: does not list {name}; install the model again")
     for name, expected in sums.items():
         path = folder / name
@@ -185,5 +204,6 @@ def _read_sums(path: Path) -> dict[str, str]:
     return {name: digest for digest, _, name in lines}
 
 
-def _digest(data: bytes) -> str:
+def content_id(data: bytes) -> str:
+    """A model's id: the first digits of the SHA-256 of what decides its answer."""
     return hashlib.sha256(data).hexdigest()[:_ID_LENGTH]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import typer
 
+from cardioseg.cli.classical import baseline
 from cardioseg.cli.console import EXIT_BAD_INPUT, EXIT_INTERRUPTED, say, told_warnings
 from cardioseg.cli.facts import info, inspect, models
 from cardioseg.cli.making import demo, export, phantom
@@ -41,6 +42,7 @@ for _command in (
     train,
     tune,
     cross_validate,
+    baseline,
     predict,
     scores,
     evaluate,

@@ -93,6 +93,18 @@ class Predictor:
         """The label scheme of the answer."""
         return self.model.plan.label_scheme
 
+    @property
+    def settings(self) -> dict[str, str | bool]:
+        """What decides the answer, as run.json tells it."""
+        return {
+            "model": self.model.name,
+            "model_id": self.model.id,
+            "engine": self.engine.name,
+            "plane": self.used_plane,
+            "mirrors": self.mirrors,
+            "largest_component": self.keeps_largest,
+        }
+
     def predict(self, volume: Volume) -> Prediction:
         """Segment one volume.
 
