@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from cardioseg.errors import ConfigError, PlanError
 from cardioseg.nets.loss import Loss
-from cardioseg.prepare.plan import NetworkPlan, Plan, plane_named
+from cardioseg.prepare.plan import NetworkPlan, Plan, plane_named, single_plane_named
 from cardioseg.training.config import PRESETS, TrainConfig, read_config
 
 MINIMAL = """
@@ -100,6 +100,12 @@ def test_an_unknown_plane_lists_the_planes():
     assert plane_named("coronal") == "coronal"
     with pytest.raises(PlanError, match="native, axial, sagittal, coronal"):
         plane_named("oblique")
+
+
+def test_orthogonal_is_not_one_plane():
+    assert single_plane_named("axial") == "axial"
+    with pytest.raises(PlanError, match="not one plane: 'orthogonal'; choose one of native, axial"):
+        single_plane_named("orthogonal")
 
 
 def test_configurations_cannot_be_changed():

@@ -47,7 +47,7 @@ def baseline(
     from cardioseg.core.labels import ACDC
     from cardioseg.datasets import read_dataset
     from cardioseg.errors import LabelError
-    from cardioseg.prepare.plan import plane_named
+    from cardioseg.prepare.plan import single_plane_named
     from cardioseg.workflows.baseline import fit_files
 
     dataset = read_dataset(data)
@@ -59,7 +59,9 @@ def baseline(
             f"{data}: an appearance model needs RV, myocardium and LV (scheme acdc), the data has "
             f"{name}; choose otsu or active-contour"
         )
-    plan = BaselinePlan(method=method.value, scheme=name, plane=plane_named(plane), seed=seed)
+    plan = BaselinePlan(
+        method=method.value, scheme=name, plane=single_plane_named(plane), seed=seed
+    )
     fitted = fit_files(plan, dataset, split, output, force=force, tell=say)
     if as_json:
         result_json({"model_id": fitted.id, "subjects": fitted.plan.subjects})

@@ -34,6 +34,14 @@ def plane_named(name: str) -> Plane:
     raise PlanError(f"unknown plane {name!r}; choose one of {', '.join(get_args(Plane))}")
 
 
+def single_plane_named(name: str) -> SinglePlane:
+    """The single plane of that name; a PlanError lists the names there are."""
+    for plane in get_args(SinglePlane):
+        if plane == name:
+            return cast("SinglePlane", plane)
+    raise PlanError(f"not one plane: {name!r}; choose one of {', '.join(get_args(SinglePlane))}")
+
+
 def single_planes(plane: Plane) -> tuple[SinglePlane, ...]:
     """The single planes that a plane stands for.
 
