@@ -48,7 +48,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt models/acdc/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) torch==2.13.0
 	$(PIP) hatchling editables
-	$(PIP) --no-build-isolation -e '.[train,openvino,tensorboard,test,dev]' -e models/acdc
+	$(PIP) --no-build-isolation -e '.[train,openvino,tensorboard,tune,postgresql,test,dev]' -e models/acdc
 	$(PIP) --no-deps monai
 	touch $@
 

@@ -67,6 +67,10 @@ class ReadWarning(UserWarning):
     """A file was read, but its header contradicts itself or leaves something open."""
 
 
+class PlaneWarning(UserWarning):
+    """A volume whose voxels do not suit the planes that a model reads."""
+
+
 def first_problem(error: ValidationError) -> str:
     """The first problems of a pydantic validation, as one line that names the keys."""
     problems = error.errors(include_url=False, include_context=False)

@@ -13,7 +13,7 @@ from tests.networks import SMALL, random_network
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import ACDC
 from cardioseg.core.volume import LabelMap, Volume
-from cardioseg.errors import GeometryError
+from cardioseg.errors import GeometryError, PlanError
 from cardioseg.evaluation.overlap import dice
 from cardioseg.prepare.plan import Plan
 from cardioseg.prepare.preparation import Preparation, native_plane
@@ -215,6 +215,35 @@ def test_without_a_largest_spacing_the_native_plane_is_refused_with_the_remedy()
         Preparation(grid, plan_of(plane="native")).slices(Volume(np.ones(grid.shape), grid))
     chosen = Preparation(grid, plan_of(plane="native"), plane="coronal")
     assert chosen.sliced.orientation == "AIL"
+
+
+def test_an_orthogonal_plan_has_a_preparation_for_each_plane_and_none_for_all():
+    plan = plan_of(plane="orthogonal")
+    assert plan.planes == ("axial", "coronal", "sagittal")
+    with pytest.raises(PlanError, match="in axial, coronal, sagittal; name one"):
+        Preparation(PIR, plan).slices(Volume(np.ones(PIR.shape), PIR))
+    orientations = [Preparation(PIR, plan, plane).sliced.orientation for plane in plan.planes]
+    assert orientations == ["SPL", "AIL", "RIP"]
+
+
+@few
+@given(grids(sheared=True, sides=(3, 14), spacings=(1.0, 3.0)), storage_orders, seeds)
+def test_the_mean_of_three_planes_moves_with_the_storage_order_bit_for_bit(grid, order, seed):
+    image = Volume(np.random.default_rng(seed).normal(size=grid.shape), grid)
+    plan = plan_of(plane="orthogonal", size=(16, 16))
+
+    def mean_of_planes(volume):
+        total = np.zeros((4, *volume.geometry.shape), np.float32)
+        for plane in plan.planes:
+            preparation = Preparation(volume.geometry, plan, plane)
+            scores = thresholds(preparation.slices(volume)[:, None])
+            for first in range(0, len(scores), 3):
+                preparation.add_scores(scores[first : first + 3], first, total)
+        return total / 3
+
+    np.testing.assert_array_equal(
+        mean_of_planes(stored_as(order, image)), order.apply(mean_of_planes(image))
+    )
 
 
 def test_another_volumes_grid_is_refused():

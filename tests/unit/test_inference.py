@@ -12,7 +12,7 @@ from tests.networks import SMALL, exported_network
 
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.volume import Volume
-from cardioseg.errors import GeometryError
+from cardioseg.errors import GeometryError, PlaneWarning
 from cardioseg.inference.ensemble import Mirrored
 from cardioseg.inference.predictor import BATCH_SIZE, Predictor, load_model
 from cardioseg.model import NETWORK, Model, write_model
@@ -188,3 +188,69 @@ def test_labels_lie_where_the_image_is_bright_in_a_p_i_r_volume():
     labels = Predictor(MODEL, Bright()).predict(pir).labels
     assert labels.geometry.orientation == "PIR"
     np.testing.assert_array_equal(labels.mask("LV cavity"), pir.array == 1)
+
+
+ORTHOGONAL = replace(MODEL, plan=PLAN.model_copy(update={"plane": "orthogonal"}))
+BLOCK = rotated_grid((20, 18, 13), (1.5, 1.4, 1.9), 25)
+
+
+@dataclass
+class Stripes:
+    """An engine whose scores depend on place in the slice and on what is there: no symmetry."""
+
+    name: str = "stripes"
+
+    def __call__(self, slices):
+        rows, columns = np.indices(slices.shape[2:])
+        own = np.broadcast_to(slices[:, 0], slices[:, 0].shape)
+        raw = np.stack([own, rows / 24 + 0 * own, columns / 24 + 0 * own, 1 - own], axis=1) + 0.1
+        return (raw / raw.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_orthogonal_scores_are_the_mean_of_the_three_planes():
+    image = image_on(BLOCK)
+    predictor = Predictor(ORTHOGONAL, Stripes())
+    planes = ("axial", "coronal", "sagittal")
+    single = [replace(predictor, plane=plane).predict_scores(image) for plane in planes]
+    scores = predictor.predict_scores(image)
+    np.testing.assert_allclose(scores, np.mean(single, axis=0), atol=1e-6)
+    assert np.abs(single[0] - single[1]).max() > 0.1, "the planes differ"
+    labels = predictor.predict(image).labels.array
+    np.testing.assert_array_equal(labels, scores.argmax(axis=0))
+    assert len(np.unique(labels)) >= 3
+
+
+def test_each_plane_of_an_orthogonal_model_is_read_slice_by_slice():
+    engine = Constant((0, 0, 1, 0))
+    labels = Predictor(ORTHOGONAL, engine).predict(image_on(BLOCK)).labels
+    assert sum(shape[0] for shape in engine.asked) == 20 + 18 + 13
+    assert (labels.array == 2).all()
+
+
+def test_one_plane_of_an_orthogonal_model_can_be_asked_for_and_is_named():
+    engine = Constant((0, 1, 0, 0))
+    prediction = Predictor(ORTHOGONAL, engine, plane="coronal").predict(image_on(BLOCK))
+    assert sum(shape[0] for shape in engine.asked) == 18
+    assert prediction.provenance.plane == "coronal"
+    assert Predictor(ORTHOGONAL, engine).predict(image_on(BLOCK)).provenance.plane == "orthogonal"
+
+
+@pytest.mark.parametrize("degrees", [25, 45])
+def test_the_storage_order_changes_no_label_of_orthogonal_planes(predictor, degrees):
+    predictor = replace(predictor, plane="orthogonal", largest_component=True)
+    grid = rotated_grid((14, 12, 9), (1.5, 1.4, 1.9), degrees, "x")
+    image = image_on(grid)
+    labels = predictor.predict(image).labels
+    assert len(np.unique(labels.array)) >= 3
+    for order in STORAGE_ORDERS:
+        stored = Volume(order.apply(image.array), order.geometry(grid))
+        again = predictor.predict(stored).labels
+        np.testing.assert_array_equal(again.array, order.apply(labels.array))
+
+
+def test_a_very_anisotropic_volume_is_told_where_planes_are_averaged():
+    engine = Constant((1, 0, 0, 0))
+    with pytest.warns(PlaneWarning, match=r"5\.7 times longer than wide.*--plane native"):
+        Predictor(ORTHOGONAL, engine).predict(image_on(GRID))
+    Predictor(ORTHOGONAL, engine, plane="native").predict(image_on(GRID))
+    Predictor(ORTHOGONAL, engine).predict(image_on(BLOCK))

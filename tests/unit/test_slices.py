@@ -36,7 +36,7 @@ def test_the_store_holds_what_the_preparation_gives(tmp_path):
     cases = [case("a"), case("bb", 1)]
     store = store_slices(cases, PLAN, tmp_path)
     assert len(store) == 6
-    assert store.of_cases() == {"a": [0, 1, 2], "bb": [3, 4, 5]}
+    assert store.of_volumes() == {("a", "native"): [0, 1, 2], ("bb", "native"): [3, 4, 5]}
     assert [(e.subject, e.index) for e in store.entries[2:4]] == [("a", 2), ("bb", 0)]
     preparation = Preparation(GRID, PLAN)
     np.testing.assert_allclose(store.images[3:], preparation.slices(cases[1].image()), atol=1e-3)
@@ -91,3 +91,60 @@ def test_an_empty_part_and_a_case_without_labels_are_refused(tmp_path):
     with pytest.raises(DatasetError, match="case x has no reference labels"):
         store_slices([Case("x", "x", load_image=case("x").load_image)], PLAN, tmp_path)
     assert not list(tmp_path.rglob("*.npy"))
+
+
+CUBE = Geometry((6, 5, 4), np.diag([1.5, 1.5, 1.5, 1.0]))
+ORTHOGONAL_PLAN = PLAN.model_copy(update={"plane": "orthogonal"})
+
+
+def cube(name="cube"):
+    rng = np.random.default_rng(7)
+    image, labels = rng.random(CUBE.shape), rng.integers(0, 4, CUBE.shape).astype(np.uint8)
+    labels[0] = 0
+    return Case(name, name, lambda: Volume(image, CUBE), lambda: LabelMap(labels, CUBE, ACDC))
+
+
+def test_an_orthogonal_plan_stores_the_slices_of_all_three_planes(tmp_path):
+    case = cube()
+    store = store_slices([case], ORTHOGONAL_PLAN, tmp_path)
+    volumes = store.of_volumes()
+    assert {key: len(found) for key, found in volumes.items()} == {
+        ("cube", "axial"): 4,
+        ("cube", "coronal"): 5,
+        ("cube", "sagittal"): 6,
+    }
+    for (_, plane), positions in volumes.items():
+        preparation = Preparation(CUBE, ORTHOGONAL_PLAN, plane)
+        np.testing.assert_array_equal(
+            store.labels[positions], preparation.label_slices(case.labels())
+        )
+        np.testing.assert_allclose(
+            store.images[positions], preparation.slices(case.image()), atol=1e-3
+        )
+        assert [store.entries[i].index for i in positions] == list(range(len(positions)))
+
+
+def test_a_slice_without_any_label_is_kept(tmp_path):
+    store = store_slices([cube()], ORTHOGONAL_PLAN, tmp_path)
+    sagittal = store.labels[store.of_volumes()["cube", "sagittal"]]
+    assert sorted(each.any() for each in sagittal) == [False, *[True] * 5]
+
+
+def test_every_nth_slice_of_each_plane_is_stored_and_all_by_default(tmp_path):
+    whole = store_slices([cube()], ORTHOGONAL_PLAN, tmp_path)
+    some = store_slices([cube()], ORTHOGONAL_PLAN, tmp_path, step=3)
+    assert [(e.plane, e.index) for e in some.entries] == [
+        ("axial", 0), ("axial", 3), ("coronal", 0), ("coronal", 3), ("sagittal", 0), ("sagittal", 3)
+    ]  # fmt: skip
+    kept = [whole.entries.index(entry) for entry in some.entries]
+    np.testing.assert_array_equal(some.labels, whole.labels[kept])
+    np.testing.assert_array_equal(some.images, whole.images[kept])
+
+
+def test_what_does_not_change_a_slice_prepares_none_anew(tmp_path):
+    store_slices([case("a")], PLAN, tmp_path)
+    told = []
+    network = NetworkPlan(widths=(4, 4), classes=4)
+    other = PLAN.model_copy(update={"network": network, "largest_component": True})
+    store_slices([case("a")], other, tmp_path, lambda done, total: told.append(done))
+    assert told == []

@@ -11,7 +11,7 @@ import pytest
 from cardioseg.core.case import Case
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.volume import Volume
-from cardioseg.data.leakage import require_no_leak
+from cardioseg.data.leakage import require_no_leak, same_people
 from cardioseg.data.splits import (
     Split,
     folds,
@@ -34,6 +34,19 @@ def _case(name: str, subject: str, array: np.ndarray) -> Case:
 
 def _random(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(40, 30, 3)).astype(np.float32)
+
+
+def test_subjects_with_one_image_are_one_person() -> None:
+    first, second, third = (_random(seed) for seed in range(3))
+    cases = [
+        _case("a1", "a", first),
+        _case("b1", "b", second),
+        _case("c1", "c", first[::-1].copy()),
+        _case("c2", "c", third),
+        _case("d1", "d", third),
+        _case("e1", "e", _random(9)),
+    ]
+    assert same_people(cases) == (("a", "c", "d"), ("b",), ("e",))
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -131,3 +144,12 @@ def test_a_fingerprint_gives_a_plan_that_covers_the_images() -> None:
     assert plan.size == (40, 40)
     with pytest.raises(DatasetError, match="no cases"):
         fingerprint([])
+
+
+def test_the_fingerprint_of_orthogonal_planes_is_of_each_plane():
+    grid = Geometry((10, 20, 30), np.diag([1.0, 2.0, 3.0, 1.0]))
+    case = Case("c", "c", load_image=lambda: Volume(np.ones(grid.shape), grid))
+    facts = fingerprint([case], "orthogonal")
+    assert facts.slices == (30, 20, 10)
+    assert facts.extent_mm == (40, 90, 90)
+    assert facts.spacing_mm == pytest.approx((2**0.5, 3**0.5, 6**0.5))

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from cardioseg.data.augment import Augmentation
 from cardioseg.data.slices import SliceEntry, SliceStore
 from cardioseg.errors import ConfigError
+from cardioseg.nets.loss import Loss
 from cardioseg.prepare.plan import NetworkPlan, Plan
 from cardioseg.training.checkpoint import CHECKPOINT, best_weights
 from cardioseg.training.config import TrainConfig
@@ -183,6 +184,12 @@ def test_another_seed_is_another_run(uninterrupted, tmp_path):
     assert records(tmp_path)[0]["loss"] != records(whole)[0]["loss"]
 
 
+def test_the_configured_loss_is_the_one_that_is_trained(uninterrupted, tmp_path):
+    whole, _, _ = uninterrupted
+    fit(changed(loss=Loss(region="tversky"), epochs=5), TRAINING, VALIDATION, tmp_path)
+    assert records(tmp_path)[0]["loss"] != records(whole)[0]["loss"]
+
+
 def test_the_loss_falls_and_a_toy_problem_is_solved(tmp_path):
     easy = changed(
         plan=CONFIG.plan.model_copy(update={"network": NetworkPlan(widths=(8, 16), classes=3)}),
@@ -269,6 +276,21 @@ def test_a_checkpoint_of_another_configuration_is_refused(uninterrupted):
         fit(changed(batch_size=5), TRAINING, VALIDATION, folder)
 
 
+def test_a_checkpoint_from_before_a_key_existed_is_continued(uninterrupted, tmp_path):
+    whole, _, _ = uninterrupted
+    with safe_open(whole / CHECKPOINT, framework="pt") as stored:
+        metadata = stored.metadata()
+    older = json.loads(metadata["config"])
+    del older["loss"], older["slice_step"]
+    save_file(
+        tensors(whole), tmp_path / CHECKPOINT, metadata={**metadata, "config": json.dumps(older)}
+    )
+    _, progress = fit(CONFIG, TRAINING, VALIDATION, tmp_path, interrupt(1, 1))
+    assert progress.epoch == CONFIG.epochs
+    with pytest.raises(ConfigError, match="another configuration"):
+        fit(changed(loss=Loss(region="tversky")), TRAINING, VALIDATION, tmp_path)
+
+
 def truncated(folder):
     data = (folder / CHECKPOINT).read_bytes()
     (folder / CHECKPOINT).write_bytes(data[: len(data) // 2])
@@ -303,6 +325,21 @@ def test_the_schedules_have_their_values(schedule, expected):
     config = changed(schedule=schedule, learning_rate=0.02)
     for done, share in expected.items():
         assert _learning_rate(config, done) == pytest.approx(0.02 * share, abs=1e-6)
+
+
+def test_each_orthogonal_plane_is_validated_as_a_volume_of_its_own():
+    """Two pixels in each plane: axial all right, coronal half right, sagittal missed."""
+    reference = np.zeros((3, 4, 4), np.uint8)
+    reference[:, 0, :2] = 1
+    predicted = np.zeros_like(reference)
+    predicted[0, 0, :2] = predicted[1, 0, 1:3] = 1
+    predicted[2, 3, :2] = 1
+    entries = tuple(
+        SliceEntry("p", "p", 0, (0, 0), plane) for plane in ("axial", "coronal", "sagittal")
+    )
+    store = SliceStore(np.zeros((3, 4, 4), np.float16), reference, entries)
+    found = validate(Answer(predicted), CONFIG.plan.label_scheme, store)
+    assert found["dice myocardium"] == pytest.approx((1 + 0.5 + 0) / 3)
 
 
 class Answer(torch.nn.Module):

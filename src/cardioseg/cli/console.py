@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
-from cardioseg.errors import ReadWarning
+from cardioseg.errors import PlaneWarning, ReadWarning
+
+_TOLD = (ReadWarning, PlaneWarning)
 
 EXIT_BAD_INPUT = 1
 EXIT_SOME_FAILED = 3
@@ -39,17 +41,18 @@ def fail(message: str, code: int = EXIT_BAD_INPUT) -> NoReturn:
 
 @contextmanager
 def told_warnings() -> Iterator[None]:
-    """Tell a reader's warnings as lines, each once, without Python's file and line."""
+    """Tell this package's warnings as lines, each once, without Python's file and line."""
     told: set[str] = set()
 
     def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
         line = str(message)
-        if issubclass(category, ReadWarning) and line not in told:
+        if issubclass(category, _TOLD) and line not in told:
             told.add(line)
             say(f"warning: {line}")
 
     with warnings.catch_warnings():
-        warnings.simplefilter("always", ReadWarning)
+        for category in _TOLD:
+            warnings.simplefilter("always", category)
         warnings.showwarning = show
         yield
 

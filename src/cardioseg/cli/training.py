@@ -1,8 +1,8 @@
-"""`train`: from a data set to a model folder."""
+"""`train` and `cross-validate`: from a data set to model folders."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +13,7 @@ from cardioseg.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from cardioseg.training.fit import Step
+    from cardioseg.workflows.train import Listener
 
 
 def train(
@@ -45,30 +46,17 @@ def train(
 
     try:
         from cardioseg.training.config import read_config
-        from cardioseg.training.fit import Watch
         from cardioseg.training.log import TensorBoardLog
-        from cardioseg.workflows.train import Listener, Start
+        from cardioseg.workflows.train import Start
         from cardioseg.workflows.train import train as run
     except ImportError as error:
         raise MissingExtraError("training", "train") from error
 
     settings = read_config(config)
     dataset = read_dataset(data)
+    board = TensorBoardLog(output / "tensorboard") if tensorboard else None
     with Bar("training") as bar:
-
-        def show(step: Step) -> None:
-            done = (step.epoch - 1) * step.steps + step.step
-            note = f"epoch {step.epoch}/{step.epochs}, loss {step.loss:.3f}"
-            bar.show(done, step.epochs * step.steps, note)
-
-        board = TensorBoardLog(output / "tensorboard") if tensorboard else None
-
-        def epoch(record: Mapping[str, float]) -> None:
-            bar.tell(_epoch_line(record, settings.epochs))
-            if board:
-                board(record)
-
-        listener = Listener(bar.tell, Watch(step=show, epoch=epoch))
+        listener = _listener(bar, settings.epochs, board)
         trained = run(
             settings, dataset, split, output, start=Start(resume, start_from), listener=listener
         )
@@ -90,6 +78,60 @@ def train(
         f"{output / 'model'}: validation Dice {progress.best_dice:.4f} on prepared slices "
         f"(epoch {progress.best_epoch}), {progress.seconds / 60:.1f} minutes"
     )
+
+
+def cross_validate(
+    config: Annotated[str, typer.Option(help="Preset (paper, fast, sax, tiny) or a TOML file.")],
+    data: Annotated[str, typer.Option(help="Data set, such as acdc:FOLDER.")],
+    output: Annotated[Path, typer.Option(help="Folder of the folds; given again, it goes on.")],
+    folds: Annotated[int, typer.Option(help="Number of folds.", min=2)] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Train one network a fold; measure each on the patients that it did not see.
+
+    OUTPUT/report has every patient's figures. The held-out patients also choose the epoch of their
+    fold's network: a little optimistic. Ctrl-C leaves folds that the same command continues.
+
+    Example:
+      cardioseg cross-validate --config fast --data acdc:FOLDER --folds 5 --output folds
+    """
+    from cardioseg.datasets import read_dataset
+
+    try:
+        from cardioseg.training.config import read_config
+        from cardioseg.workflows.folds import cross_validate as run
+    except ImportError as error:
+        raise MissingExtraError("training", "train") from error
+    import json
+
+    settings = read_config(config)
+    dataset = read_dataset(data)
+    with Bar("training") as bar:
+        report = run(settings, dataset, folds, output, _listener(bar, settings.epochs))
+    if as_json:
+        result_json(json.loads(report.to_json())["summary"])
+    else:
+        result(report.to_markdown())
+
+
+def _listener(
+    bar: Bar, epochs: int, board: Callable[[Mapping[str, float]], None] | None = None
+) -> Listener:
+    """Steps move the bar, epochs are lines above it, and records for the board if there is one."""
+    from cardioseg.training.fit import Watch
+    from cardioseg.workflows.train import Listener
+
+    def show(step: Step) -> None:
+        done = (step.epoch - 1) * step.steps + step.step
+        note = f"epoch {step.epoch}/{step.epochs}, loss {step.loss:.3f}"
+        bar.show(done, step.epochs * step.steps, note)
+
+    def epoch(record: Mapping[str, float]) -> None:
+        bar.tell(_epoch_line(record, epochs))
+        if board:
+            board(record)
+
+    return Listener(bar.tell, Watch(step=show, epoch=epoch))
 
 
 def _epoch_line(record: Mapping[str, float], epochs: int) -> str:

@@ -14,20 +14,24 @@ from numpy.typing import NDArray
 from cardioseg.core.case import Case
 from cardioseg.errors import DatasetError
 from cardioseg.io.atomic import atomic_path, write_text
-from cardioseg.prepare.plan import Plan
+from cardioseg.prepare.plan import Plan, SinglePlane
 from cardioseg.prepare.preparation import Preparation
 
 IMAGES, LABELS, INDEX = "images.npy", "labels.npy", "index.json"
 
+_PREPARING = ("plane", "spacing_mm", "size", "intensity", "scheme")
+"""The plan's keys that prepared slices depend on."""
+
 
 @dataclass(frozen=True)
 class SliceEntry:
-    """One prepared slice: which case and subject it is of, its number, the label's centre."""
+    """One prepared slice: whose it is, its number in its plane, the label's centre, the plane."""
 
     case: str
     subject: str
     index: int
     centre: tuple[float, float]
+    plane: SinglePlane = "native"
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,11 +60,11 @@ class SliceStore:
         chosen = tuple(self.entries[int(i)] for i in positions)
         return SliceStore(self.images[positions], self.labels[positions], chosen)
 
-    def of_cases(self) -> dict[str, list[int]]:
-        """Positions of each case's slices, cases and slices in order."""
-        found: dict[str, list[int]] = {}
+    def of_volumes(self) -> dict[tuple[str, SinglePlane], list[int]]:
+        """Positions of the slices of each case and plane, in order."""
+        found: dict[tuple[str, SinglePlane], list[int]] = {}
         for position, entry in enumerate(self.entries):
-            found.setdefault(entry.case, []).append(position)
+            found.setdefault((entry.case, entry.plane), []).append(position)
         return found
 
 
@@ -69,8 +73,12 @@ def store_slices(
     plan: Plan,
     folder: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    step: int = 1,
 ) -> SliceStore:
-    """Prepare every slice of every case, once; later calls with the same input open the result.
+    """Prepare the slices of every case, once; later calls with the same input open the result.
+
+    Of an orthogonal plan the slices of all three planes are stored. Slices without any label stay:
+    a network must learn them too.
 
     Parameters
     ----------
@@ -82,6 +90,8 @@ def store_slices(
         Where the arrays are kept; it may be deleted at any time.
     progress
         Called with cases done and cases in all.
+    step
+        Store every `step`-th slice of each plane, from the first on; 1 stores all.
 
     Raises
     ------
@@ -90,11 +100,11 @@ def store_slices(
     """
     if not cases:
         raise DatasetError("no cases to prepare: the split leaves this part empty")
-    key = _key(cases, plan)
+    key = _key(cases, plan, step)
     target = folder / key
     if not (target / INDEX).is_file():
         target.mkdir(parents=True, exist_ok=True)
-        _prepare(cases, plan, target, progress)
+        _prepare(cases, plan, step, target, progress)
     return open_slices(target)
 
 
@@ -107,9 +117,10 @@ def open_slices(folder: Path) -> SliceStore:
     return SliceStore(images, labels, entries)
 
 
-def _key(cases: Sequence[Case], plan: Plan) -> str:
+def _key(cases: Sequence[Case], plan: Plan, step: int) -> str:
     """Name of the prepared arrays: a hash of what they depend on, voxels included."""
-    digest = hashlib.sha256(plan.model_dump_json(exclude={"network"}).encode())
+    digest = hashlib.sha256(plan.model_dump_json(include=set(_PREPARING)).encode())
+    digest.update(f"every {step}\n".encode())
     for case in cases:
         image, labels = case.pair()
         digest.update(f"{case.id}\0{case.subject}\0{image.geometry.shape}\n".encode())
@@ -120,7 +131,11 @@ def _key(cases: Sequence[Case], plan: Plan) -> str:
 
 
 def _prepare(
-    cases: Sequence[Case], plan: Plan, folder: Path, progress: Callable[[int, int], None]
+    cases: Sequence[Case],
+    plan: Plan,
+    step: int,
+    folder: Path,
+    progress: Callable[[int, int], None],
 ) -> None:
     images: list[NDArray[np.float16]] = []
     labels: list[NDArray[np.uint8]] = []
@@ -129,13 +144,17 @@ def _prepare(
     for done, case in enumerate(cases):
         progress(done, len(cases))
         image, reference = case.pair()
-        preparation = Preparation(image.geometry, alike)
-        values = preparation.slices(image).astype(np.float16)
-        answers = preparation.label_slices(reference.read_as(plan.label_scheme))
-        images.append(values)
-        labels.append(answers)
-        centre = _centre(answers)
-        entries += [SliceEntry(case.id, case.subject, k, centre) for k in range(len(values))]
+        reference = reference.read_as(plan.label_scheme)
+        for plane in plan.planes:
+            preparation = Preparation(image.geometry, alike, plane)
+            answers = preparation.label_slices(reference)
+            images.append(preparation.slices(image)[::step].astype(np.float16))
+            labels.append(answers[::step])
+            centre = _centre(answers)
+            entries += [
+                SliceEntry(case.id, case.subject, k, centre, plane)
+                for k in range(0, len(answers), step)
+            ]
     progress(len(cases), len(cases))
     for name, arrays in ((IMAGES, images), (LABELS, labels)):
         with atomic_path(folder / name) as temporary:

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import time
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import LabelScheme
 from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.engines.engine import Engine
+from cardioseg.errors import PlaneWarning
 from cardioseg.inference.ensemble import Mirrored
 from cardioseg.model import Model, open_engine, open_model
 from cardioseg.ops.components import keep_largest
-from cardioseg.prepare.plan import Plane
+from cardioseg.prepare.plan import Plane, single_planes
 from cardioseg.prepare.preparation import Preparation
 
 Float32Array = NDArray[np.float32]
 
 BATCH_SIZE = 8
+
+ANISOTROPIC = 3.0
+"""Largest over smallest spacing above which slices across the stack are told as poor; nnU-Net's
+threshold for anisotropic data (Isensee 2021, DOI 10.1038/s41592-020-01008-z)."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,7 @@ class Provenance:
     model: str
     model_id: str
     engine: str
+    plane: Plane
     mirrors: bool
     largest_component: bool
     seconds: float
@@ -54,7 +63,8 @@ class Predictor:
     engine
         Runs its network.
     plane
-        Slices are taken in this plane; None takes the model's.
+        Slices are taken in this plane; None takes the model's. `orthogonal` averages the scores of
+        axial, coronal and sagittal slices.
     mirrors
         Average the scores of the four mirrored slices: four times the work.
     largest_component
@@ -68,6 +78,11 @@ class Predictor:
     largest_component: bool | None = None
 
     @property
+    def used_plane(self) -> Plane:
+        """The plane that is read: the one asked for, else the plan's."""
+        return self.plane or self.model.plan.plane
+
+    @property
     def keeps_largest(self) -> bool:
         """Whether only the largest piece of each structure is kept."""
         chosen = self.largest_component
@@ -78,6 +93,18 @@ class Predictor:
         """The label scheme of the answer."""
         return self.model.plan.label_scheme
 
+    @property
+    def settings(self) -> dict[str, str | bool]:
+        """What decides the answer, as run.json tells it."""
+        return {
+            "model": self.model.name,
+            "model_id": self.model.id,
+            "engine": self.engine.name,
+            "plane": self.used_plane,
+            "mirrors": self.mirrors,
+            "largest_component": self.keeps_largest,
+        }
+
     def predict(self, volume: Volume) -> Prediction:
         """Segment one volume.
 
@@ -85,51 +112,93 @@ class Predictor:
         ------
         GeometryError
             If the plan asks for the native plane and the volume has none.
+
+        Warns
+        -----
+        PlaneWarning
+            If orthogonal planes are read and the volume is very anisotropic.
         """
         started = time.perf_counter()
-        preparation = Preparation(volume.geometry, self.model.plan, self.plane)
-        scores = self._prepared_scores(preparation, volume)
-        return self._prediction(preparation, scores, started)
+        return self._prediction(self._labels(volume), started)
 
     def predict_with_scores(self, volume: Volume) -> tuple[Prediction, Float32Array]:
         """What :meth:`predict` and :meth:`predict_scores` answer, in one pass of the network."""
         started = time.perf_counter()
-        preparation = Preparation(volume.geometry, self.model.plan, self.plane)
-        scores = self._prepared_scores(preparation, volume)
-        prediction = self._prediction(preparation, scores, started)
-        return prediction, preparation.restore_scores(scores)
+        scores = self.predict_scores(volume)
+        labels = most_likely(scores, volume.geometry, self.scheme)
+        return self._prediction(labels, started), scores
 
     def predict_scores(self, volume: Volume) -> Float32Array:
         """Probabilities (classes, I, J, K) on the input's grid, background first.
 
-        Outside the network's field of view the background has probability 1.
+        Outside the network's field of view the background has probability 1. Of orthogonal planes
+        this is the mean over the three; one array of scores is held, whatever their number.
         """
-        preparation = Preparation(volume.geometry, self.model.plan, self.plane)
-        return preparation.restore_scores(self._prepared_scores(preparation, volume))
+        planes = single_planes(self.used_plane)
+        if len(planes) > 1:
+            _tell_if_anisotropic(volume.geometry)
+        total = np.zeros((self.scheme.class_count, *volume.geometry.shape), np.float32)
+        for plane in planes:
+            preparation = Preparation(volume.geometry, self.model.plan, plane)
+            for first, scores in self._batches(preparation, volume):
+                preparation.add_scores(scores, first, total)
+        total /= len(planes)
+        return total
 
-    def _prediction(
-        self, preparation: Preparation, scores: Float32Array, started: float
-    ) -> Prediction:
-        labels = preparation.restore_labels(scores, self.scheme)
+    def _prediction(self, labels: LabelMap, started: float) -> Prediction:
         if self.keeps_largest:
             for structure in self.scheme.structures:
                 labels = keep_largest(labels, structure.name)
         return Prediction(labels, self._provenance(time.perf_counter() - started))
 
-    def _prepared_scores(self, preparation: Preparation, volume: Volume) -> Float32Array:
+    def _labels(self, volume: Volume) -> LabelMap:
+        """The most likely labels; of one plane's slices without holding scores on the grid."""
+        planes = single_planes(self.used_plane)
+        if len(planes) > 1:
+            return most_likely(self.predict_scores(volume), volume.geometry, self.scheme)
+        preparation = Preparation(volume.geometry, self.model.plan, planes[0])
+        scores = [scores for _, scores in self._batches(preparation, volume)]
+        return preparation.restore_labels(np.concatenate(scores), self.scheme)
+
+    def _batches(
+        self, preparation: Preparation, volume: Volume
+    ) -> Iterator[tuple[int, Float32Array]]:
+        """First slice and scores (slices, classes, rows, columns) of one batch after another."""
         slices = preparation.slices(volume)[:, None]
         engine = Mirrored(self.engine) if self.mirrors else self.engine
-        starts = range(0, len(slices), BATCH_SIZE)
-        return np.concatenate([engine(slices[i : i + BATCH_SIZE]) for i in starts])
+        for first in range(0, len(slices), BATCH_SIZE):
+            yield first, engine(slices[first : first + BATCH_SIZE])
 
     def _provenance(self, seconds: float) -> Provenance:
         return Provenance(
             model=self.model.name,
             model_id=self.model.id,
             engine=self.engine.name,
+            plane=self.used_plane,
             mirrors=self.mirrors,
             largest_component=self.keeps_largest,
             seconds=seconds,
+        )
+
+
+def most_likely(scores: Float32Array, geometry: Geometry, scheme: LabelScheme) -> LabelMap:
+    """The class with the highest of the scores (classes, I, J, K); ties go to the lower value."""
+    labels = np.empty(geometry.shape, np.uint8)
+    # Slab by slab: the largest's index takes eight bytes a voxel before it is one.
+    for index in range(geometry.shape[0]):
+        labels[index] = scores[:, index].argmax(axis=0)
+    return LabelMap(labels, geometry, scheme)
+
+
+def _tell_if_anisotropic(geometry: Geometry) -> None:
+    ratio = max(geometry.spacing) / min(geometry.spacing)
+    if ratio > ANISOTROPIC:
+        warnings.warn(
+            f"{geometry.describe()}: voxels are {ratio:.1f} times longer than wide, so slices "
+            "across the stack are interpolated and poor; the model averages orthogonal planes: "
+            "name the stack's own (--plane native), or use a model for stacks",
+            PlaneWarning,
+            stacklevel=3,
         )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from cardioseg.core.case import Case
 from cardioseg.core.geometry import Geometry
 from cardioseg.errors import DatasetError
-from cardioseg.prepare.plan import NetworkPlan, Plan, Plane
+from cardioseg.prepare.plan import NetworkPlan, Plan, Plane, SinglePlane, single_planes
 from cardioseg.prepare.preparation import slice_orientation
 
 COVERED_PERCENTILE = 95.0
@@ -19,7 +19,7 @@ COVERED_PERCENTILE = 95.0
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """In-plane facts of the volumes of a data set, each a tuple over cases.
+    """In-plane facts of the volumes of a data set, each a tuple over cases and their planes.
 
     Parameters
     ----------
@@ -71,14 +71,15 @@ def fingerprint(cases: Iterable[Case], plane: Plane = "native") -> Fingerprint:
     GeometryError
         If the native plane is asked for and a case has none.
     """
-    facts = [_facts(case.image().geometry, plane) for case in cases]
+    grids = [case.image().geometry for case in cases]
+    facts = [_facts(grid, each) for grid in grids for each in single_planes(plane)]
     if not facts:
         raise DatasetError("no cases to take a fingerprint of")
     spacing, extent, slices = zip(*facts, strict=True)
     return Fingerprint(tuple(spacing), tuple(extent), tuple(slices))
 
 
-def _facts(geometry: Geometry, plane: Plane) -> tuple[float, float, int]:
+def _facts(geometry: Geometry, plane: SinglePlane) -> tuple[float, float, int]:
     sliced = slice_orientation(geometry, plane).geometry(geometry)
     _, row, column = sliced.spacing
     count, rows, columns = sliced.shape

@@ -12,8 +12,14 @@ from cardioseg.errors import LabelError, PlanError, first_problem
 
 FORMAT_VERSION = 1
 
-Plane = Literal["native", "axial", "sagittal", "coronal"]
+SinglePlane = Literal["native", "axial", "sagittal", "coronal"]
 """`native` is the plane perpendicular to the largest spacing: the plane a stack was acquired in."""
+
+Plane = Literal["native", "axial", "sagittal", "coronal", "orthogonal"]
+"""A single plane, or `orthogonal`: axial, coronal and sagittal slices, their scores averaged."""
+
+ORTHOGONAL: tuple[SinglePlane, ...] = ("axial", "coronal", "sagittal")
+"""The planes that `orthogonal` stands for."""
 
 Convolution = Literal["conventional", "separable"]
 Intensity = Literal["percentile", "zscore"]
@@ -26,6 +32,27 @@ def plane_named(name: str) -> Plane:
         if plane == name:
             return cast("Plane", plane)
     raise PlanError(f"unknown plane {name!r}; choose one of {', '.join(get_args(Plane))}")
+
+
+def single_plane_named(name: str) -> SinglePlane:
+    """The single plane of that name; a PlanError lists the names there are."""
+    for plane in get_args(SinglePlane):
+        if plane == name:
+            return cast("SinglePlane", plane)
+    raise PlanError(f"not one plane: {name!r}; choose one of {', '.join(get_args(SinglePlane))}")
+
+
+def single_planes(plane: Plane) -> tuple[SinglePlane, ...]:
+    """The single planes that a plane stands for.
+
+    Examples
+    --------
+    >>> single_planes("orthogonal")
+    ('axial', 'coronal', 'sagittal')
+    >>> single_planes("native")
+    ('native',)
+    """
+    return ORTHOGONAL if plane == "orthogonal" else (plane,)
 
 
 class FrozenModel(BaseModel):
@@ -75,7 +102,9 @@ class Plan(FrozenModel):
     Parameters
     ----------
     plane
-        The plane of the slices, by anatomy; never an array index.
+        The plane of the slices, by anatomy; never an array index. `orthogonal`: one network reads
+        the slices of the three anatomical planes, and the mean of their restored scores decides
+        (Wolterink et al. 2017, DOI 10.1007/978-3-319-52280-7_9).
     spacing_mm
         In-plane spacing of a prepared slice, in millimetres.
     size
@@ -92,6 +121,9 @@ class Plan(FrozenModel):
         Name of the label scheme of the answer.
     largest_component
         Keep only the largest connected piece of each structure; set it where validation says so.
+    temperature
+        The network's logits are divided by it before softmax, inside the exported network; above 1
+        it makes an over-confident network humbler. Training fits it on the validation part.
     """
 
     format_version: Literal[1] = 1
@@ -103,6 +135,7 @@ class Plan(FrozenModel):
     network: NetworkPlan
     scheme: str
     largest_component: bool = False
+    temperature: Positive = 1.0
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Plan:
@@ -118,6 +151,11 @@ class Plan(FrozenModel):
         if any(side % stride for side in self.size):
             raise ValueError(f"size {self.size} must be multiples of {stride} for this network")
         return self
+
+    @property
+    def planes(self) -> tuple[SinglePlane, ...]:
+        """The single planes whose slices the network reads."""
+        return single_planes(self.plane)
 
     @property
     def label_scheme(self) -> LabelScheme:

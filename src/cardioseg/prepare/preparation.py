@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from cardioseg.core.geometry import Geometry, require_same_grid
 from cardioseg.core.labels import LabelScheme
 from cardioseg.core.volume import LabelMap, Volume
-from cardioseg.errors import GeometryError
+from cardioseg.errors import GeometryError, PlanError
 from cardioseg.ops.grid import Reorientation, reorientation
 from cardioseg.ops.intensity import scale_moments, scale_percentiles
 from cardioseg.ops.resample import SAME_SPACING, axis_positions, interpolation_matrix
-from cardioseg.prepare.plan import Plan, Plane
+from cardioseg.prepare.plan import Plan, SinglePlane
 
 Float32Array = NDArray[np.float32]
 
@@ -48,7 +48,7 @@ def native_plane(geometry: Geometry) -> str:
     return _PLANE_OF_LETTER.get(geometry.orientation[axis], "sagittal")
 
 
-def slice_orientation(geometry: Geometry, plane: Plane) -> Reorientation:
+def slice_orientation(geometry: Geometry, plane: SinglePlane) -> Reorientation:
     """The permutation and flips that bring a grid to (slice, row, column) of a plane.
 
     Raises
@@ -71,7 +71,8 @@ class Preparation:
     plan
         Plane, spacing, size and normalisation.
     plane
-        The plane to use in place of the plan's; None keeps the plan's.
+        The one plane whose slices are taken; None takes the plan's, which must then be a single
+        one: an orthogonal plan has three preparations.
 
     Examples
     --------
@@ -85,12 +86,24 @@ class Preparation:
 
     geometry: Geometry
     plan: Plan
-    plane: Plane | None = None
+    plane: SinglePlane | None = None
 
     @cached_property
     def reorientation(self) -> Reorientation:
-        """The permutation and flips to (slice, row, column)."""
-        return slice_orientation(self.geometry, self.plane or self.plan.plane)
+        """The permutation and flips to (slice, row, column).
+
+        Raises
+        ------
+        PlanError
+            If the plan has several planes and none of them is named.
+        """
+        planes = (self.plane,) if self.plane else self.plan.planes
+        if len(planes) != 1:
+            raise PlanError(
+                f"a preparation takes slices in one plane, this plan in {', '.join(planes)}; "
+                "name one of them"
+            )
+        return slice_orientation(self.geometry, planes[0])
 
     @cached_property
     def sliced(self) -> Geometry:
@@ -173,8 +186,25 @@ class Preparation:
 
         Outside the prepared field of view the background has score 1.
         """
-        restored = np.stack([self._restore_slice(each) for each in scores], axis=1)
-        return np.ascontiguousarray(self.reorientation.invert(restored))
+        total = np.zeros((scores.shape[1], *self.geometry.shape), np.float32)
+        self.add_scores(scores, 0, total)
+        return total
+
+    def add_scores(self, scores: Float32Array, first: int, total: Float32Array) -> None:
+        """Add the restored scores of some consecutive slices to `total`, in place.
+
+        Parameters
+        ----------
+        scores
+            Scores (slices, classes, rows, columns).
+        first
+            Index of their first slice in the volume.
+        total
+            Sum so far (classes, I, J, K) on the input's grid.
+        """
+        sliced = self.reorientation.apply(total)
+        for index, each in enumerate(scores, first):
+            sliced[:, index] += self._restore_slice(each)
 
     def restore_labels(self, scores: Float32Array, scheme: LabelScheme) -> LabelMap:
         """The most likely labels on the input's grid; ties go to the lower value."""

@@ -7,12 +7,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
+from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from cardioseg.errors import ConfigError
 from cardioseg.io.atomic import write_bytes
+from cardioseg.training.config import TrainConfig
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -113,7 +115,7 @@ def load_checkpoint(folder: Path, learner: Learner, config: str) -> Progress:
     metadata, tensors = _read(path)
     if not {"config", "progress"} <= metadata.keys():
         raise ConfigError(f"{path}: not a checkpoint of a run; start anew in another folder")
-    if metadata["config"] != config:
+    if not _is_same(metadata["config"], config):
         raise ConfigError(
             f"{path}: was written with another configuration; resume with the one in "
             f"{folder / 'config.json'} or start anew in another folder"
@@ -130,3 +132,12 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
             return stored.metadata() or {}, tensors
     except SafetensorError as error:
         raise ConfigError(f"{path}: damaged ({error}); start anew in another folder") from error
+
+
+def _is_same(stored: str, config: str) -> bool:
+    """Whether two configurations are one; a key that the older lacks has its default there."""
+    try:
+        first, second = (TrainConfig.model_validate_json(text) for text in (stored, config))
+    except ValidationError:
+        return False
+    return first == second

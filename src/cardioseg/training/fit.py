@@ -19,7 +19,7 @@ from cardioseg.data.augment import draw
 from cardioseg.data.slices import SliceStore
 from cardioseg.errors import ConfigError
 from cardioseg.io.atomic import write_text
-from cardioseg.nets.loss import cross_entropy_dice
+from cardioseg.nets.loss import total_loss
 from cardioseg.nets.unet import UNet
 from cardioseg.training.checkpoint import (
     CHECKPOINT,
@@ -107,9 +107,7 @@ def fit(
         )
         seconds = time.monotonic() - started
         record = {"epoch": progress.epoch, "loss": loss, "learning_rate": rate, "seconds": seconds}
-        record["cpu_seconds"] = (
-            time.process_time() - started_cpu
-        )  # of all threads, whatever else runs
+        record["cpu_seconds"] = time.process_time() - started_cpu
         history = (*progress.history[:-1], {**record, **progress.history[-1]})
         progress = replace(progress, seconds=progress.seconds + seconds, history=history)
         if progress.best_epoch == progress.epoch:
@@ -168,7 +166,7 @@ def _train_epoch(
         learner.optimiser.zero_grad(set_to_none=True)
         with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
             logits = learner.network(images)
-        loss = cross_entropy_dice(logits.float(), labels)
+        loss = total_loss(config.loss, logits.float(), labels)
         loss.backward()  # type: ignore[no-untyped-call]
         learner.optimiser.step()
         _average(learner, config.average_decay, epoch * steps + step)

@@ -83,7 +83,10 @@ def own_plane_words(geometry: Geometry, orientation_known: bool = True) -> str:
     """
     axis = geometry.native_axis
     if axis is None:
-        return "none: no spacing is the single largest; name the plane (--plane)"
+        return (
+            "none: no spacing is the single largest; name the plane (--plane), or take a model of "
+            "orthogonal planes"
+        )
     where = f"across axis {axis + 1}, {geometry.spacing[axis]:.4g} mm apart"
     return f"{where}: {slice_words(geometry, axis)}" if orientation_known else where
 

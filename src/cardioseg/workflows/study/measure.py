@@ -8,11 +8,12 @@ from pathlib import Path
 
 from cardioseg.core.case import Case
 from cardioseg.core.geometry import Geometry
+from cardioseg.errors import ConfigError
 from cardioseg.evaluation import Report, Settings, combine, evaluate_case
 from cardioseg.inference.predictor import Predictor
 from cardioseg.io.atomic import write_text
 from cardioseg.io.nifti import write_labels
-from cardioseg.prepare.plan import Plan
+from cardioseg.prepare.plan import Plan, SinglePlane
 from cardioseg.prepare.preparation import slice_orientation
 from cardioseg.workflows.study.parts import HeldOut
 
@@ -68,14 +69,22 @@ def _measure_case(predictor: Predictor, case: Case, held_out: HeldOut, folder: P
 
 def slice_axis(geometry: Geometry, plan: Plan) -> int:
     """The array axis along which a plan's slices are stacked, 0 to 2."""
-    return slice_orientation(geometry, plan.plane).axes[0]
+    return slice_orientation(geometry, _only_plane(plan)).axes[0]
 
 
 def native_slices(geometry: Geometry, plan: Plan, prepared: frozenset[int]) -> frozenset[int]:
     """Numbers along the array axis of slices that are numbered as prepared."""
-    orientation = slice_orientation(geometry, plan.plane)
+    orientation = slice_orientation(geometry, _only_plane(plan))
     last = geometry.shape[orientation.axes[0]] - 1
     return frozenset(last - k for k in prepared) if orientation.flips[0] else prepared
+
+
+def _only_plane(plan: Plan) -> SinglePlane:
+    if len(plan.planes) > 1:
+        raise ConfigError(
+            f"plan.plane = {plan.plane!r}: a study measures the slices of one plane; name it"
+        )
+    return plan.planes[0]
 
 
 def seeds_together(reports: dict[int, Report]) -> Report:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cardioseg.core.case import Case
-from cardioseg.data.leakage import content_digest, require_no_leak
+from cardioseg.data.leakage import require_no_leak
 from cardioseg.data.slices import SliceStore, store_slices
 from cardioseg.data.splits import (
     Split,
@@ -148,12 +147,6 @@ def require_same_images(pairs: Sequence[tuple[str, str]], parts: Mapping[str, Pa
                 f"contrast of {pair[0]} and {pair[1]}: they are measured on different images; name "
                 "'unseen' subjects for both, or leave the contrast out"
             )
-
-
-def data_digest(cases: Sequence[Case]) -> str:
-    """SHA-256 of the images of all cases, whatever their order."""
-    digests = sorted(f"{case.id} {content_digest(case)}" for case in cases)
-    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
 def used_cases(data: Sequence[Data], cases: Sequence[Case]) -> tuple[Case, ...]:

@@ -17,7 +17,7 @@ from cardioseg.nets.unet import UNet, count_multiplications, count_parameters
 from cardioseg.training.checkpoint import CHECKPOINT, Progress
 from cardioseg.training.config import TrainConfig
 from cardioseg.training.fit import Watch, fit
-from cardioseg.workflows.card import model_card
+from cardioseg.workflows.card import Outcome, model_card
 from cardioseg.workflows.export import network_files
 from cardioseg.workflows.study.budget import History, read_history
 from cardioseg.workflows.study.parts import Parts
@@ -97,7 +97,8 @@ def export_state(
     trained = history[:epoch]
     seconds = sum(record["seconds"] for record in trained)
     progress = Progress(epoch, trained[-1]["dice"], epoch, 0, seconds)
-    card = model_card(config, dataset, split, progress)
+    # Not calibrated: the slides' cross-entropy is that of the network as it was trained.
+    card = model_card(config, dataset, split, Outcome(progress, {}, None))
     network_files(network, config.plan, card).write(target)
     return target
 

@@ -15,6 +15,7 @@ from cardioseg.io.atomic import write_text
 from cardioseg.prepare.plan import Plan
 from cardioseg.training.allocator import keep_freed_memory
 from cardioseg.training.config import TrainConfig
+from cardioseg.workflows.parts import data_digest
 from cardioseg.workflows.provenance import Json, write_run
 from cardioseg.workflows.study.analysis import Findings, contrasts, inflations
 from cardioseg.workflows.study.config import Data, Study
@@ -25,7 +26,6 @@ from cardioseg.workflows.study.parts import (
     Parts,
     Told,
     check_data,
-    data_digest,
     require_same_images,
     resolve,
     used_cases,
