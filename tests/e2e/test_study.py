@@ -118,7 +118,7 @@ def test_the_two_forms_are_shown_where_neither_is_complete(place: Path) -> None:
         assert "compare STUDY --data KIND:FOLDER" in words
     wrong = run("slides-acdx", "--data", f"acdc:{place / 'hearts'}", "--output", place / "out")
     assert wrong.returncode == 1
-    assert "slides-acdc, slides-acdc-128, split-inflation, hvsmr-paper" in wrong.stderr
+    assert "slides-acdc, slides-acdc-128, split-inflation, losses, hvsmr-paper" in wrong.stderr
     other = run("slides-acdc", "--data", f"acdc:{place / 'hearts'}", "--output", place / "out")
     assert other.returncode == 1
     assert "patient" in other.stderr
