@@ -1,8 +1,9 @@
 """Make the pictures of the documentation.
 
-    python docs/make_pictures.py [ACDC]
+    python docs/make_pictures.py [ACDC MODEL]
 
-Without the folder of ACDC only the phantoms are drawn.
+Without the folder of ACDC only the phantoms are drawn. MODEL is the folder of the first step of `sax`
+(docs/results/sax.md): the shipped weights have seen the patient that is shown.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ def draw_phantom() -> None:
     (PICTURES / "phantom.png").write_bytes(png_bytes(figure, dpi=90))
 
 
-def draw_validation(acdc: str) -> None:
-    """A validation case of ACDC: image, reference, and the answer of the model `sax`."""
+def draw_validation(acdc: str, model: str) -> None:
+    """A validation case of ACDC: image, reference, and what the model answers."""
     case = next(c for c in cardioseg.read_dataset(f"acdc:{acdc}").cases if c.id == SHOWN)
     image, reference = case.pair()
-    labels = cardioseg.load_model("sax").predict(image).labels
+    labels = cardioseg.load_model(model).predict(image).labels
     figure = comparison_figure(
         image,
         {"reference": reference, "sax": labels},
@@ -42,5 +43,5 @@ def draw_validation(acdc: str) -> None:
 if __name__ == "__main__":
     PICTURES.mkdir(exist_ok=True)
     draw_phantom()
-    if len(sys.argv) > 1:
-        draw_validation(sys.argv[1])
+    if len(sys.argv) > 2:
+        draw_validation(sys.argv[1], sys.argv[2])
