@@ -68,6 +68,32 @@ def segment(engine, plan, volume):
 
 
 @few
+@given(grids(sides=(4, 40)), planes)
+def test_whole_slices_leave_no_pixel_unseen(pose, plane):
+    whole = plan_of(plane=plane, size=(8, 8)).model_copy(update={"whole_slices": True})
+    preparation = Preparation(pose, whole)
+    rows, columns = preparation.slices(Volume(np.ones(pose.shape, np.float32), pose)).shape[1:]
+    assert rows % SMALL.stride == columns % SMALL.stride == 0
+    assert rows >= 8
+    assert columns >= 8
+    sides = np.multiply(preparation.sliced.shape, preparation.sliced.spacing)[1:]
+    for count, side in zip((rows, columns), sides, strict=True):
+        assert 8 <= count < max(8, side / 1.5) + SMALL.stride + 1e-3
+    # Scores without background come back everywhere: every native pixel has a source.
+    scores = np.zeros((preparation.sliced.shape[0], 4, rows, columns), np.float32)
+    scores[:, 3] = 1
+    assert (preparation.restore_labels(scores, ACDC).array == 3).all()
+
+
+def test_a_crop_leaves_the_margin_as_background_and_whole_slices_do_not():
+    grid = Geometry((40, 40, 2), np.diag([1.5, 1.5, 8.0, 1.0]))
+    sure = np.zeros((2, 4, 16, 16), np.float32)
+    sure[:, 3] = 1
+    cropped = Preparation(grid, plan_of(size=(16, 16))).restore_labels(sure, ACDC)
+    assert (cropped.array == 3).mean() == pytest.approx(0.16)
+
+
+@few
 @given(grids(sides=(1, 24)), planes, seeds)
 def test_at_the_plans_spacing_labels_return_exactly(pose, plane, seed):
     affine = pose.affine.copy()

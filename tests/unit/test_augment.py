@@ -26,6 +26,8 @@ STRONG = Augmentation(
     brightness=0.3,
     noise=0.2,
     blur=0.5,
+    bias=0.4,
+    curve=1.0,
 )
 
 
@@ -156,6 +158,7 @@ def test_labels_encoded_as_an_image_move_with_the_labels(seed):
     labels = torch.from_numpy(blocks)
     moves = STRONG.model_copy(
         update={"gamma": 0.0, "contrast": 0.0, "brightness": 0.0, "noise": 0.0, "blur": 0.0}
+        | {"bias": 0.0, "curve": 0.0}
     )
     for value in range(3):
         encoded = (labels == value)[:, None].float()
@@ -219,6 +222,41 @@ def test_noise_has_the_drawn_strength():
     drew = drawn(NOTHING.model_copy(update={"noise": 1.0}), images, 3)
     noisy, _ = drew.sample(images, torch.zeros(1, 100, 100, dtype=torch.int64), (100, 100))
     assert float(noisy.std()) == pytest.approx(drew.noise_sd.item(), rel=0.05)
+
+
+@few
+@given(seeds)
+def test_an_intensity_curve_keeps_the_order_and_the_ends(seed):
+    ramp = torch.linspace(-1, 3, 256).reshape(1, 1, 16, 16)
+    bent, _ = drawn(NOTHING.model_copy(update={"curve": 2.0}), ramp, seed).sample(
+        ramp, torch.zeros(1, 16, 16, dtype=torch.int64), (16, 16)
+    )
+    values = bent.flatten()
+    assert (values.diff() >= -1e-5).all()
+    assert (float(values[0]), float(values[-1])) == pytest.approx((-1, 3), abs=1e-4)
+
+
+def test_curves_bend_and_differ_between_images():
+    ramp = torch.linspace(0, 1, 256).reshape(1, 1, 16, 16).repeat(2, 1, 1, 1)
+    bent, _ = drawn(NOTHING.model_copy(update={"curve": 2.0}), ramp, 1).sample(
+        ramp, torch.zeros(2, 16, 16, dtype=torch.int64), (16, 16)
+    )
+    assert float((bent - ramp).abs().max()) > 0.05
+    assert float((bent[0] - bent[1]).abs().max()) > 0.05
+
+
+@few
+@given(seeds)
+def test_bias_is_a_smooth_gain_of_the_drawn_strength(seed):
+    flat = torch.ones(1, 1, 64, 64)
+    flat[0, 0, 0, 0] = 0  # the darkest pixel stays where it is: the gain multiplies what is above
+    drew = drawn(NOTHING.model_copy(update={"bias": 0.5}), flat, seed)
+    image, _ = drew.sample(flat, torch.zeros(1, 64, 64, dtype=torch.int64), (64, 64))
+    assert float(image[0, 0, 0, 0]) == pytest.approx(0, abs=1e-5)
+    log_gain = image[0, 0].flatten()[1:].log()
+    assert float(log_gain.abs().max()) <= float(np.abs(drew.log_gain).max()) * 1.5 + 1e-4
+    steps = image[0, 0, 1:, 1:].diff(dim=0).abs()
+    assert float(steps.max()) <= 0.2 * float(np.ptp(drew.log_gain)) * float(image.max()) + 1e-4
 
 
 @pytest.mark.parametrize("size", [(16, 16), (15, 9)])

@@ -80,7 +80,7 @@ def test_a_file_that_is_not_text_is_refused_with_its_name(tmp_path):
 
 
 def test_an_unknown_preset_lists_the_presets():
-    with pytest.raises(ConfigError, match=r"quick: no such preset \(paper, fast, tiny\)"):
+    with pytest.raises(ConfigError, match=r"quick: no such preset \(paper, fast, sax, tiny\)"):
         read_config("quick")
 
 

@@ -16,7 +16,7 @@ from cardioseg.errors import ConfigError
 from cardioseg.prepare.plan import NetworkPlan, Plan
 from cardioseg.training.checkpoint import CHECKPOINT
 from cardioseg.training.config import TrainConfig
-from cardioseg.training.fit import LOG, Watch, _learning_rate, fit
+from cardioseg.training.fit import LOG, Watch, _learning_rate, _patch_centres, fit
 from cardioseg.training.validation import validate
 
 CONFIG = TrainConfig(
@@ -101,6 +101,30 @@ def uninterrupted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
     network, progress = fit(CONFIG, TRAINING, VALIDATION, folder)
     return folder, network, progress
+
+
+def test_patches_anywhere_reach_the_whole_slice_and_patches_near_the_heart_do_not():
+    rng = np.random.default_rng(0)
+    chosen = np.zeros(400, int)
+    row, _ = TRAINING.entries[0].centre
+    near = _patch_centres(changed(patch_anywhere=0.0), TRAINING, chosen, rng)[:, 0]
+    anywhere = _patch_centres(changed(patch_anywhere=1.0), TRAINING, chosen, rng)[:, 0]
+    some = _patch_centres(changed(patch_anywhere=0.25), TRAINING, chosen, rng)[:, 0]
+    assert np.abs(near - row).max() <= 0.25 * 16
+    assert anywhere.min() < 2
+    assert anywhere.max() > 29
+    assert 0 < np.mean(np.abs(some - row) > 0.25 * 16) < 0.4
+
+
+def test_bfloat16_learns_and_its_weights_stay_float32(tmp_path):
+    config = changed(precision="bfloat16", epochs=30, learning_rate=2e-2)
+    network, progress = fit(config, TRAINING, VALIDATION, tmp_path)
+    assert {value.dtype for value in network.parameters()} == {torch.float32}
+    (tmp_path / "float32").mkdir()
+    full = changed(epochs=30, learning_rate=2e-2)
+    plain = fit(full, TRAINING, VALIDATION, tmp_path / "float32")[1]
+    assert progress.history[0]["loss"] != plain.history[0]["loss"]
+    assert progress.best_dice == pytest.approx(plain.best_dice, abs=0.1)
 
 
 def test_interrupted_twice_is_uninterrupted_bit_for_bit(uninterrupted, tmp_path):

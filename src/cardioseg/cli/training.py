@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    config: Annotated[str, typer.Option(help="Preset (paper, fast, tiny) or a TOML file.")],
+    config: Annotated[str, typer.Option(help="Preset (paper, fast, sax, tiny) or a TOML file.")],
     data: Annotated[str, typer.Option(help="Data set, such as acdc:FOLDER.")],
     output: Annotated[Path, typer.Option(help="Run directory.")],
     split: Annotated[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import numpy as np
@@ -15,6 +15,9 @@ from torch.nn import functional
 from cardioseg.prepare.plan import FrozenModel
 
 Share = Annotated[float, Field(ge=0, le=1)]
+
+_GAIN_SIDE = 4
+_CURVE_POINTS = 8
 
 
 class Augmentation(FrozenModel):
@@ -42,6 +45,11 @@ class Augmentation(FrozenModel):
         Largest standard deviation of the Gaussian noise that is added.
     blur
         Probability that a slice is averaged down and up again by a factor of 2.
+    bias
+        Largest standard deviation of the logarithm of a smooth gain, as a surface coil leaves it.
+    curve
+        Largest unevenness of a random monotone intensity curve: the standard deviation of the
+        logarithm of its steps. Other scanners and sequences move tissues apart or together.
     """
 
     rotation_deg: Annotated[float, Field(ge=0, le=180)] = 10.0
@@ -54,6 +62,12 @@ class Augmentation(FrozenModel):
     brightness: Share = 0.0
     noise: Share = 0.0
     blur: Share = 0.0
+    bias: Share = 0.0
+    curve: Annotated[float, Field(ge=0, le=4)] = 0.0
+
+
+def _none() -> NDArray[np.float32]:
+    return np.empty(0, np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +86,10 @@ class Draw:
         (N,): standard deviation of the noise.
     blurred
         (N,): whether to blur.
+    log_gain
+        (N, 4, 4): logarithm of the gain on a coarse grid over the image; empty for none.
+    curves
+        (N, 8): values, rising from 0 to 1, that evenly spaced intensities take; empty for none.
     noise_seed
         Seed of the noise's generator.
     """
@@ -82,6 +100,8 @@ class Draw:
     noise_sd: NDArray[np.float32]
     blurred: NDArray[np.bool_]
     noise_seed: int
+    log_gain: NDArray[np.float32] = field(default_factory=_none)
+    curves: NDArray[np.float32] = field(default_factory=_none)
 
     def sample(
         self, images: Tensor, labels: Tensor, size: tuple[int, int]
@@ -110,7 +130,13 @@ class Draw:
         gamma, contrast, brightness = torch.from_numpy(self.tone).T[:, :, None, None, None]
         low, high = images.amin((1, 2, 3), keepdim=True), images.amax((1, 2, 3), keepdim=True)
         extent = (high - low).clamp_min(1e-6)
-        images = ((images - low) / extent) ** gamma * extent + low
+        unit = ((images - low) / extent) ** gamma
+        if self.curves.size:
+            unit = _bent(unit, torch.from_numpy(self.curves))
+        if self.log_gain.size:
+            coarse = torch.from_numpy(self.log_gain)[:, None]
+            unit = unit * functional.interpolate(coarse, images.shape[-2:], mode="bicubic").exp()
+        images = unit * extent + low
         mean = images.mean((1, 2, 3), keepdim=True)
         images = (images - mean) * contrast + mean + brightness
         if self.blurred.any():
@@ -122,6 +148,15 @@ class Draw:
             noise = torch.randn(images.shape, generator=generator)
             images = images + noise * torch.from_numpy(self.noise_sd)[:, None, None, None]
         return images
+
+
+def _bent(unit: Tensor, curves: Tensor) -> Tensor:
+    """Intensities from 0 to 1 sent through piecewise linear curves, one for each image."""
+    steps = curves.shape[1] - 1
+    place = unit.flatten(1).clamp(0, 1) * steps
+    below = place.long().clamp_max(steps - 1)
+    start, end = curves.gather(1, below), curves.gather(1, below + 1)
+    return (start + (end - start) * (place - below)).view_as(unit)
 
 
 def draw(
@@ -162,11 +197,32 @@ def draw(
         ],
         axis=-1,
     )
+    noise_sd = rng.uniform(0, a.noise, count).astype(np.float32)
+    blurred = rng.random(count) < a.blur
+    noise_seed = int(rng.integers(0, 2**63))
     return Draw(
         matrices=(turn * scale[:, None, :]).astype(np.float32),
         centres=(centres + shift).astype(np.float32),
         tone=tone.astype(np.float32),
-        noise_sd=rng.uniform(0, a.noise, count).astype(np.float32),
-        blurred=rng.random(count) < a.blur,
-        noise_seed=int(rng.integers(0, 2**63)),
+        noise_sd=noise_sd,
+        blurred=blurred,
+        noise_seed=noise_seed,
+        log_gain=_log_gains(a.bias, count, rng) if a.bias else _none(),
+        curves=_curves(a.curve, count, rng) if a.curve else _none(),
     )
+
+
+def _log_gains(bias: float, count: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Smooth gains with mean 1 on a logarithmic scale, each of its own strength."""
+    strength = rng.uniform(0, bias, (count, 1, 1))
+    rough = rng.normal(size=(count, _GAIN_SIDE, _GAIN_SIDE))
+    rough -= rough.mean((1, 2), keepdims=True)
+    return (strength * rough).astype(np.float32)
+
+
+def _curves(unevenness: float, count: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Rising curves from 0 to 1, each of its own unevenness."""
+    strength = rng.uniform(0, unevenness, (count, 1))
+    steps = np.exp(strength * rng.normal(size=(count, _CURVE_POINTS - 1)))
+    rising = np.cumsum(steps, axis=1) / steps.sum(axis=1, keepdims=True)
+    return np.concatenate([np.zeros((count, 1)), rising], axis=1).astype(np.float32)

@@ -140,12 +140,13 @@ def _prepare(
     images: list[NDArray[np.float16]] = []
     labels: list[NDArray[np.uint8]] = []
     entries: list[SliceEntry] = []
+    alike = plan.model_copy(update={"whole_slices": False})  # one size for all
     for done, case in enumerate(cases):
         progress(done, len(cases))
         image, reference = case.pair()
         reference = reference.read_as(plan.label_scheme)
         for plane in plan.planes:
-            preparation = Preparation(image.geometry, plan, plane)
+            preparation = Preparation(image.geometry, alike, plane)
             answers = preparation.label_slices(reference)
             images.append(preparation.slices(image)[::step].astype(np.float16))
             labels.append(answers[::step])

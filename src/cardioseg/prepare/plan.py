@@ -101,6 +101,9 @@ class Plan(FrozenModel):
         In-plane spacing of a prepared slice, in millimetres.
     size
         Rows and columns of a prepared slice, in pixels.
+    whole_slices
+        Predict on whole slices: where a slice is larger than `size`, rows and columns grow to the
+        next multiple of the network's stride, so that no part of it stays unseen.
     intensity
         `percentile`: the volume's 1st to 99th percentiles become 0 to 1, clipped;
         `zscore`: zero mean and unit variance over the volume.
@@ -116,6 +119,7 @@ class Plan(FrozenModel):
     plane: Plane = "native"
     spacing_mm: Positive
     size: tuple[Annotated[int, Field(ge=1, le=4096)], Annotated[int, Field(ge=1, le=4096)]]
+    whole_slices: bool = False
     intensity: Intensity = "percentile"
     network: NetworkPlan
     scheme: str

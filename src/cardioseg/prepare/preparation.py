@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,7 +15,7 @@ from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.errors import GeometryError, PlanError
 from cardioseg.ops.grid import Reorientation, reorientation
 from cardioseg.ops.intensity import scale_moments, scale_percentiles
-from cardioseg.ops.resample import axis_positions, interpolation_matrix
+from cardioseg.ops.resample import SAME_SPACING, axis_positions, interpolation_matrix
 from cardioseg.prepare.plan import Plan, SinglePlane
 
 Float32Array = NDArray[np.float32]
@@ -130,8 +131,18 @@ class Preparation:
     @property
     def _sides(self) -> list[tuple[int, int, float]]:
         """Prepared length, native length and native spacing, of rows and of columns."""
-        native = zip(self.sliced.shape[1:], self.sliced.spacing[1:], strict=True)
-        return [(size, *side) for size, side in zip(self.plan.size, native, strict=True)]
+        sides = zip(self.plan.size, self.sliced.shape[1:], self.sliced.spacing[1:], strict=True)
+        return [
+            (self._side(size, count, spacing), count, spacing) for size, count, spacing in sides
+        ]
+
+    def _side(self, size: int, count: int, spacing: float) -> int:
+        """Prepared pixels along a side of `count` native ones: the plan's, or all there are."""
+        if not self.plan.whole_slices:
+            return size
+        stride = self.plan.network.stride
+        needed = math.ceil(count * spacing / self.plan.spacing_mm * (1 - SAME_SPACING))
+        return max(size, math.ceil(needed / stride) * stride)
 
     def slices(self, volume: Volume) -> Float32Array:
         """Prepared slices (slices, rows, columns), normalised; padding has the lowest value.

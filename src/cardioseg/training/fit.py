@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cardioseg.data.augment import draw
@@ -138,7 +139,9 @@ def _train_epoch(
         for group in learner.optimiser.param_groups:
             group["lr"] = rate
         learner.optimiser.zero_grad(set_to_none=True)
-        loss = cross_entropy_dice(learner.network(images), labels)
+        with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
+            logits = learner.network(images)
+        loss = cross_entropy_dice(logits.float(), labels)
         loss.backward()  # type: ignore[no-untyped-call]
         learner.optimiser.step()
         _average(learner, config.average_decay, epoch * steps + step)
@@ -156,16 +159,26 @@ def _batches(
     middle = (np.asarray(store.images.shape[1:]) - 1) / 2
     for start in range(0, len(order), config.batch_size):
         chosen = order[start : start + config.batch_size]
-        centres = np.tile(middle, (len(chosen), 1))
-        if config.patch:
-            centres = np.array([store.entries[i].centre for i in chosen])
-            reach = config.patch_jitter * np.asarray(size)
-            centres = centres + rng.uniform(-reach, reach, centres.shape)
+        centres = _patch_centres(config, store, chosen, rng) if config.patch else middle
+        centres = np.broadcast_to(centres, (len(chosen), 2))
         drawn = draw(config.augmentation, centres, rng, size)
         images = torch.from_numpy(store.images[chosen].astype(np.float32))[:, None]
         labels = torch.from_numpy(store.labels[chosen])
         images, labels = drawn.sample(images, labels, size)
         yield images.contiguous(memory_format=torch.channels_last), labels
+
+
+def _patch_centres(
+    config: TrainConfig, store: SliceStore, chosen: NDArray[np.integer], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Rows and columns (N, 2) of the patches' middles: near the heart, some of them anywhere."""
+    centres = np.array([store.entries[i].centre for i in chosen])
+    reach = config.patch_jitter * np.asarray(config.patch)
+    centres = centres + rng.uniform(-reach, reach, centres.shape)
+    if config.patch_anywhere:
+        anywhere = rng.uniform(0, 1, centres.shape) * (np.asarray(store.images.shape[1:]) - 1)
+        centres = np.where(rng.random((len(chosen), 1)) < config.patch_anywhere, anywhere, centres)
+    return centres
 
 
 def _learning_rate(config: TrainConfig, done: float) -> float:
