@@ -86,18 +86,16 @@ def _changed_lv(lv: LeftVentricle, rng: np.random.Generator) -> LeftVentricle:
     )
 
 
-def _changed_rv(
-    rv: RightVentricle, lv: LeftVentricle, rng: np.random.Generator
-) -> RightVentricle:
+def _changed_rv(rv: RightVentricle, lv: LeftVentricle, rng: np.random.Generator) -> RightVentricle:
     size = float(np.exp(rng.normal(0.2, 0.2)))
     axes = _scaled(rv.semi_axes, size * np.exp(rng.normal(0, (0.1, 0.08, 0.08))))
-    u, v, w = rv.centre
+    _, v, w = rv.centre
     outer = lv.semi_axes[0] + lv.wall_mm
-    centre = (float(rng.uniform(0.75, 1.0)) * outer, v + float(rng.normal(0, 4)), w)
-    bottom = axes[2] - 1.0
+    u = float(rng.uniform(0.75, 1.0)) * outer
+    v += float(rng.normal(0, 4))
     return replace(
         rv,
-        centre=(centre[0], centre[1], min(centre[2], bottom)),
+        centre=(u, v, min(w, axes[2] - 1.0)),
         semi_axes=axes,
         wall_mm=float(np.clip(np.exp(rng.normal(np.log(3.2), 0.45)), 1.2, 9)),
         bend_per_mm=float(rng.uniform(-0.006, 0.001)),
@@ -105,7 +103,9 @@ def _changed_rv(
 
 
 def _single(lv: LeftVentricle, rng: np.random.Generator) -> LeftVentricle:
-    return replace(lv, semi_axes=_scaled(lv.semi_axes, rng.uniform((1.1, 1.1, 1.0), (1.6, 1.5, 1.2))))
+    return replace(
+        lv, semi_axes=_scaled(lv.semi_axes, rng.uniform((1.1, 1.1, 1.0), (1.6, 1.5, 1.2)))
+    )
 
 
 def _changed_atrium(atrium: Chamber, rng: np.random.Generator) -> Chamber:

@@ -149,7 +149,10 @@ def _arteries(sketch: _Sketch) -> tuple[Layer, ...]:
     away: tuple[Vector, ...] = ((-21.0 * side, -47.0, -60.0), (-12.0, -44.0, -190.0))
     branches = (
         ((fork, base.place((-38, -24, 62)), base.place((-66, -36, 56))), 0.75),
-        ((fork, base.place((22, -16, 56)), base.place((50, -22, 53)), base.place((78, -30, 46))), 0.7),
+        (
+            (fork, base.place((22, -16, 56)), base.place((50, -22, 53)), base.place((78, -30, 46))),
+            0.7,
+        ),
     )
     ascending = (*(from_right if transposed else from_left), *arch, *down, *away)
     ratio = float(rng.uniform(0.55, 0.95))

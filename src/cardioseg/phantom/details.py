@@ -132,8 +132,12 @@ def _end_vessels(tissues: Tissues, geometry: Geometry, details: Details) -> None
     if not core.any():
         return
     distance = distance_transform_edt(~core, sampling=spacing).astype(np.float32)
-    far = np.ix_(*(np.minimum(np.arange(n) // COARSE, c - 1) for n, c in
-                   zip(tissues.shape, coarse.shape, strict=True)))
+    far = np.ix_(
+        *(
+            np.minimum(np.arange(n) // COARSE, c - 1)
+            for n, c in zip(tissues.shape, coarse.shape, strict=True)
+        )
+    )
     limit = np.full(len(Tissue), np.inf, np.float32)
     limit[list(details.vessel_mm)] = list(details.vessel_mm.values())
     tissues[distance[far] > limit[tissues]] = Tissue.SMALL_VESSEL

@@ -13,8 +13,8 @@ from cardioseg.errors import GeometryError
 Float32Array = NDArray[np.float32]
 
 STRONGEST = 1.0
-"""Largest root of the summed squares of a deformation's strengths. A displacement's slope then has a
-standard deviation of 0.23, so that a fold, a slope below -1, lies beyond four of them."""
+"""Largest root of the summed squares of a deformation's strengths. The slope of a displacement then
+has a standard deviation of 0.23, so that a fold, a slope below -1, lies beyond four of them."""
 
 _UNIT_VARIANCE = float((151 / 315) ** 1.5)
 """Mean standard deviation, in 3-D, of a cubic B-spline with standard normal coefficients."""
@@ -141,23 +141,3 @@ class Deformation:
                 coefficients = rng.uniform(-1, 1, shape).astype(np.float32)
                 answer[axis] += _spline(matrices, coefficients * np.float32(knot * strength))
         return answer
-
-
-def resampled(
-    array: NDArray[np.uint8], positions: tuple[Float32Array, Float32Array, Float32Array]
-) -> NDArray[np.uint8]:
-    """The nearest values of an array (I, J, K) at fractional indices; beyond its edge, the edge's.
-
-    Parameters
-    ----------
-    array
-        Tissues or labels.
-    positions
-        Index along each axis; the three arrays broadcast to the shape of the answer.
-    """
-    index = [
-        np.clip(np.rint(position), 0, count - 1).astype(np.int32)
-        for position, count in zip(positions, array.shape, strict=True)
-    ]
-    answer: NDArray[np.uint8] = array[index[0], index[1], index[2]]
-    return answer

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from cardioseg.core.case import Case
-from cardioseg.core.geometry import Float64Array, Geometry
+from cardioseg.core.geometry import Float64Array
 from cardioseg.core.labels import MYOCARDIUM_BLOOD
 from cardioseg.core.volume import LabelMap
 from cardioseg.errors import LabelError
@@ -19,19 +19,21 @@ from cardioseg.phantom.congenital import draw_congenital_heart
 from cardioseg.phantom.details import BLOOD, MUSCLE
 from cardioseg.phantom.grids import whole_heart_grid
 from cardioseg.phantom.organs import draw_thorax
-from cardioseg.phantom.scene import rasterise
-from cardioseg.phantom.tissue import Tissue, TissueMap
-from cardioseg.phantom.whole_heart import (
-    TRAINING,
-    Setting,
-    cropped,
+from cardioseg.phantom.resizing import (
+    cubic_grid,
+    enlarged,
     finer,
     grown,
-    heart_labels,
-    lazy_case,
+    middle,
+    moved,
+    part,
     scaled,
-    warped,
 )
+from cardioseg.phantom.scene import rasterise
+from cardioseg.phantom.setting import TRAINING, Setting
+from cardioseg.phantom.tissue import Tissue, TissueMap
+from cardioseg.phantom.warp import warped
+from cardioseg.phantom.whole_heart import cropped, heart_labels, lazy_case
 
 WALL_MM = (0.8, 3.0)
 """Range of the coat that keeps a heart's blood apart from the lung, where no wall is labelled."""
@@ -79,20 +81,19 @@ def implanted(labels: LabelMap, body: TissueMap, rng: np.random.Generator) -> Ti
 
 
 def draw_implanted(
-    labels: LabelMap, rng: np.random.Generator, setting: Setting = TRAINING
+    box: LabelMap, rng: np.random.Generator, setting: Setting = TRAINING
 ) -> TissueMap:
     """A label map, randomly deformed and resized, in a random thorax, on the grid of a scan.
 
     Parameters
     ----------
-    labels
-        Scheme `myocardium_blood`, any orientation.
+    box
+        A heart as `heart_box` cuts it out.
     rng
         Source of randomness.
     setting
         How far the results differ.
     """
-    box = _labelled_box(labels)
     heart, thorax = draw_congenital_heart(rng), draw_thorax(rng)
     spacing, growth = float(rng.uniform(1.1, 1.4)), float(np.exp(rng.normal(0, 0.12)))
     scene = grown(whole_heart_grid(heart, spacing), np.full(3, round(50 / spacing)))
@@ -100,10 +101,11 @@ def draw_implanted(
     extent = np.multiply(box.array.shape, box.geometry.spacing)
     size = growth * float(np.linalg.norm(extent) / np.linalg.norm(high - low))
     body = rasterise(heart, finer(scene, 1.25 * size), thorax)
-    grid = _grid_around(box.geometry, growth * extent + rng.uniform(20, 50), spacing)
-    shifted = _moved(scaled(body.geometry, size), size * (low + high) / 2, grid)
+    grid = cubic_grid(box.geometry, growth * extent + rng.uniform(20, 50), spacing)
+    way = middle(grid) - size * (low + high) / 2
+    shifted = moved(scaled(body.geometry, size), way)
     around = warped(body.array, shifted, grid, setting, rng)
-    held = warped(box.array, _enlarged(box.geometry, growth), grid, setting, rng)
+    held = warped(box.array, enlarged(box.geometry, growth), grid, setting, rng)
     implant = LabelMap(held, grid, MYOCARDIUM_BLOOD)
     whole = implanted(implant, TissueMap(around, grid), rng)
     return whole if rng.random() < setting.full_share else cropped(whole, rng)
@@ -114,20 +116,34 @@ def implanted_case(
 ) -> Case:
     """A synthetic scan of one of several label maps, taken in turn; made when asked for.
 
-    Its subject is the label map's: scans of one heart never part.
+    Parameters
+    ----------
+    sources
+        Names and hearts (see `heart_box`); the name is the subject, since scans of one heart must
+        not part.
+    seed, index
+        Name the scan: the same two give the same bytes.
+    setting
+        How far scans differ.
     """
-    name, labels = sources[index % len(sources)]
+    name, box = sources[index % len(sources)]
     return lazy_case(
-        f"{name}_synthetic_{index:04d}",
+        f"{name}_frame{index:04d}",
         name,
-        partial(draw_implanted, labels, setting=setting),
+        partial(draw_implanted, box, setting=setting),
         (seed, index, 8),
         setting,
     )
 
 
-def _labelled_box(labels: LabelMap) -> LabelMap:
-    """The labelled part of a label map, stored as P-I-R."""
+def heart_box(labels: LabelMap) -> LabelMap:
+    """The labelled part of a label map, one voxel of background around it, stored as P-I-R.
+
+    Raises
+    ------
+    LabelError
+        If nothing is labelled.
+    """
     turn = reorientation(labels.geometry, "PIR")
     array, geometry = turn.apply(labels.array), turn.geometry(labels.geometry)
     found = np.nonzero(array)
@@ -135,46 +151,14 @@ def _labelled_box(labels: LabelMap) -> LabelMap:
         raise LabelError("a heart to implant has labels; this map is empty")
     low = np.array([axis.min() for axis in found])
     high = np.array([axis.max() + 1 for axis in found])
-    part = array[tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))]
-    affine = np.array(geometry.affine)
-    affine[:3, 3] = geometry.to_world(low)
-    padded = np.pad(part, 1)
-    affine[:3, 3] -= affine[:3, :3].sum(axis=1)
-    return LabelMap(padded, Geometry(padded.shape, affine), labels.scheme)
+    box = array[tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))]
+    return LabelMap(np.pad(box, 1), part(geometry, low - 1, high + 1), labels.scheme)
 
 
 def _extent(labels: LabelMap) -> tuple[Float64Array, Float64Array]:
     """Lowest and highest corner, RAS+ mm, of what is labelled (axes along the patient's)."""
     corners = labels.geometry.to_world(np.argwhere(labels.array))
     return corners.min(axis=0), corners.max(axis=0)
-
-
-def _centre(geometry: Geometry) -> Float64Array:
-    return geometry.to_world((np.array(geometry.shape) - 1) / 2)
-
-
-def _grid_around(source: Geometry, extent_mm: Float64Array, spacing_mm: float) -> Geometry:
-    """A grid of cubic voxels with the axes and the middle of another."""
-    i, j, k = np.ceil(extent_mm / spacing_mm).astype(int).tolist()
-    affine = np.eye(4)
-    affine[:3, :3] = source.directions * spacing_mm
-    affine[:3, 3] = _centre(source) - affine[:3, :3] @ ((np.array((i, j, k)) - 1) / 2)
-    return Geometry((i, j, k), affine)
-
-
-def _enlarged(geometry: Geometry, growth: float) -> Geometry:
-    """The same voxels, larger about the grid's middle."""
-    affine = np.array(geometry.affine)
-    affine[:3, :3] *= growth
-    affine[:3, 3] = _centre(geometry) - affine[:3, :3] @ ((np.array(geometry.shape) - 1) / 2)
-    return Geometry(geometry.shape, affine)
-
-
-def _moved(geometry: Geometry, point: Float64Array, grid: Geometry) -> Geometry:
-    """The same grid moved so that a point lies in the middle of another grid."""
-    affine = np.array(geometry.affine)
-    affine[:3, 3] += _centre(grid) - point
-    return Geometry(geometry.shape, affine)
 
 
 def _nearest(kind: NDArray[np.uint8], where: NDArray[np.bool_]) -> NDArray[np.uint8]:

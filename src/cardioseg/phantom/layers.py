@@ -16,9 +16,7 @@ VALVE_PLATE_MM = 5.0
 """Half thickness of the fibrous plates between atria and ventricles."""
 
 
-def heart_layers(
-    heart: HeartShape, vessels: tuple[Layer, ...] | None = None
-) -> tuple[Layer, ...]:
+def heart_layers(heart: HeartShape, vessels: tuple[Layer, ...] | None = None) -> tuple[Layer, ...]:
     """All solids of a heart in the order of painting; the ventricles come last and whole.
 
     Parameters
