@@ -4,9 +4,9 @@
     python benchmarks/whole_heart.py labels:FOLDER --leave-out pat4 --count 12 --output report
     python benchmarks/whole_heart.py phantoms --count 12 --output report
 
-`labels` images a folder's label maps as `cardioseg phantom --from-labels` does; `phantoms` are harder
-ones. Axial slices are cut by anatomy on the scan's own grid and laid on 256 x 256 pixels, which
-only the background's figures depend on. Writes report.csv, report_slices.csv and report.md.
+`labels` images a folder's label maps as `cardioseg phantom --from-labels` does; `phantoms` are
+harder ones. Axial slices are cut by anatomy on the scan's own grid and laid on 256 x 256 pixels,
+which only the background's figures depend on. Writes report.csv, report_slices.csv and report.md.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from cardioseg.phantom import (
     congenital_case,
     draw_appearance,
     draw_congenital_heart,
+    draw_tissues,
     heart_box,
     heart_labels,
     implanted,
@@ -31,6 +32,7 @@ from cardioseg.phantom.warp import warped
 
 GRID = Geometry((36, 40, 44), np.diag([1.0, 1.0, 1.0, 1.0]))
 STILL = Setting(deformation=Deformation((20.0,), (0.0,)), turn_deg=0.0, stretch=0.0)
+CROPPED = Setting(full_share=0.0)
 PLAIN = Details(0.0, 0.0, 2.0, 0.0, partitions=False, rounding_mm=1.0, vessel_mm={})
 
 
@@ -160,6 +162,24 @@ def test_a_case_is_its_seed() -> None:
     assert image.geometry.orientation == "PIR"
     assert set(np.unique(labels.array)) == {0, 1, 2}
     assert congenital_case(3, 0, HARDER).image().array.tobytes() != image.array.tobytes()
+
+
+def test_hearts_are_of_the_size_of_real_ones() -> None:
+    """Ranges: the seven label maps of HVSMR-2016, 44 to 223 ml of myocardium, 105 to 805 of blood;
+
+    muscle 6 to 9 %, blood 19 to 22 % of the box around both (six of them).
+    """
+    found = []
+    for seed in range(5):
+        labels = heart_labels(draw_tissues(np.random.default_rng((1, seed, 7)), CROPPED))
+        box = heart_box(labels)
+        shares = [(box.array == value).mean() for value in (1, 2)]
+        found.append([labels.volume_ml("myocardium"), labels.volume_ml("blood pool"), *shares])
+    muscle_ml, blood_ml, muscle_share, blood_share = np.median(found, axis=0)
+    assert 44 < muscle_ml < 223
+    assert 105 < blood_ml < 805
+    assert 0.03 < muscle_share < 0.12
+    assert 0.12 < blood_share < 0.26
 
 
 def test_malformed_hearts_vary_more_than_healthy_ones() -> None:
