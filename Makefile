@@ -3,8 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PEERS := benchmarks/peers
+# For `make peers`: minutes of training for each method, seeds, cardioseg's preset or TOML file, runs of
+# cardioseg that are there already (SEED=RUN), and the folder that resumes.
+MINUTES ?= 60
+SEEDS ?= 0
+PRESET ?= fast
+OURS ?=
+PEERS_OUTPUT ?= peers-output
 
-.PHONY: demo test check format docs clean setup
+.PHONY: demo test check format docs peers clean setup
 
 demo: setup  ## train a small network on synthetic hearts and open the result
 	$(BIN)/cardioseg demo --output demo-output
@@ -14,20 +22,24 @@ test: setup  ## every test
 	$(BIN)/python -m pytest --doctest-modules src/cardioseg
 
 check: setup  ## format, lint, types, layers
-	$(BIN)/ruff format --check src tests models docs
-	$(BIN)/ruff check src tests models docs
+	$(BIN)/ruff format --check src tests models docs benchmarks
+	$(BIN)/ruff check src tests models docs benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
 format: setup  ## let ruff format and mend what it can
-	$(BIN)/ruff format src tests models docs
-	$(BIN)/ruff check --fix src tests models docs
+	$(BIN)/ruff format src tests models docs benchmarks
+	$(BIN)/ruff check --fix src tests models docs benchmarks
 
 docs: setup  ## make the pictures of the documentation anew
 	$(BIN)/python docs/make_pictures.py
 
+peers: setup $(PEERS)/.venv/.installed  ## nnU-Net and MONAI beside cardioseg: ACDC=FOLDER MINUTES=60 SEEDS="0"
+	$(BIN)/python -m benchmarks.peers.run --acdc "$(ACDC)" --minutes $(MINUTES) --seeds $(SEEDS) \
+		--preset "$(PRESET)" --ours $(OURS) --output "$(PEERS_OUTPUT)"
+
 clean:
-	rm -rf $(VENV) demo-output dist build
+	rm -rf $(VENV) $(PEERS)/.venv demo-output dist build
 
 setup: $(VENV)/.installed
 
@@ -36,6 +48,13 @@ $(VENV)/.installed: pyproject.toml constraints.txt models/acdc/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) torch==2.13.0
 	$(PIP) hatchling editables
-	$(PIP) --no-build-isolation -e '.[train,openvino,tensorboard,test,dev]' -e models/acdc
+	$(PIP) --no-build-isolation -e '.[train,openvino,tensorboard,tune,postgresql,test,dev]' -e models/acdc
 	$(PIP) --no-deps monai
+	touch $@
+
+# Without dependencies: nnU-Net's would replace torch. requirements.txt names all that are needed.
+$(PEERS)/.venv/.installed: $(PEERS)/requirements.txt
+	$(PYTHON) -m venv $(PEERS)/.venv
+	$(PEERS)/.venv/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(PEERS)/.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $(PEERS)/requirements.txt
 	touch $@

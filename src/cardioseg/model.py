@@ -1,10 +1,12 @@
-"""A model folder: plan, network, card and checksums; verified when it is opened."""
+"""A model folder: plan, network with its weights, card, checksums; verified when it is opened."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Set
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from itertools import takewhile
 from pathlib import Path
 
 from cardioseg.engines.engine import Engine
@@ -12,13 +14,10 @@ from cardioseg.errors import ModelError
 from cardioseg.io.atomic import write_bytes, write_text
 from cardioseg.prepare.plan import Plan
 
-PLAN, NETWORK, WEIGHTS, CARD, SUMS = (
-    "plan.json",
-    "model.onnx",
-    "weights.safetensors",
-    "card.md",
-    "SHA256SUMS",
-)
+PLAN, NETWORK, CARD, SUMS = "plan.json", "model.onnx", "card.md", "SHA256SUMS"
+LICENCE_ROW, VALIDATION_ROW = "Licence of the weights", "Validation"
+"""Rows of a card's first table that a list of models shows."""
+
 ENTRY_POINTS = "cardioseg.models"
 ENGINES = ("auto", "onnx", "openvino", "torch")
 
@@ -53,6 +52,20 @@ class Model:
         path = self.folder / CARD
         return path.read_text(encoding="utf-8") if path.is_file() else ""
 
+    @property
+    def card_rows(self) -> dict[str, str]:
+        """The rows of the card's first table, by what stands in the first column."""
+        lines = self.card.splitlines()
+        start = next((i for i, line in enumerate(lines) if line.startswith("|---")), len(lines))
+        rows = takewhile(lambda line: line.startswith("|"), lines[start + 1 :])
+        cells = [[cell.strip() for cell in line.strip("|").split("|", 1)] for line in rows]
+        return {row[0]: row[1] for row in cells if len(row) == 2}
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all files of the folder."""
+        return sum(path.stat().st_size for path in self.folder.iterdir() if path.is_file())
+
 
 def installed_models() -> dict[str, Path]:
     """Folders of the models that installed distributions offer, by name."""
@@ -79,14 +92,14 @@ def open_model(source: str | Path) -> Model:
             )
             raise ModelError(f"{source}: no such model folder or installed model ({names})")
         folder = installed[str(source)]
-    _verify(folder)
+    verify_folder(folder, (PLAN, NETWORK, SUMS), (PLAN, NETWORK))
     plan = Plan.from_json((folder / PLAN).read_bytes(), folder / PLAN)
-    identity = _digest((folder / PLAN).read_bytes() + (folder / NETWORK).read_bytes())
+    identity = content_id((folder / PLAN).read_bytes() + (folder / NETWORK).read_bytes())
     return Model(str(source) if folder != Path(source) else folder.name, folder, plan, identity)
 
 
 def write_model(folder: Path, plan: Plan, files: dict[str, bytes]) -> Model:
-    """Write a model folder.
+    """Write a model folder; what a former model listed and this one lacks is removed.
 
     Parameters
     ----------
@@ -97,15 +110,20 @@ def write_model(folder: Path, plan: Plan, files: dict[str, bytes]) -> Model:
     files
         Contents by name; `model.onnx` at least.
     """
+    write_folder(folder, {**files, PLAN: plan.to_json().encode()})
+    return open_model(folder)
+
+
+def write_folder(folder: Path, contents: dict[str, bytes]) -> None:
+    """Write files by name and their SHA-256 sums into a folder, created if needed."""
     folder.mkdir(parents=True, exist_ok=True)
-    contents = {**files, PLAN: plan.to_json().encode()}
+    _clear(folder, contents.keys())
     for name, data in contents.items():
         write_bytes(folder / name, data)
     sums = "".join(
         f"{hashlib.sha256(contents[name]).hexdigest()}  {name}\n" for name in sorted(contents)
     )
     write_text(folder / SUMS, sums)
-    return open_model(folder)
 
 
 def open_engine(model: Model, engine: str = "auto") -> Engine:
@@ -114,7 +132,7 @@ def open_engine(model: Model, engine: str = "auto") -> Engine:
     Raises
     ------
     ModelError
-        If the engine is unknown, or the folder lacks what it needs.
+        If the engine is unknown, or cannot load the network.
     MissingExtraError
         If the engine's library is not installed.
     """
@@ -123,9 +141,7 @@ def open_engine(model: Model, engine: str = "auto") -> Engine:
     if engine == "torch":
         from cardioseg.engines.torch import TorchEngine
 
-        if not (model.folder / WEIGHTS).is_file():
-            raise ModelError(f"{model.folder}: no {WEIGHTS}, which the engine 'torch' needs")
-        return TorchEngine(model.plan.network, model.folder / WEIGHTS)
+        return TorchEngine(model.plan.network, model.folder / NETWORK)
     if engine == "openvino":
         from cardioseg.engines.openvino import OpenVinoEngine
 
@@ -135,19 +151,42 @@ def open_engine(model: Model, engine: str = "auto") -> Engine:
     return OnnxEngine(model.folder / NETWORK)
 
 
-def _verify(folder: Path) -> None:
-    """Refuse a folder with a missing or changed file, or with one that can run code."""
-    for name in (PLAN, NETWORK, SUMS):
+def _clear(folder: Path, kept: Set[str]) -> None:
+    """Remove the files of a former model, as its checksums list them."""
+    former = _read_sums(folder / SUMS) if (folder / SUMS).is_file() else {}
+    for name in former.keys() - kept:
+        if Path(name).name == name:
+            (folder / name).unlink(missing_ok=True)
+
+
+def verify_folder(folder: Path, needed: tuple[str, ...], covered: tuple[str, ...]) -> None:
+    """Refuse a folder with a missing or changed file, or with one that can run code.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    needed
+        Files that must be there.
+    covered
+        Files that, where they are there, must have a checksum.
+
+    Raises
+    ------
+    ModelError
+        Naming the file and what is wrong with it.
+    """
+    for name in needed:
         if not (folder / name).is_file():
             raise ModelError(f"{folder}: not a model folder: {name} is missing")
     pickles = [path.name for path in folder.iterdir() if path.suffix.lower() in _PICKLES]
     if pickles:
         raise ModelError(
             f"{folder}: holds {pickles[0]}, a format that can run code; "
-            f"remove it: a model folder has {NETWORK} and {WEIGHTS}"
+            f"remove it: a model folder keeps its weights in {NETWORK}"
         )
     sums = _read_sums(folder / SUMS)
-    for name in (PLAN, NETWORK, WEIGHTS):
+    for name in covered:
         if name not in sums and (folder / name).is_file():
             raise ModelError(f"{folder / SUMS}: does not list {name}; install the model again")
     for name, expected in sums.items():
@@ -165,5 +204,6 @@ def _read_sums(path: Path) -> dict[str, str]:
     return {name: digest for digest, _, name in lines}
 
 
-def _digest(data: bytes) -> str:
+def content_id(data: bytes) -> str:
+    """A model's id: the first digits of the SHA-256 of what decides its answer."""
     return hashlib.sha256(data).hexdigest()[:_ID_LENGTH]

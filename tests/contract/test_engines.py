@@ -7,7 +7,6 @@ import sys
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 from tests.networks import SMALL, exported_network, random_network
 
 from cardioseg.engines.engine import usable_cores
@@ -21,7 +20,7 @@ ENGINES = ("torch", "onnx", "openvino")
 
 def build(name, folder):
     if name == "torch":
-        return TorchEngine(SMALL, folder / "weights.safetensors")
+        return TorchEngine(SMALL, folder / "model.onnx")
     if name == "onnx":
         return OnnxEngine(folder / "model.onnx")
     pytest.importorskip("openvino")
@@ -30,9 +29,8 @@ def build(name, folder):
 
 @pytest.fixture(scope="module")
 def model_folder(tmp_path_factory):
-    """One random network, as weights and as ONNX."""
+    """One random network, as ONNX."""
     folder = tmp_path_factory.mktemp("model")
-    save_file(random_network().state_dict(), folder / "weights.safetensors")
     (folder / "model.onnx").write_bytes(exported_network())
     return folder
 
@@ -82,7 +80,7 @@ def test_a_damaged_file_is_refused_by_its_path(name, damage, model_folder, tmp_p
         if damage != "missing":
             contents = {"truncated": data[: len(data) // 2], "empty": b"", "text": b"not a model"}
             (tmp_path / path.name).write_bytes(contents[damage])
-    with pytest.raises(ModelError, match=r"(weights\.safetensors|model\.onnx): ") as caught:
+    with pytest.raises(ModelError, match=r"model\.onnx: ") as caught:
         build(name, tmp_path)
     assert str(tmp_path) in str(caught.value)
 
@@ -90,11 +88,17 @@ def test_a_damaged_file_is_refused_by_its_path(name, damage, model_folder, tmp_p
 def test_weights_of_another_network_are_refused(model_folder):
     other = SMALL.model_copy(update={"widths": (4, 16)})
     with pytest.raises(ModelError, match="does not hold this network's weights"):
-        TorchEngine(other, model_folder / "weights.safetensors")
+        TorchEngine(other, model_folder / "model.onnx")
+
+
+def test_a_network_with_fewer_levels_is_refused(model_folder):
+    other = SMALL.model_copy(update={"widths": (4, 8, 8)})
+    with pytest.raises(ModelError, match="15 layers with weights instead of 25"):
+        TorchEngine(other, model_folder / "model.onnx")
 
 
 def test_a_pickle_in_the_place_of_weights_is_refused_and_not_run(tmp_path):
-    path = tmp_path / "weights.safetensors"
+    path = tmp_path / "model.onnx"
     torch.save(random_network().state_dict(), path)
     with pytest.raises(ModelError, match="does not hold this network's weights"):
         TorchEngine(SMALL, path)

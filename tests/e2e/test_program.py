@@ -187,16 +187,62 @@ def test_train_then_resume_then_predict_with_the_new_model(hearts: Path, tmp_pat
     assert run(*options).returncode == 1, "a run is never overwritten"
     assert run(*options, "--resume").returncode == 0
     names = {path.name for path in (output / "model").iterdir()}
-    assert names == {"plan.json", "model.onnx", "weights.safetensors", "card.md", "SHA256SUMS"}
+    assert names == {"plan.json", "model.onnx", "card.md", "SHA256SUMS"}
+    record = json.loads((output / "run.json").read_text())
+    plan = json.loads((output / "model" / "plan.json").read_text())
+    assert plan["temperature"] == record["calibration"]["temperature"] != 1
+    assert record["calibration"]["nll_after"] < record["calibration"]["nll_before"]
+    card = (output / "model" / "card.md").read_text()
+    assert f"temperature {plan['temperature']:g}" in card
+    for words in ("CC BY-NC-SA 4.0", "not a medical device", "## Limits", "## Failures"):
+        assert words in card.replace("\n", " ")
     done = run("predict", hearts, "--model", output / "model", "--output", tmp_path / "out")
     assert done.returncode == 0, done.stderr
-    assert len(list((tmp_path / "out").glob("*.nii.gz"))) == 6
+    written = list((tmp_path / "out").glob("*.nii.gz"))
+    assert len(written) == 6
+    told = bytes(nibabel.load(written[0]).header["descrip"].item()).decode()
+    assert told == f"cardioseg labels, acdc; model {record['model_id']}"
     exported = tmp_path / "model.onnx"
     assert run("export", output / "model", "--output", exported).returncode == 0
     import onnx
 
     properties = {p.key: p.value for p in onnx.load_model(exported).metadata_props}
     assert json.loads(properties["cardioseg.labels"])["3"] == "LV cavity"
+
+
+def test_an_orthogonal_model_is_trained_predicted_with_and_exported(
+    hearts: Path, one: Path, tmp_path: Path
+) -> None:
+    config, output = tmp_path / "orthogonal.toml", tmp_path / "run"
+    text = TINY.replace("epochs = 2", "epochs = 1\nslice_step = 4")
+    config.write_text(text.replace("[plan]", '[plan]\nplane = "orthogonal"'))
+    done = run("train", "--config", config, "--data", f"acdc:{hearts}", "--output", output)
+    assert done.returncode == 0, done.stderr
+    assert "axial, coronal and sagittal slices" in (output / "model" / "card.md").read_text()
+    for plane in ("orthogonal", "axial"):
+        done = run(
+            "predict", one, "--model", output / "model", "--plane", plane,
+            "--output", tmp_path / plane,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert ("times longer than wide" in done.stderr) == (plane == "orthogonal")
+        assert json.loads((tmp_path / plane / "run.json").read_text())["plane"] == plane
+        assert read_labels(tmp_path / plane / one.name, ACDC).geometry.is_same(read_geometry(one))
+
+
+def test_models_are_listed_and_a_card_is_printed() -> None:
+    rows = json.loads(run("models", "--json").stdout)
+    sax = next(row for row in rows if row["name"] == "sax")
+    assert sax["structures"] == "RV cavity, myocardium, LV cavity"
+    assert "CC BY-NC-SA 4.0" in sax["licence"]
+    assert sax["validation"].startswith("mean Dice 0.")
+    assert float(sax["size"].removesuffix(" MB")) <= 16
+    listed = run("models").stdout
+    assert all(each in listed for each in (sax["id"], sax["input"]))
+    card = run("models", "sax").stdout
+    assert card.startswith("# Model card")
+    assert card.rstrip().endswith(f"Model id: {sax['id']}")
+    assert run("models", "nothing").returncode == 1
 
 
 def test_a_split_by_slices_says_that_it_leaks(hearts: Path, tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from cardioseg.errors import ConfigError, PlanError
-from cardioseg.prepare.plan import NetworkPlan, Plan, plane_named
+from cardioseg.nets.loss import Loss
+from cardioseg.prepare.plan import NetworkPlan, Plan, plane_named, single_plane_named
 from cardioseg.training.config import PRESETS, TrainConfig, read_config
 
 MINIMAL = """
@@ -101,6 +102,12 @@ def test_an_unknown_plane_lists_the_planes():
         plane_named("oblique")
 
 
+def test_orthogonal_is_not_one_plane():
+    assert single_plane_named("axial") == "axial"
+    with pytest.raises(PlanError, match="not one plane: 'orthogonal'; choose one of native, axial"):
+        single_plane_named("orthogonal")
+
+
 def test_configurations_cannot_be_changed():
     with pytest.raises(ValidationError):
         read_config("tiny").epochs = 3
@@ -114,3 +121,22 @@ def test_the_stride_doubles_with_each_level(levels, stride):
 def test_a_network_needs_a_level():
     with pytest.raises(ValidationError, match="1 to 10 levels"):
         NetworkPlan(widths=())
+
+
+def test_the_loss_is_the_methods_unless_the_file_says_otherwise(tmp_path):
+    assert all(read_config(name).loss == Loss() for name in PRESETS)
+    path = write(tmp_path, MINIMAL + '[loss]\nregion = "tversky"\nboundary = 0.01\n')
+    assert read_config(path).loss == Loss(region="tversky", boundary=0.01)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("class_weights = [1, 2]", "class_weights has 2 weights, the network 4 classes"),
+        ('region = "dise"', "loss.region"),
+        ("tversky = 0.3", "loss.tversky"),
+    ],
+)
+def test_a_wrong_loss_is_refused_with_its_key(tmp_path, text, told):
+    with pytest.raises(ConfigError, match=told):
+        read_config(write(tmp_path, f"{MINIMAL}[loss]\n{text}\n"))

@@ -11,7 +11,12 @@ from cardioseg.evaluation.comparison import compare, comparison_table
 from cardioseg.evaluation.paired import bland_altman, holm, paired_wilcoxon, rank_biserial
 from cardioseg.evaluation.report import Report
 from cardioseg.evaluation.rows import Row
-from cardioseg.evaluation.statistics import bootstrap_interval, cohort_mean, subject_means
+from cardioseg.evaluation.statistics import (
+    bootstrap_interval,
+    cohort_mean,
+    subject_means,
+    unpaired_interval,
+)
 
 
 class TestCohortMean:
@@ -161,3 +166,30 @@ class TestAgreement:
         found = agreements(self.rows("a", "", 100, 200, structure="myocardium"))
         mass = next(a for a in found if a.quantity == "myocardium mass")
         assert (mass.predicted, mass.reference, mass.unit) == (pytest.approx(105), 210, "g")
+
+
+def test_an_unpaired_interval_holds_the_difference_and_is_as_wide_as_theory_says():
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(0.9, 0.05, 40), rng.normal(0.8, 0.05, 60)
+    interval = unpaired_interval(first, second, np.random.default_rng(1))
+    expected = 1.96 * np.sqrt(first.var() / 40 + second.var() / 60)
+    middle = first.mean() - second.mean()
+    assert interval.low == pytest.approx(middle - expected, abs=0.2 * expected)
+    assert interval.high == pytest.approx(middle + expected, abs=0.2 * expected)
+    assert unpaired_interval(first[:1], second, rng) is None
+
+
+def test_slices_are_compared_after_averaging_each_patients():
+    def report(shift):
+        return Report(
+            tuple(
+                Row(f"p{n}", f"p{n}", "myocardium", "dice", value, level="slice", slice_index=k)
+                for n in range(6)
+                for k, value in enumerate((0.5 + shift, 0.7 + n / 100 + shift))
+            )
+        )
+
+    (found,) = compare(report(0.1), report(0.0), np.random.default_rng(0), ["dice"], "slice")
+    assert found.subjects == 6
+    assert found.mean_a - found.mean_b == pytest.approx(0.1)
+    assert compare(report(0.1), report(0.0), np.random.default_rng(0), ["dice"]) == ()

@@ -42,6 +42,8 @@ def test_onnx_runtime_did_run(imported):
     assert {"onnxruntime", "cardioseg"} <= imported
 
 
-@pytest.mark.parametrize("library", ["torch", "onnx", "openvino", "nibabel", "matplotlib", "typer"])
+@pytest.mark.parametrize(
+    "library", ["torch", "onnx", "openvino", "nibabel", "matplotlib", "typer", "skimage"]
+)
 def test_predicting_does_not_import(library, imported):
     assert library not in imported

@@ -16,13 +16,15 @@ from cardioseg.model import (
     NETWORK,
     PLAN,
     SUMS,
-    WEIGHTS,
     installed_models,
     open_engine,
     open_model,
     write_model,
 )
 from cardioseg.prepare.plan import Plan
+
+WEIGHTS = "weights.safetensors"
+"""Former model folders hold the weights a second time, in this file."""
 
 THE_PLAN = Plan(spacing_mm=1.5, size=(16, 16), network=SMALL, scheme="acdc")
 FILES = {NETWORK: b"a network", WEIGHTS: b"weights", CARD: "# Ein Modell für Tests".encode()}
@@ -60,7 +62,7 @@ def test_the_id_is_that_of_plan_and_network_wherever_the_folder_lies(folder, tmp
     assert write_model(moved, other_plan, FILES).id != identity
 
 
-def test_a_model_needs_no_card_and_no_weights(tmp_path):
+def test_a_model_needs_no_card(tmp_path):
     model = write_model(tmp_path / "m", THE_PLAN, {NETWORK: b"a network"})
     assert model.card == ""
 
@@ -88,9 +90,9 @@ def test_a_listed_file_that_is_missing_is_named(folder):
         open_model(folder)
 
 
-@pytest.mark.parametrize("unlisted", [PLAN, NETWORK, WEIGHTS])
+@pytest.mark.parametrize("unlisted", [PLAN, NETWORK])
 def test_a_file_without_a_checksum_is_refused(folder, unlisted):
-    resign(folder, *({PLAN, NETWORK, WEIGHTS} - {unlisted}))
+    resign(folder, *({PLAN, NETWORK} - {unlisted}))
     with pytest.raises(ModelError, match=f"does not list {unlisted}"):
         open_model(folder)
 
@@ -158,10 +160,32 @@ def test_an_unknown_engine_lists_the_engines(folder):
         open_engine(open_model(folder), "tensorflow")
 
 
-def test_the_engine_torch_needs_weights(tmp_path):
-    model = write_model(tmp_path / "m", THE_PLAN, {NETWORK: b"a network"})
-    with pytest.raises(ModelError, match=rf"no {WEIGHTS}, which the engine 'torch' needs"):
-        open_engine(model, "torch")
+def test_a_model_written_over_a_former_one_keeps_none_of_its_files(folder, tmp_path):
+    (folder / "notes.txt").write_text("mine")
+    (tmp_path / "outside").write_text("precious")
+    with (folder / SUMS).open("a") as sums:
+        sums.write(f"{'0' * 64}  ../outside\n")
+    write_model(folder, THE_PLAN, {NETWORK: b"a network"})
+    assert {path.name for path in folder.iterdir()} == {PLAN, NETWORK, SUMS, "notes.txt"}
+    assert (tmp_path / "outside").read_text() == "precious"
+
+
+def test_the_rows_of_the_cards_first_table_are_read(tmp_path):
+    card = """# Model card
+
+| | |
+|---|---|
+| Licence of the weights | CC BY-NC-SA 4.0 |
+| Data | a | b |
+
+| structure | Dice |
+|---|---|
+| myocardium | 0.9 |
+"""
+    model = write_model(tmp_path / "m", THE_PLAN, {NETWORK: b"n", CARD: card.encode()})
+    assert model.card_rows == {"Licence of the weights": "CC BY-NC-SA 4.0", "Data": "a | b"}
+    assert write_model(tmp_path / "m", THE_PLAN, {NETWORK: b"n"}).card_rows == {}
+    assert model.size_bytes == sum(p.stat().st_size for p in (tmp_path / "m").iterdir())
 
 
 def test_auto_is_onnx_runtime(tmp_path):

@@ -11,8 +11,15 @@ import pytest
 from cardioseg.core.case import Case
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.volume import Volume
-from cardioseg.data.leakage import require_no_leak
-from cardioseg.data.splits import Split, folds, read_split, split_by_subject
+from cardioseg.data.leakage import require_no_leak, same_people
+from cardioseg.data.splits import (
+    Split,
+    folds,
+    read_split,
+    share_counts,
+    split_by_shares,
+    split_by_subject,
+)
 from cardioseg.errors import DatasetError, LeakageError
 from cardioseg.prepare.fingerprint import fingerprint
 from cardioseg.prepare.plan import NetworkPlan
@@ -29,11 +36,49 @@ def _random(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(40, 30, 3)).astype(np.float32)
 
 
+def test_subjects_with_one_image_are_one_person() -> None:
+    first, second, third = (_random(seed) for seed in range(3))
+    cases = [
+        _case("a1", "a", first),
+        _case("b1", "b", second),
+        _case("c1", "c", first[::-1].copy()),
+        _case("c2", "c", third),
+        _case("d1", "d", third),
+        _case("e1", "e", _random(9)),
+    ]
+    assert same_people(cases) == (("a", "c", "d"), ("b",), ("e",))
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_a_split_covers_every_subject_once_and_is_seeded(seed: int) -> None:
     split = split_by_subject(SUBJECTS, np.random.default_rng(seed))
     assert sorted(split.training + split.validation) == SUBJECTS
     assert split == split_by_subject(SUBJECTS[::-1], np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("total", [*range(3, 40), 2136])
+@pytest.mark.parametrize("shares", [(7, 2, 1), (1535, 389, 212), (1, 1, 98)])
+def test_counts_by_shares_add_up_and_leave_no_part_empty(
+    total: int, shares: tuple[int, int, int]
+) -> None:
+    counts = share_counts(total, shares)
+    assert sum(counts) == total
+    assert min(counts) >= 1
+    exact = [total * share / sum(shares) for share in shares]
+    if min(exact) >= 1:
+        assert all(abs(c - e) < 1 for c, e in zip(counts, exact, strict=True))
+
+
+def test_too_few_for_the_parts_are_refused() -> None:
+    with pytest.raises(DatasetError, match="2 cannot be split into 3 parts"):
+        split_by_shares(["a", "b"], (7, 2, 1), np.random.default_rng(0))
+
+
+def test_a_split_by_shares_is_seeded_and_covers_every_subject_once() -> None:
+    split = split_by_shares(SUBJECTS, (7, 2, 1), np.random.default_rng(1))
+    assert sorted(split.training + split.validation + split.test) == SUBJECTS
+    assert split == split_by_shares(SUBJECTS[::-1], (7, 2, 1), np.random.default_rng(1))
+    assert split != split_by_shares(SUBJECTS, (7, 2, 1), np.random.default_rng(2))
 
 
 def test_every_subject_is_validated_in_exactly_one_fold() -> None:

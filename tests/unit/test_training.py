@@ -13,8 +13,9 @@ from safetensors.torch import save_file
 from cardioseg.data.augment import Augmentation
 from cardioseg.data.slices import SliceEntry, SliceStore
 from cardioseg.errors import ConfigError
+from cardioseg.nets.loss import Loss
 from cardioseg.prepare.plan import NetworkPlan, Plan
-from cardioseg.training.checkpoint import CHECKPOINT
+from cardioseg.training.checkpoint import CHECKPOINT, best_weights
 from cardioseg.training.config import TrainConfig
 from cardioseg.training.fit import LOG, Watch, _learning_rate, _patch_centres, fit
 from cardioseg.training.validation import validate
@@ -83,8 +84,8 @@ def interrupt(epoch, step):
 
 
 def records(folder):
-    lines = (folder / LOG).read_text().splitlines()
-    return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in lines]
+    lines = [json.loads(line) for line in (folder / LOG).read_text().splitlines()]
+    return [{k: v for k, v in line.items() if "seconds" not in k} for line in lines]
 
 
 def tensors(folder):
@@ -151,7 +152,9 @@ def test_the_log_has_one_line_an_epoch_and_dice_where_validated(uninterrupted):
     assert [line["epoch"] for line in lines if "dice" in line] == [2, 4, 5]
     assert {"dice myocardium", "dice blood pool"} <= lines[-1].keys()
     assert progress.best_dice == max(line.get("dice", -1) for line in lines)
-    assert json.loads((folder / LOG).read_text().splitlines()[0])["seconds"] > 0
+    first = json.loads((folder / LOG).read_text().splitlines()[0])
+    assert first["seconds"] > 0
+    assert first["cpu_seconds"] > 0
 
 
 def test_a_finished_run_is_not_trained_again_and_its_log_is_mended(uninterrupted):
@@ -178,6 +181,12 @@ def test_nothing_but_safetensors_and_json_is_written(uninterrupted):
 def test_another_seed_is_another_run(uninterrupted, tmp_path):
     whole, _, _ = uninterrupted
     fit(changed(seed=1, epochs=1), TRAINING, VALIDATION, tmp_path)
+    assert records(tmp_path)[0]["loss"] != records(whole)[0]["loss"]
+
+
+def test_the_configured_loss_is_the_one_that_is_trained(uninterrupted, tmp_path):
+    whole, _, _ = uninterrupted
+    fit(changed(loss=Loss(region="tversky"), epochs=5), TRAINING, VALIDATION, tmp_path)
     assert records(tmp_path)[0]["loss"] != records(whole)[0]["loss"]
 
 
@@ -218,21 +227,68 @@ def test_the_best_weights_are_kept_and_not_the_last(tmp_path):
     assert torch.equal(kept["best.head.weight"], best.head.weight)
 
 
+def test_every_better_network_is_told_and_the_last_of_them_is_the_answer(tmp_path):
+    told = {}
+
+    def improved(epoch, network):
+        told[epoch] = {name: value.clone() for name, value in network.state_dict().items()}
+
+    config = changed(epochs=6, validate_every=1)
+    best, progress = fit(config, TRAINING, VALIDATION, tmp_path, Watch(improved=improved))
+    dice = [record["dice"] for record in progress.history]
+    rising = [n for n in range(1, 7) if dice[n - 1] > max(dice[: n - 1], default=-1)]
+    assert sorted(told) == rising
+    answer = best.state_dict()
+    assert all(torch.equal(value, answer[name]) for name, value in told[rising[-1]].items())
+
+
+def test_without_validation_all_epochs_run_and_the_last_average_is_kept(uninterrupted, tmp_path):
+    network, progress = fit(CONFIG, TRAINING, None, tmp_path)
+    assert (progress.epoch, progress.best_epoch, progress.best_dice) == (5, 5, -1)
+    assert not any("dice" in line for line in records(tmp_path))
+    kept = tensors(tmp_path)
+    assert torch.equal(kept["best.head.weight"], kept["average.head.weight"])
+    assert torch.equal(kept["best.head.weight"], network.head.weight)
+    trained, alone = tensors(uninterrupted[0]), "network.head.weight"
+    assert torch.equal(kept[alone], trained[alone]), "validation must not change training"
+
+
+def test_a_run_starts_with_the_best_weights_of_another(uninterrupted, tmp_path):
+    whole, network, _ = uninterrupted
+    start = best_weights(whole)
+    still = changed(learning_rate=1e-12, epochs=1, average_decay=0.0, schedule="constant")
+    still = still.model_copy(update={"optimiser": "adam", "weight_decay": 0.0})
+    begun, _ = fit(still, TRAINING, None, tmp_path, start=start)
+    assert torch.allclose(begun.head.weight, network.head.weight, atol=1e-6)
+
+
+def test_weights_of_another_network_are_refused(uninterrupted, tmp_path):
+    wider = CONFIG.plan.model_copy(update={"network": NetworkPlan(widths=(8, 16), classes=3)})
+    with pytest.raises(ConfigError, match=r"of another network than plan\.network"):
+        fit(changed(plan=wider), TRAINING, None, tmp_path, start=best_weights(uninterrupted[0]))
+    with pytest.raises(ConfigError, match="name the directory of a training run"):
+        best_weights(tmp_path)
+
+
 def test_a_checkpoint_of_another_configuration_is_refused(uninterrupted):
     folder, _, _ = uninterrupted
     with pytest.raises(ConfigError, match=r"another configuration; resume with .*config\.json"):
         fit(changed(batch_size=5), TRAINING, VALIDATION, folder)
 
 
-def test_a_checkpoint_written_before_a_key_existed_is_continued(uninterrupted, tmp_path):
+def test_a_checkpoint_from_before_a_key_existed_is_continued(uninterrupted, tmp_path):
     whole, _, _ = uninterrupted
     with safe_open(whole / CHECKPOINT, framework="pt") as stored:
         metadata = stored.metadata()
     older = json.loads(metadata["config"])
-    del older["slice_step"]
-    save_file(tensors(whole), tmp_path / CHECKPOINT, {**metadata, "config": json.dumps(older)})
+    del older["loss"], older["slice_step"]
+    save_file(
+        tensors(whole), tmp_path / CHECKPOINT, metadata={**metadata, "config": json.dumps(older)}
+    )
     _, progress = fit(CONFIG, TRAINING, VALIDATION, tmp_path, interrupt(1, 1))
     assert progress.epoch == CONFIG.epochs
+    with pytest.raises(ConfigError, match="another configuration"):
+        fit(changed(loss=Loss(region="tversky")), TRAINING, VALIDATION, tmp_path)
 
 
 def truncated(folder):

@@ -8,12 +8,14 @@ from collections.abc import Callable
 
 import typer
 
+from cardioseg.cli.classical import baseline
 from cardioseg.cli.console import EXIT_BAD_INPUT, EXIT_INTERRUPTED, say, told_warnings
 from cardioseg.cli.facts import info, inspect, models
 from cardioseg.cli.making import demo, export, phantom
 from cardioseg.cli.measuring import compare, evaluate
 from cardioseg.cli.predicting import predict, scores
-from cardioseg.cli.training import train
+from cardioseg.cli.training import cross_validate, train
+from cardioseg.cli.tuning import tune
 from cardioseg.errors import CardiosegError
 
 app = typer.Typer(
@@ -38,6 +40,9 @@ for _command in (
     demo,
     inspect,
     train,
+    tune,
+    cross_validate,
+    baseline,
     predict,
     scores,
     evaluate,

@@ -104,7 +104,7 @@ class Bar:
 
     def tell(self, line: str) -> None:
         """A line above the bar."""
-        self._console.print(line, markup=False, highlight=False)
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def table(rows: Sequence[Mapping[str, str]], title: str = "") -> str:

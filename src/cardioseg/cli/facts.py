@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cardioseg.cli.console import result, result_json, table
+from cardioseg.cli.console import result, result_json, say, table
+
+if TYPE_CHECKING:
+    from cardioseg.model import Model
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
@@ -34,28 +37,59 @@ def inspect(
         result(facts.to_text())
 
 
-def models(as_json: AsJson = False) -> None:
-    """List the installed models."""
+def models(
+    name: Annotated[
+        str, typer.Argument(help="Print this model's card; without it, list the installed models.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List the installed models, or print the card of one.
+
+    Examples:
+      cardioseg models
+
+      cardioseg models sax
+    """
+    from cardioseg.errors import ModelError, PlanError
     from cardioseg.model import installed_models, open_model
 
-    found = [open_model(name) for name in installed_models()]
-    rows = [
-        {
-            "name": model.name,
-            "id": model.id,
-            "scheme": model.plan.scheme,
-            "structures": ", ".join(s.name for s in model.plan.label_scheme.structures),
-            "spacing_mm": f"{model.plan.spacing_mm:g}",
-            "size": " x ".join(str(side) for side in model.plan.size),
-        }
-        for model in found
-    ]
+    if name:
+        model = open_model(name)
+        card = model.card or f"{name}: has no card\n"
+        if as_json:
+            result_json({**_model_row(model), "card": card})
+        else:
+            result(f"{card.rstrip()}\n\nModel id: {model.id}")
+        return
+    rows = []
+    for installed in installed_models():
+        try:
+            rows.append(_model_row(open_model(installed)))
+        except (ModelError, PlanError) as error:
+            say(f"warning: {installed}: {error}")
     if as_json:
         result_json(rows)
     elif rows:
         result(table(rows))
     else:
         result("no model is installed; pip install ./models/acdc in a clone, or train one")
+
+
+def _model_row(model: Model) -> dict[str, str]:
+    """What a list tells of a model; licence and validation as its card has them."""
+    from cardioseg.model import LICENCE_ROW, VALIDATION_ROW
+
+    plan, card = model.plan, model.card_rows
+    return {
+        "name": model.name,
+        "id": model.id,
+        "structures": ", ".join(s.name for s in plan.label_scheme.structures),
+        "scheme": plan.scheme,
+        "input": f"{plan.plane}, {plan.spacing_mm:g} mm, {' x '.join(map(str, plan.size))}",
+        "size": f"{model.size_bytes / 1e6:.1f} MB",
+        "licence": card.get(LICENCE_ROW) or card.get("Licence of the data") or "see the card",
+        "validation": card.get(VALIDATION_ROW, "not told"),
+    }
 
 
 def info(as_json: AsJson = False) -> None:

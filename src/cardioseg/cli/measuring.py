@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cardioseg.cli.console import Bar, result, result_json, say
+from cardioseg.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from cardioseg.workflows.evaluate import EvaluationOptions
@@ -68,35 +69,81 @@ def evaluate(
 
 
 def compare(
-    first: Annotated[Path, typer.Argument(help="Folder of predictions.", metavar="A")],
-    second: Annotated[Path, typer.Argument(help="Folder of predictions.", metavar="B")],
-    references: Annotated[Path, typer.Argument(help="Folder of references.")],
-    scheme: SchemeName,
+    first: Annotated[
+        str, typer.Argument(help="Folder of predictions; or a study.", metavar="A | STUDY")
+    ],
     output: Output,
+    second: Annotated[
+        Path | None, typer.Argument(help="Folder of predictions.", metavar="B")
+    ] = None,
+    references: Annotated[
+        Path | None, typer.Argument(help="Folder of references.", metavar="REFERENCES")
+    ] = None,
+    scheme: SchemeName = "",
     read_as: ReadAs = "",
     images: Annotated[
         Path | None, typer.Option(help="Folder of images: pictures of best, median and worst.")
     ] = None,
     subjects: Subjects = None,
     force: Force = False,
+    data: Annotated[str, typer.Option(help="Of a study: data set, such as acdc:FOLDER.")] = "",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Not needed: a study goes on where it stopped.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print study.json.")] = False,
 ) -> None:
-    """Compare two sets of predictions, paired by patient, with tests and pictures.
+    """Compare two sets of predictions, paired by patient; or train and compare by a study.
 
-    Example:
+    A study is a TOML file or one that comes with the program: slides-acdc, slides-acdc-128,
+    split-inflation, hvsmr-paper.
+
+    Examples:
       cardioseg compare unet1 unet2 acdc/training --scheme acdc --output comparison
+
+      cardioseg compare slides-acdc --data acdc:FOLDER --output run
     """
+    if second is None and references is None and data:
+        _study(first, data, output, as_json)
+        return
+    if second is None or references is None or not scheme or data or resume or as_json:
+        raise typer.BadParameter(
+            "write either  compare A B REFERENCES --scheme SCHEME --output FOLDER  (two folders of "
+            "predictions) or  compare STUDY --data KIND:FOLDER --output RUN [--json]  (a study)"
+        )
     from cardioseg.workflows.compare import Comparing, compare_files
 
     options = _options(scheme, read_as, None, subjects)
     with Bar("comparing") as bar:
         table = compare_files(
-            Comparing(first, second, references, images),
+            Comparing(Path(first), second, references, images),
             options,
             output,
             force=force,
             watch=bar.show,
         )
     result(table)
+
+
+def _study(source: str, data: str, output: Path, as_json: bool) -> None:
+    from cardioseg.datasets import read_dataset
+
+    try:
+        from cardioseg.workflows.study.config import read_study
+        from cardioseg.workflows.study.document import sentences
+        from cardioseg.workflows.study.laboratory import Listener
+        from cardioseg.workflows.study.output import STUDY_JSON, STUDY_MD
+        from cardioseg.workflows.study.study import run_study
+    except ImportError as error:
+        raise MissingExtraError("a study", "train") from error
+
+    study, configs = read_study(source)
+    dataset = read_dataset(data)
+    with Bar(study.name) as bar:
+        results = run_study(study, configs, dataset, output, Listener(bar.tell, bar.show))
+    if as_json:
+        result((output / STUDY_JSON).read_text(encoding="utf-8").rstrip())
+    else:
+        result("\n".join([*sentences(results), f"all tables: {output / STUDY_MD}"]))
 
 
 def _options(

@@ -10,7 +10,9 @@ import typer
 from cardioseg.cli.console import EXIT_SOME_FAILED, Bar, fail, result, result_json, say
 
 if TYPE_CHECKING:
+    from cardioseg.baselines.baseline import Baseline
     from cardioseg.inference.predictor import Predictor
+    from cardioseg.inference.segmenter import Segmenter
     from cardioseg.workflows.inputs import Input
     from cardioseg.workflows.predict import Outcome
 
@@ -18,7 +20,9 @@ Inputs = Annotated[
     list[Path],
     typer.Argument(help="NIfTI files, or folders that are read recursively.", metavar="INPUT"),
 ]
-ModelName = Annotated[str, typer.Option("--model", help="Installed model or model folder.")]
+ModelName = Annotated[
+    str, typer.Option("--model", help="Installed model, model folder, or baseline: otsu, ...")
+]
 Output = Annotated[Path, typer.Option("--output", help="Folder for the results.")]
 EngineName = Annotated[str, typer.Option("--engine", help="auto, onnx, openvino or torch.")]
 PlaneName = Annotated[
@@ -65,16 +69,23 @@ def predict(
       cardioseg predict scan.nii.gz --model sax --output out
 
       cardioseg predict FOLDER --model sax --output out --scheme myocardium_blood
+
+      cardioseg predict FOLDER --model otsu --output out
     """
+    from cardioseg.baselines.folder import is_baseline
     from cardioseg.core.labels import scheme_named
     from cardioseg.workflows.predict import predict_files
 
     chosen = scheme_named(scheme) if scheme else None
     files = _inputs(inputs, split, part)
-    predictor = _predictor(model, engine, plane, mirrors, largest_component)
+    segmenter: Segmenter
+    if is_baseline(model):
+        segmenter = _baseline(model, plane, engine != "auto" or mirrors or largest_component)
+    else:
+        segmenter = _predictor(model, engine, plane, mirrors, largest_component)
     with Bar("segmenting") as bar:
         outcomes = predict_files(
-            predictor, files, output, scheme=chosen, force=force, watch=bar.show
+            segmenter, files, output, scheme=chosen, force=force, watch=bar.show
         )
     _finish(outcomes, output, as_json)
 
@@ -96,8 +107,11 @@ def scores(
     Example:
       cardioseg scores scan.nii.gz --model sax --output scores
     """
+    from cardioseg.baselines.folder import is_baseline
     from cardioseg.workflows.predict import predict_score_files
 
+    if is_baseline(model):
+        fail(f"{model}: a classical baseline gives labels, no probabilities; use `predict`")
     files = _inputs(inputs, split, part)
     predictor = _predictor(model, engine, plane, mirrors, False)
     with Bar("scoring") as bar:
@@ -126,6 +140,19 @@ def _predictor(
         mirrors=mirrors,
         largest_component=largest_component,
     )
+
+
+def _baseline(model: str, plane: str, network_options: bool | None) -> Baseline:
+    from cardioseg.baselines.folder import open_baseline
+    from cardioseg.errors import ModelError
+    from cardioseg.prepare.plan import plane_named
+
+    if network_options:
+        raise ModelError(
+            f"{model}: --engine, --mirrors and --largest-component are for networks; leave them out"
+        )
+    opened = open_baseline(model)
+    return opened.in_plane(plane_named(plane)) if plane else opened
 
 
 def _finish(outcomes: tuple[Outcome, ...], output: Path, as_json: bool) -> None:

@@ -1,7 +1,8 @@
-"""`train`: from a data set to a model folder."""
+"""`train` and `cross-validate`: from a data set to model folders."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from cardioseg.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from cardioseg.training.fit import Step
+    from cardioseg.workflows.train import Listener
 
 
 def train(
@@ -22,6 +24,10 @@ def train(
         str, typer.Option(help="subjects, slices (leaks: for comparison only) or FILE.json.")
     ] = "subjects",
     resume: Annotated[bool, typer.Option("--resume", help="Continue a run that stopped.")] = False,
+    start_from: Annotated[
+        Path | None,
+        typer.Option("--start-from", help="Run directory whose best weights are the first."),
+    ] = None,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Also log to OUTPUT/tensorboard.")
     ] = False,
@@ -33,42 +39,104 @@ def train(
       cardioseg train --config fast --data acdc:FOLDER --output run
 
       cardioseg train --config my.toml --data acdc:FOLDER --split split.json --output run --resume
+
+      cardioseg train --config my.toml --data acdc:FOLDER --start-from run --output finer
     """
     from cardioseg.datasets import read_dataset
 
     try:
         from cardioseg.training.config import read_config
-        from cardioseg.training.fit import Watch
         from cardioseg.training.log import TensorBoardLog
-        from cardioseg.workflows.train import Listener
+        from cardioseg.workflows.train import Start
         from cardioseg.workflows.train import train as run
     except ImportError as error:
         raise MissingExtraError("training", "train") from error
 
     settings = read_config(config)
     dataset = read_dataset(data)
+    board = TensorBoardLog(output / "tensorboard") if tensorboard else None
     with Bar("training") as bar:
-
-        def show(step: Step) -> None:
-            done = (step.epoch - 1) * step.steps + step.step
-            note = f"epoch {step.epoch}/{step.epochs}, loss {step.loss:.3f}"
-            bar.show(done, step.epochs * step.steps, note)
-
-        epoch = {"epoch": TensorBoardLog(output / "tensorboard")} if tensorboard else {}
-        listener = Listener(bar.tell, Watch(step=show, **epoch))
-        trained = run(settings, dataset, split, output, resume=resume, listener=listener)
+        listener = _listener(bar, settings.epochs, board)
+        trained = run(
+            settings, dataset, split, output, start=Start(resume, start_from), listener=listener
+        )
     progress = trained.progress
     if as_json:
         result_json(
             {
                 "model_id": trained.model.id,
                 "epochs": progress.epoch,
-                "best_validation_dice": progress.best_dice,
+                "best_validation_dice": None if progress.best_dice < 0 else progress.best_dice,
                 "seconds": progress.seconds,
             }
         )
         return
+    if progress.best_dice < 0:
+        result(f"{output / 'model'}: not validated, {progress.seconds / 60:.1f} minutes")
+        return
     result(
         f"{output / 'model'}: validation Dice {progress.best_dice:.4f} on prepared slices "
         f"(epoch {progress.best_epoch}), {progress.seconds / 60:.1f} minutes"
+    )
+
+
+def cross_validate(
+    config: Annotated[str, typer.Option(help="Preset (paper, fast, sax, tiny) or a TOML file.")],
+    data: Annotated[str, typer.Option(help="Data set, such as acdc:FOLDER.")],
+    output: Annotated[Path, typer.Option(help="Folder of the folds; given again, it goes on.")],
+    folds: Annotated[int, typer.Option(help="Number of folds.", min=2)] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Train one network a fold; measure each on the patients that it did not see.
+
+    OUTPUT/report has every patient's figures. The held-out patients also choose the epoch of their
+    fold's network: a little optimistic. Ctrl-C leaves folds that the same command continues.
+
+    Example:
+      cardioseg cross-validate --config fast --data acdc:FOLDER --folds 5 --output folds
+    """
+    from cardioseg.datasets import read_dataset
+
+    try:
+        from cardioseg.training.config import read_config
+        from cardioseg.workflows.folds import cross_validate as run
+    except ImportError as error:
+        raise MissingExtraError("training", "train") from error
+    import json
+
+    settings = read_config(config)
+    dataset = read_dataset(data)
+    with Bar("training") as bar:
+        report = run(settings, dataset, folds, output, _listener(bar, settings.epochs))
+    if as_json:
+        result_json(json.loads(report.to_json())["summary"])
+    else:
+        result(report.to_markdown())
+
+
+def _listener(
+    bar: Bar, epochs: int, board: Callable[[Mapping[str, float]], None] | None = None
+) -> Listener:
+    """Steps move the bar, epochs are lines above it, and records for the board if there is one."""
+    from cardioseg.training.fit import Watch
+    from cardioseg.workflows.train import Listener
+
+    def show(step: Step) -> None:
+        done = (step.epoch - 1) * step.steps + step.step
+        note = f"epoch {step.epoch}/{step.epochs}, loss {step.loss:.3f}"
+        bar.show(done, step.epochs * step.steps, note)
+
+    def epoch(record: Mapping[str, float]) -> None:
+        bar.tell(_epoch_line(record, epochs))
+        if board:
+            board(record)
+
+    return Listener(bar.tell, Watch(step=show, epoch=epoch))
+
+
+def _epoch_line(record: Mapping[str, float], epochs: int) -> str:
+    dice = f", validation Dice {record['dice']:.4f}" if "dice" in record else ""
+    return (
+        f"epoch {record['epoch']:.0f}/{epochs}: loss {record['loss']:.4f}{dice}, "
+        f"{record['seconds']:.0f} s"
     )

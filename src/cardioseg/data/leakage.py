@@ -42,6 +42,24 @@ def require_no_leak(parts: Mapping[str, Sequence[Case]]) -> None:
             _require_one_part(contents, content_digest(case), here, "the same image")
 
 
+def same_people(cases: Sequence[Case]) -> tuple[tuple[str, ...], ...]:
+    """Subjects in groups that share an image: one person under several names.
+
+    Returns
+    -------
+    tuple
+        Sorted groups of sorted subject ids; most hold one.
+    """
+    group = {case.subject: {case.subject} for case in cases}
+    owners: dict[str, str] = {}
+    for case in cases:
+        other = owners.setdefault(content_digest(case), case.subject)
+        if group[other] is not group[case.subject]:
+            joined = group[other] | group[case.subject]
+            group.update(dict.fromkeys(joined, joined))
+    return tuple(sorted({tuple(sorted(names)) for names in group.values()}))
+
+
 def _require_one_part(
     seen: dict[str, tuple[str, str]], key: str, here: tuple[str, str], what: str
 ) -> None:

@@ -85,6 +85,48 @@ def split_by_subject(
     return Split(tuple(sorted(shuffled[count:])), tuple(sorted(shuffled[:count])))
 
 
+def share_counts(total: int, shares: Sequence[int]) -> tuple[int, ...]:
+    """Parts of `total` in the proportion of `shares`, by largest remainder, none of them empty.
+
+    Raises
+    ------
+    DatasetError
+        If there are fewer than one for each part.
+
+    Examples
+    --------
+    >>> share_counts(10, (7, 2, 1)), share_counts(2136, (1535, 389, 212))
+    ((7, 2, 1), (1535, 389, 212))
+    """
+    if total < len(shares):
+        raise DatasetError(f"{total} cannot be split into {len(shares)} parts: too few")
+    exact = [total * share / sum(shares) for share in shares]
+    counts = [max(int(part), 1) for part in exact]
+    while sum(counts) != total:
+        step = 1 if sum(counts) < total else -1
+        gaps = [step * (part - count) for part, count in zip(exact, counts, strict=True)]
+        allowed = [i for i, count in enumerate(counts) if count + step >= 1]
+        counts[max(allowed, key=lambda i: gaps[i])] += step
+    return tuple(counts)
+
+
+def split_by_shares(
+    subjects: Sequence[str], shares: tuple[int, int, int], rng: np.random.Generator
+) -> Split:
+    """Draw the subjects of training, validation and test at random, in the proportion of `shares`.
+
+    Examples
+    --------
+    >>> split = split_by_shares([f"pat{n}" for n in range(10)], (7, 2, 1), np.random.default_rng(0))
+    >>> len(split.training), len(split.validation), len(split.test)
+    (7, 2, 1)
+    """
+    shuffled = [str(subject) for subject in rng.permutation(sorted(subjects))]
+    first, second, _ = share_counts(len(shuffled), shares)
+    parts = shuffled[:first], shuffled[first : first + second], shuffled[first + second :]
+    return Split(*(tuple(sorted(part)) for part in parts))
+
+
 def folds(subjects: Sequence[str], count: int, rng: np.random.Generator) -> tuple[Split, ...]:
     """k-fold splits: each subject is validated exactly once.
 

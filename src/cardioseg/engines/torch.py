@@ -19,12 +19,12 @@ class TorchEngine:
     plan
         The network.
     path
-        Its weights, as safetensors.
+        The ONNX model file, whose weights are read: a model folder holds them once.
 
     Raises
     ------
     MissingExtraError
-        If torch is not installed.
+        If torch or onnx is not installed.
     ModelError
         If the file does not hold this network's weights.
     """
@@ -34,20 +34,17 @@ class TorchEngine:
     def __init__(self, plan: NetworkPlan, path: Path) -> None:
         try:
             import torch
-            from safetensors.torch import load
 
-            from cardioseg.nets.export import fold_batch_norm
-            from cardioseg.nets.unet import UNet
+            from cardioseg.nets.export import folded_network
+            from cardioseg.nets.storage import stored_weights
         except ImportError as error:
             raise MissingExtraError("the engine 'torch'", "train") from error
         torch.set_num_threads(usable_cores())
-        network = UNet(plan)
         try:
-            network.load_state_dict(load(path.read_bytes()))
+            self._network = folded_network(plan, stored_weights(path.read_bytes()))
         except Exception as error:  # damaged file, missing file or another network
             raise ModelError(f"{path}: does not hold this network's weights: {error}") from error
         self._torch = torch
-        self._network = fold_batch_norm(network)
         self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def __call__(self, slices: Float32Array) -> Float32Array:

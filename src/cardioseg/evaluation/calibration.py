@@ -1,4 +1,4 @@
-"""Calibration: whether a score of 0.9 is right nine times in ten."""
+"""Calibration: whether a score of 0.9 is right nine times in ten, and what mends it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import optimize, special
 
 from cardioseg.errors import GeometryError
+
+TEMPERATURES = (0.1, 10.0)
+"""Lowest and highest temperature that is looked for: a network that makes no mistake on the pixels
+at hand would have none."""
 
 
 @dataclass(frozen=True)
@@ -111,3 +116,71 @@ def expected_calibration_error(bins: Sequence[ReliabilityBin]) -> float | None:
     if total == 0:
         return None
     return sum(b.count * abs(b.confidence - b.accuracy) for b in bins) / total
+
+
+def negative_log_likelihood(
+    logits: NDArray[np.floating], labels: NDArray[np.integer], temperature: float = 1.0
+) -> float:
+    """Mean negative log-likelihood of the labels under softmax(logits / temperature).
+
+    Parameters
+    ----------
+    logits
+        (classes, pixels).
+    labels
+        Reference class of each pixel (pixels,).
+    temperature
+        Above 0.
+
+    Examples
+    --------
+    >>> round(negative_log_likelihood(np.array([[0.0], [0.0]]), np.array([1])), 4)
+    0.6931
+    """
+    scaled = logits.astype(np.float64) / temperature
+    own = np.take_along_axis(scaled, labels[None].astype(np.intp), axis=0)[0]
+    return float(np.mean(special.logsumexp(scaled, axis=0) - own))
+
+
+def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
+    """The temperature that makes the labels most likely; above 1 the network was over-confident.
+
+    Parameters
+    ----------
+    logits
+        (classes, pixels) of pixels that did not train the network.
+    labels
+        Reference class of each pixel (pixels,).
+
+    Returns
+    -------
+    float
+        Within :data:`TEMPERATURES`.
+
+    Raises
+    ------
+    GeometryError
+        If the shapes don't fit each other, or there is no pixel.
+
+    References
+    ----------
+    C. Guo et al., On calibration of modern neural networks, ICML 2017, arXiv:1706.04599.
+
+    Examples
+    --------
+    Logits 4 and 0 claim 98 %, but only three in four are right, which is ln 3 apart: 4 / ln 3.
+
+    >>> logits = np.array([[4.0] * 4, [0.0] * 4])
+    >>> round(fit_temperature(logits, np.array([0, 0, 0, 1])), 2)
+    3.64
+    """
+    if logits.shape[1:] != labels.shape or not labels.size:
+        raise GeometryError(f"logits {logits.shape} and labels {labels.shape}: no pixels to fit on")
+
+    def loss(log_temperature: float) -> float:
+        return negative_log_likelihood(logits, labels, float(np.exp(log_temperature)))
+
+    # In 1 / temperature the loss is convex, so it has one minimum.
+    bounds = np.log(TEMPERATURES)
+    found = optimize.minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4})
+    return float(np.clip(np.exp(found.x), *TEMPERATURES))

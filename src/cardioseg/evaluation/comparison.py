@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from cardioseg.errors import DatasetError
 from cardioseg.evaluation.paired import holm, paired_wilcoxon
 from cardioseg.evaluation.report import Report
+from cardioseg.evaluation.rows import Level
 from cardioseg.evaluation.statistics import Interval, bootstrap_interval
-from cardioseg.evaluation.summary import MEAN_OF_STRUCTURES, structures_of, subject_table
+from cardioseg.evaluation.summary import MEAN_OF_STRUCTURES, subject_table
 from cardioseg.evaluation.tables import markdown_table, number
 
 Float64Array = NDArray[np.float64]
@@ -60,8 +61,9 @@ def compare(
     b: Report,
     rng: np.random.Generator,
     metrics: Sequence[str] = COMPARED_METRICS,
+    level: Level = "volume",
 ) -> tuple[Comparison, ...]:
-    """Test two reports of the same cases for differences, per volume, with Holm's correction.
+    """Test two reports of the same cases for differences, with Holm's correction.
 
     Parameters
     ----------
@@ -71,6 +73,8 @@ def compare(
         Source of randomness for the bootstrap.
     metrics
         Names of the metrics.
+    level
+        `volume` or `slice`; the slices of a patient are averaged before they are compared.
 
     Raises
     ------
@@ -89,7 +93,9 @@ def compare(
     _require_same_cases(a, b)
     found = []
     for metric in metrics:
-        found += _compare_metric(a, b, metric, rng)
+        found += _compare_metric(
+            a.select(metric=metric, level=level), b.select(metric=metric, level=level), rng
+        )
     adjusted = holm([comparison.p_value for comparison in found])
     return tuple(replace(c, p_holm=p) for c, p in zip(found, adjusted, strict=True))
 
@@ -110,16 +116,14 @@ def comparison_table(comparisons: Sequence[Comparison], name_a: str, name_b: str
     return markdown_table(header, body, texts=2)
 
 
-def _compare_metric(
-    a: Report, b: Report, metric: str, rng: np.random.Generator
-) -> list[Comparison]:
-    rows_a, rows_b = (r.select(metric=metric, level="volume").rows for r in (a, b))
-    structures = structures_of(rows_a)
+def _compare_metric(a: Report, b: Report, rng: np.random.Generator) -> list[Comparison]:
+    """Comparisons of the one metric that both reports hold."""
+    structures = a.structures
     position = {subject: index for index, subject in enumerate(a.subjects)}
     # Both tables need the same order of subjects.
     table_a, table_b = (
-        subject_table(sorted(rows, key=lambda r: position[r.subject]), structures)
-        for rows in (rows_a, rows_b)
+        subject_table(sorted(r.rows, key=lambda row: position[row.subject]), structures)
+        for r in (a, b)
     )
     columns = {name: [index] for index, name in enumerate(structures)}
     if len(structures) > 1:
@@ -131,7 +135,7 @@ def _compare_metric(
             test = paired_wilcoxon(first, second)
             found.append(
                 Comparison(
-                    metric=metric,
+                    metric=a.rows[0].metric,
                     structure=name,
                     subjects=test.pairs,
                     unpaired=unpaired,

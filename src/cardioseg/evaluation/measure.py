@@ -22,6 +22,7 @@ from cardioseg.core.volume import MM3_PER_ML, LabelMap
 from cardioseg.errors import GeometryError, LabelError
 from cardioseg.evaluation.report import Report
 from cardioseg.evaluation.section import Scores, Section, section_rows, slices_of
+from cardioseg.evaluation.volumetry import slice_regions
 
 SCORE_TOLERANCE = 1e-2
 """How far the scores of a voxel may be from adding up to 1 (they may be stored as float16)."""
@@ -121,7 +122,9 @@ def evaluate_case(
 ) -> Report:
     """Measure one prediction against a case's own reference labels.
 
-    The reference is read in the prediction's scheme; subject, group and phase are the case's.
+    The reference is read in the prediction's scheme; subject, group and phase are the case's. Base,
+    mid and apex are told from the case's own labels: they may know a left ventricle that the
+    prediction's scheme merges.
 
     Raises
     ------
@@ -130,15 +133,18 @@ def evaluate_case(
     GeometryError, LabelError
         As `evaluate` does.
     """
+    labels = case.labels()
     report = evaluate(
         prediction,
-        case.labels().read_as(prediction.scheme),
+        labels.read_as(prediction.scheme),
         case=case.id,
         subject=case.subject,
         scores=scores,
         settings=settings,
     )
-    return report.tagged(group=case.group, phase=case.phase)
+    axis = _axis(settings or Settings(), labels.geometry)
+    regions = () if axis is None else slice_regions(labels, axis)
+    return report.tagged(group=case.group, phase=case.phase, regions=regions)
 
 
 def _require_comparable(prediction: LabelMap, reference: LabelMap, case: str) -> None:

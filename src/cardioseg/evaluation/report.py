@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, astuple, dataclass, fields, replace
 
 import numpy as np
@@ -119,9 +119,14 @@ class Report:
         """
         return summarise(self.rows, rng or np.random.default_rng(0))
 
-    def tagged(self, group: str, phase: str) -> Report:
-        """The same rows with a pathology group and a phase."""
-        return Report(tuple(replace(row, group=group, phase=phase) for row in self.rows))
+    def tagged(self, group: str, phase: str, regions: Sequence[str] = ()) -> Report:
+        """The same rows with a pathology group, a phase and, if given, the region of each slice."""
+        return Report(
+            tuple(
+                replace(row, group=group, phase=phase, region=_region(row, regions))
+                for row in self.rows
+            )
+        )
 
     def to_json(self, rng: np.random.Generator | None = None) -> str:
         """The report as JSON: `rows` (volumes), `slices` and, derived from them, `summary`."""
@@ -183,6 +188,10 @@ def combine(reports: Iterable[Report]) -> Report:
     """
     rows = [row for report in reports for row in report.rows]
     return Report(tuple(row for level in LEVELS for row in rows if row.level == level))
+
+
+def _region(row: Row, regions: Sequence[str]) -> str:
+    return row.region if row.slice_index is None or not regions else regions[row.slice_index]
 
 
 def _one_a_line(entries: Iterable[dict[str, object]]) -> str:

@@ -122,6 +122,43 @@ def bootstrap_interval(
     return Interval(float(np.round(low, 12)), float(np.round(high, 12)))
 
 
+def unpaired_interval(
+    first: ArrayLike, second: ArrayLike, rng: np.random.Generator, resamples: int = RESAMPLES
+) -> Interval | None:
+    """95 % percentile interval of the difference between the means of two groups of patients.
+
+    Parameters
+    ----------
+    first, second
+        As in `cohort_mean`; the patients of the two are drawn apart from each other.
+    rng
+        Source of randomness.
+    resamples
+        Draws.
+
+    Returns
+    -------
+    Interval or None
+        None where either group has fewer than two patients.
+
+    Examples
+    --------
+    >>> unpaired_interval([0.9, 0.9], [0.7, 0.7], np.random.default_rng(0))
+    Interval(low=0.2, high=0.2)
+    """
+    drawn = []
+    for values in (first, second):
+        table = _as_table(values)
+        table = table[np.isfinite(table).any(axis=1)]
+        patients = len(table)
+        if patients < 2:
+            return None
+        weights = rng.multinomial(patients, np.full(patients, 1 / patients), size=resamples)
+        drawn.append(cohort_mean(table, weights))
+    low, high = np.nanpercentile(drawn[0] - drawn[1], (2.5, 97.5))
+    return Interval(float(np.round(low, 12)), float(np.round(high, 12)))
+
+
 def _as_table(values: ArrayLike) -> Float64Array:
     """Patients by structures; plain values are one structure."""
     table = np.asarray(values, dtype=np.float64)

@@ -93,6 +93,18 @@ class Predictor:
         """The label scheme of the answer."""
         return self.model.plan.label_scheme
 
+    @property
+    def settings(self) -> dict[str, str | bool]:
+        """What decides the answer, as run.json tells it."""
+        return {
+            "model": self.model.name,
+            "model_id": self.model.id,
+            "engine": self.engine.name,
+            "plane": self.used_plane,
+            "mirrors": self.mirrors,
+            "largest_component": self.keeps_largest,
+        }
+
     def predict(self, volume: Volume) -> Prediction:
         """Segment one volume.
 
@@ -107,12 +119,14 @@ class Predictor:
             If orthogonal planes are read and the volume is very anisotropic.
         """
         started = time.perf_counter()
-        labels = self._labels(volume)
-        if self.keeps_largest:
-            for structure in self.scheme.structures:
-                labels = keep_largest(labels, structure.name)
-        seconds = time.perf_counter() - started
-        return Prediction(labels, self._provenance(seconds))
+        return self._prediction(self._labels(volume), started)
+
+    def predict_with_scores(self, volume: Volume) -> tuple[Prediction, Float32Array]:
+        """What :meth:`predict` and :meth:`predict_scores` answer, in one pass of the network."""
+        started = time.perf_counter()
+        scores = self.predict_scores(volume)
+        labels = most_likely(scores, volume.geometry, self.scheme)
+        return self._prediction(labels, started), scores
 
     def predict_scores(self, volume: Volume) -> Float32Array:
         """Probabilities (classes, I, J, K) on the input's grid, background first.
@@ -130,6 +144,12 @@ class Predictor:
                 preparation.add_scores(scores, first, total)
         total /= len(planes)
         return total
+
+    def _prediction(self, labels: LabelMap, started: float) -> Prediction:
+        if self.keeps_largest:
+            for structure in self.scheme.structures:
+                labels = keep_largest(labels, structure.name)
+        return Prediction(labels, self._provenance(time.perf_counter() - started))
 
     def _labels(self, volume: Volume) -> LabelMap:
         """The most likely labels; of one plane's slices without holding scores on the grid."""

@@ -160,8 +160,17 @@ def write_frames(frames: Sequence[Volume], path: str | Path) -> None:
     write_array(path, array, geometry, "cardioseg cine")
 
 
-def write_labels(labels: LabelMap, path: str | Path) -> None:
+def write_labels(labels: LabelMap, path: str | Path, model_id: str = "") -> None:
     """Write a label map as uint8 NIfTI-1, atomically; equal labels give equal bytes.
+
+    Parameters
+    ----------
+    labels
+        The label map.
+    path
+        Ends in `.nii` or `.nii.gz`.
+    model_id
+        Id of the model that made them, for the header's description.
 
     Raises
     ------
@@ -179,11 +188,12 @@ def write_labels(labels: LabelMap, path: str | Path) -> None:
     ...     read_labels(path, ACDC).volume_ml("LV cavity")
     2.16
     """
-    _write_label_array(labels.array, labels.geometry, labels.scheme, path)
+    told = _labels_told(labels.scheme, model_id)
+    write_array(path, labels.array, labels.geometry, told, ("label", ""))
 
 
-def write_label_frames(frames: Sequence[LabelMap], path: str | Path) -> None:
-    """Write the label maps of a cine as one 4-D file (I, J, K, T); errors as `write_labels`.
+def write_label_frames(frames: Sequence[LabelMap], path: str | Path, model_id: str = "") -> None:
+    """Write the label maps of a cine as one 4-D file (I, J, K, T); the rest as `write_labels`.
 
     Raises
     ------
@@ -197,10 +207,12 @@ def write_label_frames(frames: Sequence[LabelMap], path: str | Path) -> None:
     if len(names) > 1:
         raise LabelError(f"{path}: frames of different schemes: {', '.join(names)}; write one")
     array = np.stack([frame.array for frame in frames], axis=-1)
-    _write_label_array(array, geometry, frames[0].scheme, path)
+    write_array(path, array, geometry, _labels_told(frames[0].scheme, model_id), ("label", ""))
 
 
-def write_scores(scores: NDArray[np.floating], geometry: Geometry, path: str | Path) -> None:
+def write_scores(
+    scores: NDArray[np.floating], geometry: Geometry, path: str | Path, model_id: str = ""
+) -> None:
     """Write class scores (C, I, J, K) as a 4-D float32 file with the classes last, (I, J, K, C).
 
     The header names them 'class scores', so that they are not read as the frames of a cine.
@@ -217,13 +229,17 @@ def write_scores(scores: NDArray[np.floating], geometry: Geometry, path: str | P
             "give (classes, I, J, K), two classes or more"
         )
     array = np.moveaxis(scores, 0, -1).astype(np.float32)
-    write_array(path, array, geometry, "cardioseg scores", ("estimate", SCORES_INTENT))
+    told = "cardioseg scores" + _model_told(model_id)
+    write_array(path, array, geometry, told, ("estimate", SCORES_INTENT))
 
 
-def _write_label_array(
-    array: NDArray[np.uint8], geometry: Geometry, scheme: LabelScheme, path: str | Path
-) -> None:
-    write_array(path, array, geometry, f"cardioseg labels, {scheme.name}", ("label", ""))
+def _labels_told(scheme: LabelScheme, model_id: str) -> str:
+    return f"cardioseg labels, {scheme.name}" + _model_told(model_id)
+
+
+def _model_told(model_id: str) -> str:
+    """The id is 16 letters, so the description keeps within NIfTI's 79."""
+    return f"; model {model_id}" if model_id else ""
 
 
 def _read(path: str | Path) -> tuple[NiftiHeader, NDArray[Any]]:

@@ -34,6 +34,14 @@ def plane_named(name: str) -> Plane:
     raise PlanError(f"unknown plane {name!r}; choose one of {', '.join(get_args(Plane))}")
 
 
+def single_plane_named(name: str) -> SinglePlane:
+    """The single plane of that name; a PlanError lists the names there are."""
+    for plane in get_args(SinglePlane):
+        if plane == name:
+            return cast("SinglePlane", plane)
+    raise PlanError(f"not one plane: {name!r}; choose one of {', '.join(get_args(SinglePlane))}")
+
+
 def single_planes(plane: Plane) -> tuple[SinglePlane, ...]:
     """The single planes that a plane stands for.
 
@@ -113,6 +121,9 @@ class Plan(FrozenModel):
         Name of the label scheme of the answer.
     largest_component
         Keep only the largest connected piece of each structure; set it where validation says so.
+    temperature
+        The network's logits are divided by it before softmax, inside the exported network; above 1
+        it makes an over-confident network humbler. Training fits it on the validation part.
     """
 
     format_version: Literal[1] = 1
@@ -124,6 +135,7 @@ class Plan(FrozenModel):
     network: NetworkPlan
     scheme: str
     largest_component: bool = False
+    temperature: Positive = 1.0
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Plan:

@@ -88,6 +88,21 @@ def save_checkpoint(folder: Path, learner: Learner, progress: Progress, config: 
     write_bytes(folder / CHECKPOINT, save(learner.tensors(), metadata))
 
 
+def best_weights(folder: Path) -> dict[str, Tensor]:
+    """The best weights of a run, to start another one with.
+
+    Raises
+    ------
+    ConfigError
+        If the folder holds no run, or its checkpoint is damaged.
+    """
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        raise ConfigError(f"{folder}: no {CHECKPOINT}; name the directory of a training run")
+    _, tensors = _read(path)
+    return {n.removeprefix("best."): t for n, t in tensors.items() if n.startswith("best.")}
+
+
 def load_checkpoint(folder: Path, learner: Learner, config: str) -> Progress:
     """Read the state of a run into `learner`.
 
@@ -97,15 +112,10 @@ def load_checkpoint(folder: Path, learner: Learner, config: str) -> Progress:
         If the file is damaged or belongs to another configuration.
     """
     path = folder / CHECKPOINT
-    try:
-        with safe_open(path, framework="pt") as stored:
-            metadata = stored.metadata() or {}
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ConfigError(f"{path}: damaged ({error}); start anew in another folder") from error
+    metadata, tensors = _read(path)
     if not {"config", "progress"} <= metadata.keys():
         raise ConfigError(f"{path}: not a checkpoint of a run; start anew in another folder")
-    if not _same_config(metadata["config"], config):
+    if not _is_same(metadata["config"], config):
         raise ConfigError(
             f"{path}: was written with another configuration; resume with the one in "
             f"{folder / 'config.json'} or start anew in another folder"
@@ -115,9 +125,19 @@ def load_checkpoint(folder: Path, learner: Learner, config: str) -> Progress:
     return Progress(**{**progress, "history": tuple(progress["history"])})
 
 
-def _same_config(stored: str, config: str) -> bool:
-    """Whether two configurations are one; a key that a former version lacked has its default."""
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     try:
-        return TrainConfig.model_validate_json(stored) == TrainConfig.model_validate_json(config)
+        with safe_open(path, framework="pt") as stored:
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+            return stored.metadata() or {}, tensors
+    except SafetensorError as error:
+        raise ConfigError(f"{path}: damaged ({error}); start anew in another folder") from error
+
+
+def _is_same(stored: str, config: str) -> bool:
+    """Whether two configurations are one; a key that the older lacks has its default there."""
+    try:
+        first, second = (TrainConfig.model_validate_json(text) for text in (stored, config))
     except ValidationError:
         return False
+    return first == second

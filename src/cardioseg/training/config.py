@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from cardioseg.data.augment import Augmentation
 from cardioseg.errors import ConfigError, first_problem
+from cardioseg.nets.loss import Loss
 from cardioseg.prepare.plan import FrozenModel, Plan
 
 PRESETS = ("paper", "fast", "sax", "tiny", "whole-heart")
@@ -30,14 +31,16 @@ class TrainConfig(FrozenModel):
         trained on patches predicts whole slices.
     patch_jitter
         How far a patch's middle may lie from the heart's, as a share of the patch's side.
-    slice_step
-        Train on every n-th prepared slice of each plane: neighbours in a near-isotropic volume are
-        much alike. Validation takes all, but with a split by slices, which thins both parts.
     patch_anywhere
         Share of the patches whose middle lies anywhere in the slice, so that the network also
         learns what is not a heart.
+    slice_step
+        Train on every n-th prepared slice of each plane: neighbours in a near-isotropic volume are
+        much alike. Validation takes all, but with a split by slices, which thins both parts.
     augmentation
         Ranges of the augmentation.
+    loss
+        Terms of the loss and their weights.
     optimiser
         `adam` or `adamw`.
     learning_rate
@@ -68,9 +71,10 @@ class TrainConfig(FrozenModel):
     plan: Plan
     patch: tuple[Side, Side] | None = None
     patch_jitter: Annotated[float, Field(ge=0, le=1)] = 0.25
-    slice_step: Annotated[int, Field(ge=1, le=1000)] = 1
     patch_anywhere: Annotated[float, Field(ge=0, le=1)] = 0.0
+    slice_step: Annotated[int, Field(ge=1, le=1000)] = 1
     augmentation: Augmentation = Augmentation()
+    loss: Loss = Loss()
     optimiser: Literal["adam", "adamw"] = "adam"
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 1e-3
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -90,6 +94,11 @@ class TrainConfig(FrozenModel):
             raise ValueError(f"patch {self.patch} must be multiples of {stride} for this network")
         if self.weight_decay and self.optimiser != "adamw":
             raise ValueError("weight_decay needs optimiser = 'adamw'")
+        weights, classes = self.loss.class_weights, self.plan.network.classes
+        if weights is not None and len(weights) != classes:
+            raise ValueError(
+                f"loss.class_weights has {len(weights)} weights, the network {classes} classes"
+            )
         return self
 
 

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 
 from cardioseg.data.augment import draw
 from cardioseg.data.slices import SliceStore
+from cardioseg.errors import ConfigError
 from cardioseg.io.atomic import write_text
-from cardioseg.nets.loss import cross_entropy_dice
+from cardioseg.nets.loss import total_loss
 from cardioseg.nets.unet import UNet
 from cardioseg.training.checkpoint import (
     CHECKPOINT,
@@ -47,18 +48,24 @@ class Step:
 
 @dataclass(frozen=True)
 class Watch:
-    """Who is told of every step and of every epoch's record."""
+    """Who is told of every step, of every epoch's record, and of every better network.
+
+    `improved` gets the epoch and its network before the checkpoint says so: what it writes is
+    there, or the epoch is trained again.
+    """
 
     step: Callable[[Step], None] = lambda step: None
     epoch: Callable[[Mapping[str, float]], None] = lambda record: None
+    improved: Callable[[int, nn.Module], None] = lambda epoch, network: None
 
 
 def fit(
     config: TrainConfig,
     training: SliceStore,
-    validation: SliceStore,
+    validation: SliceStore | None,
     folder: Path,
     watch: Watch = Watch(),
+    start: Mapping[str, Tensor] | None = None,
 ) -> tuple[nn.Module, Progress]:
     """Train a network; continue if `folder` holds a checkpoint.
 
@@ -67,11 +74,14 @@ def fit(
     config
         Everything that decides the run.
     training, validation
-        Prepared slices of either part.
+        Prepared slices of either part. Without validation the last weights are kept.
     folder
         Where the checkpoint and log.jsonl (one record an epoch) go.
     watch
         Told of every step and epoch.
+    start
+        Weights to begin with, as :func:`cardioseg.training.checkpoint.best_weights` reads them;
+        None draws new ones.
 
     Returns
     -------
@@ -81,37 +91,42 @@ def fit(
     Raises
     ------
     ConfigError
-        If the checkpoint is damaged or of another configuration.
+        If the checkpoint is damaged or of another configuration, or `start` of another network.
     """
-    learner = _new_learner(config)
+    learner = _new_learner(config, start)
     told = config.model_dump_json()
     progress = Progress()
     if (folder / CHECKPOINT).is_file():
         progress = load_checkpoint(folder, learner, told)
         _write_log(folder, progress)  # its last line is lost if the run stopped right before it
     while progress.epoch < config.epochs and not _is_stale(config, progress):
-        started = time.monotonic()
+        started, started_cpu = time.monotonic(), time.process_time()
         loss, rate = _train_epoch(config, learner, training, progress.epoch, watch)
         progress = _after_epoch(
             config, learner, validation, replace(progress, epoch=progress.epoch + 1)
         )
         seconds = time.monotonic() - started
         record = {"epoch": progress.epoch, "loss": loss, "learning_rate": rate, "seconds": seconds}
+        record["cpu_seconds"] = time.process_time() - started_cpu
         history = (*progress.history[:-1], {**record, **progress.history[-1]})
         progress = replace(progress, seconds=progress.seconds + seconds, history=history)
+        if progress.best_epoch == progress.epoch:
+            watch.improved(progress.epoch, learner.best)
         save_checkpoint(folder, learner, progress, told)
         _write_log(folder, progress)
         watch.epoch(history[-1])
     return learner.best.eval(), progress
 
 
-def _new_learner(config: TrainConfig) -> Learner:
+def _new_learner(config: TrainConfig, start: Mapping[str, Tensor] | None) -> Learner:
     torch.manual_seed(config.seed)
     network = UNet(config.plan.network)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+    if start is not None:
+        _start_with(network, start)
     if config.optimiser == "adam":
         optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=True)
     else:
@@ -123,6 +138,16 @@ def _new_learner(config: TrainConfig) -> Learner:
         )
     average, best = (copy.deepcopy(network).requires_grad_(False) for _ in range(2))
     return Learner(network, average, best, optimiser)
+
+
+def _start_with(network: UNet, weights: Mapping[str, Tensor]) -> None:
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ConfigError(
+            "the weights to start with are of another network than plan.network; "
+            f"take over its widths, convolution and classes: {error}"
+        ) from error
 
 
 def _train_epoch(
@@ -141,7 +166,7 @@ def _train_epoch(
         learner.optimiser.zero_grad(set_to_none=True)
         with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
             logits = learner.network(images)
-        loss = cross_entropy_dice(logits.float(), labels)
+        loss = total_loss(config.loss, logits.float(), labels)
         loss.backward()  # type: ignore[no-untyped-call]
         learner.optimiser.step()
         _average(learner, config.average_decay, epoch * steps + step)
@@ -207,9 +232,13 @@ def _average(learner: Learner, decay: float, step: int) -> None:
 
 
 def _after_epoch(
-    config: TrainConfig, learner: Learner, store: SliceStore, progress: Progress
+    config: TrainConfig, learner: Learner, store: SliceStore | None, progress: Progress
 ) -> Progress:
     """Validate if it is due, keep the best weights, and begin the epoch's record."""
+    if store is None:
+        learner.best.load_state_dict(learner.average.state_dict())
+        history = (*progress.history, {})
+        return replace(progress, history=history, best_epoch=progress.epoch)
     due = progress.epoch % config.validate_every == 0 or progress.epoch == config.epochs
     if not due:
         return replace(progress, history=(*progress.history, {}))

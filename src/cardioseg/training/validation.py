@@ -15,7 +15,6 @@ from cardioseg.data.slices import SliceStore
 from cardioseg.evaluation.overlap import dice
 
 
-@torch.no_grad()
 def validate(network: nn.Module, scheme: LabelScheme, store: SliceStore) -> dict[str, float]:
     """Mean Dice over structures, and each structure's, on prepared slices.
 
@@ -30,6 +29,16 @@ def validate(network: nn.Module, scheme: LabelScheme, store: SliceStore) -> dict
     dict
         `dice`, 0 to 1 (0 if no structure is anywhere), and `dice NAME` of each structure that is.
     """
+    found = subject_dice(network, scheme, store)
+    means = {f"dice {name}": fmean(subjects.values()) for name, subjects in found.items()}
+    return {"dice": fmean(means.values()) if means else 0.0, **means}
+
+
+@torch.no_grad()
+def subject_dice(
+    network: nn.Module, scheme: LabelScheme, store: SliceStore
+) -> dict[str, dict[str, float]]:
+    """Dice of each structure and subject, as in :func:`validate`; structures in their order."""
     network.eval()
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for positions in store.of_volumes().values():
@@ -41,12 +50,11 @@ def validate(network: nn.Module, scheme: LabelScheme, store: SliceStore) -> dict
             value = dice(predicted == structure.value, reference == structure.value)
             if value is not None:
                 found[structure.name][subject].append(value)
-    means = {
-        f"dice {structure.name}": fmean(map(fmean, found[structure.name].values()))
+    return {
+        structure.name: {subject: fmean(dices) for subject, dices in found[structure.name].items()}
         for structure in scheme.structures
         if structure.name in found
     }
-    return {"dice": fmean(means.values()) if means else 0.0, **means}
 
 
 def _labels(network: nn.Module, images: torch.Tensor) -> NDArray[np.uint8]:

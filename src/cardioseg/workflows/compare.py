@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 
 from cardioseg.errors import DatasetError
 from cardioseg.evaluation import Report, compare, comparison_figure, comparison_table, png_bytes
+from cardioseg.evaluation.rows import Level
 from cardioseg.io.atomic import write_bytes, write_text
 from cardioseg.io.nifti import read_labels, read_volume
 from cardioseg.workflows.evaluate import EvaluationOptions, evaluate_files
@@ -75,7 +77,7 @@ def compare_files(
     heading = f"# {names[0]} against {names[1]}\n\nPer volume, paired by patient.\n\n"
     write_text(output / COMPARISON_MD, heading + table + "\n")
     if compared.images:
-        for kind, case in zip(SHOWN, _shown_cases(first), strict=True):
+        for kind, case in zip(SHOWN, shown_cases((first,)), strict=True):
             write_bytes(output / f"{kind}.png", _picture(compared, names, case, options))
     return table
 
@@ -87,20 +89,14 @@ def _names(compared: Comparing) -> tuple[str, str]:
     return first, second
 
 
-def _shown_cases(report: Report) -> Sequence[str]:
-    """Cases with the best, the median and the worst mean Dice."""
-    dice = {
-        case: np.mean(
-            [
-                row.value
-                for row in report.select(metric="dice", level="volume").rows
-                if row.case == case and row.value is not None
-            ]
-            or [0.0]
-        )
-        for case in report.cases
-    }
-    ordered = sorted(dice, key=lambda case: float(dice[case]))
+def shown_cases(reports: Sequence[Report], level: Level = "volume") -> tuple[str, str, str]:
+    """Cases with the best, the median and the worst mean Dice over the rows of all reports."""
+    found: dict[str, list[float]] = {}
+    for report in reports:
+        for row in report.select(metric="dice", level=level).rows:
+            found.setdefault(row.case, []).extend([] if row.value is None else [row.value])
+    dice = {case: fmean(values or [0.0]) for case, values in found.items()}
+    ordered = sorted(dice, key=lambda case: dice[case])
     return ordered[-1], ordered[len(ordered) // 2], ordered[0]
 
 

@@ -121,7 +121,7 @@ def evaluate_files(
         records.append(digests)
     watch(len(pairs), len(pairs), "")
     report = combine(reports)
-    _write(report, output)
+    write_report(report, output)
     details: dict[str, Json] = {
         "scheme": options.scheme.name,
         "read_as": (options.read_as or options.scheme).name,
@@ -205,7 +205,8 @@ def _read_subjects(path: Path) -> dict[str, _Facts]:
         ) from error
 
 
-def _write(report: Report, output: Path) -> None:
+def write_report(report: Report, output: Path) -> None:
+    """Write report.json, report.csv, report.md, report_slices.csv and a figure into a folder."""
     output.mkdir(parents=True, exist_ok=True)
     files: Sequence[tuple[str, str]] = (
         (REPORT_CSV, report.to_csv()),

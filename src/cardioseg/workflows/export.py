@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
+from cardioseg.engines.onnx import OnnxEngine
 from cardioseg.errors import ConfigError, MissingExtraError
 from cardioseg.io.atomic import write_bytes
-from cardioseg.model import CARD, NETWORK, WEIGHTS, Model, write_model
+from cardioseg.model import CARD, LICENCE_ROW, NETWORK, Model, write_model
 from cardioseg.prepare.plan import Plan
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+Float32Array = NDArray[np.float32]
+
+CHANGED_SHARE = 1e-3
+"""Labels that half-precision weights may change, as a share of the labelled pixels: a Dice then
+moves by about as much, far less than between two readers. See docs/decisions/0009."""
 
 
 @dataclass(frozen=True)
@@ -28,30 +40,76 @@ class ModelFiles:
         return write_model(folder, self.plan, self.files)
 
 
-def network_files(network: nn.Module, plan: Plan, card: str) -> ModelFiles:
-    """Weights as safetensors, the network as ONNX, and the card.
+def network_files(
+    network: nn.Module, plan: Plan, card: str, check: Float32Array | None = None
+) -> ModelFiles:
+    """The network as ONNX, at the plan's temperature, and the card.
+
+    Parameters
+    ----------
+    network
+        A trained UNet.
+    plan
+        Its plan.
+    card
+        The model card, Markdown.
+    check
+        Prepared slices (N, 1, rows, columns): the weights are stored in half precision if that
+        leaves their labels as they are. Without them the weights stay float32.
 
     Raises
     ------
     MissingExtraError
         If torch or the ONNX exporter is not installed.
+    ConfigError
+        If the network is not a UNet.
     """
     try:
-        from safetensors.torch import save
-
         from cardioseg.nets.export import to_onnx
         from cardioseg.nets.unet import UNet
     except ImportError as error:
         raise MissingExtraError("exporting a network", "train") from error
     if not isinstance(network, UNet):
         raise ConfigError(f"cannot export a {type(network).__name__}: expected a UNet")
-    weights = {name: value.contiguous() for name, value in network.state_dict().items()}
-    files = {WEIGHTS: save(weights), NETWORK: to_onnx(network), CARD: card.encode()}
-    return ModelFiles(plan, files)
+    model = to_onnx(network, plan.temperature)
+    if check is not None:
+        model = smallest(model, check)
+    return ModelFiles(plan, {NETWORK: model, CARD: card.encode()})
+
+
+def smallest(model: bytes, check: Float32Array) -> bytes:
+    """An ONNX model with its kernels in half precision if the answer stays, else as it is.
+
+    The answer stays if, on the check slices, fewer labels change than :data:`CHANGED_SHARE` of
+    those that are not background.
+
+    Parameters
+    ----------
+    model
+        ONNX model with float32 weights.
+    check
+        Prepared slices (N, 1, rows, columns).
+    """
+    from cardioseg.nets.storage import in_half
+
+    half = in_half(model)
+    before, after = _labels(model, check), _labels(half, check)
+    changed = np.count_nonzero(before != after)
+    marked = np.count_nonzero(before)
+    return half if changed <= CHANGED_SHARE * marked else model
+
+
+def _labels(model: bytes, slices: Float32Array) -> NDArray[np.intp]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / NETWORK
+        write_bytes(path, model)
+        engine = OnnxEngine(path)
+    labels: NDArray[np.intp] = np.stack([engine(each[None]).argmax(axis=1)[0] for each in slices])
+    return labels
 
 
 def export_onnx(model: Model, path: Path) -> None:
-    """Write a model as one ONNX file whose metadata says how to prepare and restore.
+    """Write a model as one float32 ONNX file whose metadata says how to prepare and restore.
 
     Parameters
     ----------
@@ -67,9 +125,11 @@ def export_onnx(model: Model, path: Path) -> None:
     """
     try:
         import onnx
+
+        from cardioseg.nets.storage import in_single
     except ImportError as error:
         raise MissingExtraError("writing an ONNX file", "train") from error
-    graph = onnx.load_model_from_string((model.folder / NETWORK).read_bytes())
+    graph = onnx.load_model_from_string(in_single((model.folder / NETWORK).read_bytes()))
     scheme = model.plan.label_scheme
     labels = {"0": "background", **{str(s.value): s.name for s in scheme.structures}}
     facts = {
@@ -77,7 +137,7 @@ def export_onnx(model: Model, path: Path) -> None:
         "cardioseg.model_id": model.id,
         "cardioseg.labels": json.dumps(labels),
         "cardioseg.preparation": PREPARATION_IN_WORDS,
-        "cardioseg.license": "see the model's card",
+        "cardioseg.license": model.card_rows.get(LICENCE_ROW, "see the model's card"),
     }
     onnx.helper.set_model_props(graph, facts)
     write_bytes(path, graph.SerializeToString())
@@ -88,10 +148,12 @@ PREPARATION_IN_WORDS = (
     "'orthogonal': axial, coronal and sagittal, each prepared and restored by itself) with "
     "rows towards posterior and columns towards the patient's left (axial), rows towards inferior "
     "otherwise. Resample rows and columns linearly to spacing_mm with the image's middle kept, "
-    "averaging over the step where it shrinks; crop or pad around the middle to size. Scale the "
+    "averaging over the step where it shrinks; crop or pad around the middle to size (with "
+    "whole_slices a side grows to the multiple of the network's stride that holds it). Scale the "
     "1st to 99th percentiles of all slices together (padding left out) to 0 to 1 and clip "
     "('percentile'), or shift and scale to zero mean and unit variance ('zscore'); padding takes "
     "the lowest value. Input 'slices' (N, 1, rows, columns), output 'scores' (N, classes, rows, "
-    "columns) after softmax. To restore, interpolate the scores linearly at the native pixels, "
-    "background outside, average those of orthogonal planes, and take the largest."
+    "columns) after softmax, the plan's temperature inside. To restore, interpolate the scores "
+    "linearly at the native pixels, background outside, average those of orthogonal planes, and "
+    "take the largest."
 )

@@ -11,6 +11,7 @@ from cardioseg.core.labels import LabelScheme
 from cardioseg.core.volume import Volume
 from cardioseg.errors import CardiosegError, LabelError, OutputExistsError
 from cardioseg.inference.predictor import Predictor
+from cardioseg.inference.segmenter import Segmenter
 from cardioseg.io.nifti import read_frames, write_label_frames, write_labels, write_scores
 from cardioseg.workflows.inputs import Input
 from cardioseg.workflows.provenance import Json, file_digest, write_run
@@ -32,7 +33,7 @@ class Outcome:
 
 
 def predict_files(
-    predictor: Predictor,
+    predictor: Segmenter,
     inputs: Sequence[Input],
     output: Path,
     *,
@@ -45,7 +46,7 @@ def predict_files(
     Parameters
     ----------
     predictor
-        Model and engine.
+        Model and engine, or a classical baseline.
     inputs
         Files, each with a name of its own.
     output
@@ -73,12 +74,13 @@ def predict_files(
     predictor.scheme.merge_table(target)
 
     def write(each: Input, path: Path) -> int:
-        frames = read_frames(each.path)
-        labels = [predictor.predict(frame).labels.read_as(target) for frame in frames]
+        predictions = [predictor.predict(frame) for frame in read_frames(each.path)]
+        labels = [prediction.labels.read_as(target) for prediction in predictions]
+        made_by = predictions[0].provenance.model_id
         if len(labels) == 1:
-            write_labels(labels[0], path)
+            write_labels(labels[0], path, made_by)
         else:
-            write_label_frames(labels, path)
+            write_label_frames(labels, path, made_by)
         return len(labels)
 
     return _each(predictor, inputs, output, write, ("predict", target.name, force), watch)
@@ -99,7 +101,8 @@ def predict_score_files(
 
     def write(each: Input, path: Path) -> int:
         volume = _single(read_frames(each.path), each)
-        write_scores(predictor.predict_scores(volume), volume.geometry, path)
+        scores = predictor.predict_scores(volume)
+        write_scores(scores, volume.geometry, path, predictor.model.id)
         return 1
 
     options = ("scores", predictor.scheme.name, force)
@@ -113,7 +116,7 @@ def _single(frames: Sequence[Volume], each: Input) -> Volume:
 
 
 def _each(
-    predictor: Predictor,
+    predictor: Segmenter,
     inputs: Sequence[Input],
     output: Path,
     write: Callable[[Input, Path], int],
@@ -172,14 +175,5 @@ def _record(each: Input, outcome: Outcome) -> Json:
     return {**record, "input_sha256": file_digest(each.path), "frames": outcome.frames}
 
 
-def _facts(predictor: Predictor, scheme: str, records: list[Json]) -> dict[str, Json]:
-    return {
-        "model": predictor.model.name,
-        "model_id": predictor.model.id,
-        "engine": predictor.engine.name,
-        "plane": predictor.used_plane,
-        "mirrors": predictor.mirrors,
-        "largest_component": predictor.keeps_largest,
-        "scheme": scheme,
-        "files": records,
-    }
+def _facts(predictor: Segmenter, scheme: str, records: list[Json]) -> dict[str, Json]:
+    return {**predictor.settings, "scheme": scheme, "files": records}

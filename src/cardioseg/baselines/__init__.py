@@ -1,0 +1,1 @@
+"""Classical methods behind the same `predict`: Otsu, active contours, appearance models."""

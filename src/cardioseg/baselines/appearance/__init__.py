@@ -1,0 +1,1 @@
+"""Active appearance models: shape and texture by principal components, fitted by regression."""

@@ -1,0 +1,70 @@
+"""Fit a classical baseline on the training part of a data set and write its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from cardioseg.baselines.baseline import Baseline, BaselinePlan, fit_baseline
+from cardioseg.baselines.folder import PLAN, write_baseline
+from cardioseg.data.leakage import require_no_leak
+from cardioseg.data.splits import read_split
+from cardioseg.datasets import Dataset
+from cardioseg.errors import DatasetError, OutputExistsError
+
+
+def fit_files(
+    plan: BaselinePlan,
+    dataset: Dataset,
+    split: Path | None,
+    output: Path,
+    *,
+    force: bool = False,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Baseline:
+    """Fit a baseline and write its folder.
+
+    Parameters
+    ----------
+    plan
+        Method, scheme and plane.
+    dataset
+        Cases with labels in the plan's scheme.
+    split
+        JSON file; its training part is fitted on. None takes every case.
+    output
+        The folder; created if needed.
+    force
+        Overwrite a baseline that is there.
+    tell
+        Told how it goes.
+
+    Raises
+    ------
+    OutputExistsError
+        If `output` holds files and `force` is not set.
+    DatasetError
+        If the split or the cases cannot be used.
+    LeakageError
+        If an image of the training part is in another part too.
+    """
+    if output.is_dir() and any(output.iterdir()) and not (force and (output / PLAN).is_file()):
+        raise OutputExistsError(
+            f"{output}: is not empty; name another folder, or add --force over a baseline"
+        )
+    cases = tuple(case for case in dataset.cases if case.load_labels is not None)
+    if split is not None:
+        parts = read_split(split)
+        chosen = {
+            "training": parts.cases(cases, "training"),
+            "validation": parts.cases(cases, "validation"),
+            "test": tuple(case for case in cases if case.subject in set(parts.test)),
+        }
+        tell(f"checking {sum(map(len, chosen.values()))} cases for leaks")
+        require_no_leak(chosen)
+        cases = chosen["training"]
+    if not cases:
+        raise DatasetError(f"data set {dataset.name}: no case to fit on has labels")
+    tell(f"fitting {plan.method} on {len(cases)} cases")
+    named = plan.model_copy(update={"data": dataset.name, "data_license": dataset.license})
+    return write_baseline(output, fit_baseline(named, cases))

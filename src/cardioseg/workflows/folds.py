@@ -1,0 +1,130 @@
+"""k-fold cross-validation: every patient is predicted by a network that never saw them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from cardioseg.core.case import Case
+from cardioseg.data.leakage import same_people
+from cardioseg.data.splits import Split, folds
+from cardioseg.datasets import Dataset
+from cardioseg.errors import ConfigError
+from cardioseg.evaluation import Report, combine
+from cardioseg.inference.predictor import Predictor, load_model
+from cardioseg.io.atomic import write_text
+from cardioseg.training.config import TrainConfig
+from cardioseg.workflows.evaluate import write_report
+from cardioseg.workflows.parts import data_digest, labelled_cases
+from cardioseg.workflows.provenance import RUN, Json, write_run
+from cardioseg.workflows.study.measure import measure
+from cardioseg.workflows.study.parts import HeldOut
+from cardioseg.workflows.train import CONFIG, MODEL, Listener, Start, train
+
+RECORD, REPORT = "folds.json", "report"
+OUT_OF_FOLD = "out-of-fold"
+_SILENT = Listener()
+
+
+def cross_validate(
+    config: TrainConfig,
+    dataset: Dataset,
+    count: int,
+    output: Path,
+    listener: Listener = _SILENT,
+) -> Report:
+    """Train one network a fold and measure each on the patients that it did not see.
+
+    The held-out patients of a fold also validate its training, so where a configuration keeps the
+    best epoch rather than the last, each figure is a little optimistic. Subjects with the same
+    image stay in one fold.
+
+    Parameters
+    ----------
+    config
+        Trains every fold; its seed draws the folds.
+    dataset
+        Cases with labels.
+    count
+        Number of folds.
+    output
+        Gets fold-K (a training run, labels, one report a case), report/ and run.json. Called again
+        with the same input it goes on where it stopped.
+    listener
+        Who is told how it goes.
+
+    Raises
+    ------
+    ConfigError
+        If `output` holds another cross-validation.
+    DatasetError
+        If there are fewer subjects than folds.
+    """
+    cases = labelled_cases(dataset)
+    splits = _splits(config, cases, count)
+    digest = data_digest(cases)
+    output.mkdir(parents=True, exist_ok=True)
+    _claim(output, config, splits, digest)
+    reports = []
+    for number, split in enumerate(splits):
+        listener.tell(f"fold {number + 1} of {count}")
+        folder = output / f"fold-{number}"
+        _train_fold(config, dataset, split, folder, listener)
+        held_out = HeldOut(OUT_OF_FOLD, split.cases(cases, "validation"))
+        reports.append(measure(_opener(folder / MODEL), held_out, folder / OUT_OF_FOLD))
+    report = combine(reports)
+    write_report(report, output / REPORT)
+    facts: dict[str, Json] = {
+        "config": config.model_dump(mode="json"),
+        "folds": count,
+        "data": dataset.name,
+        "data_digest": digest,
+    }
+    write_run(output, "cross-validate", facts)
+    return report
+
+
+def _splits(config: TrainConfig, cases: tuple[Case, ...], count: int) -> tuple[Split, ...]:
+    """Folds over people, written out as subjects: a person may be in the data under two names."""
+    people = {group[0]: group for group in same_people(cases)}
+
+    def subjects(names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(sorted(subject for name in names for subject in people[name]))
+
+    drawn = folds(sorted(people), count, np.random.default_rng(config.seed))
+    return tuple(Split(subjects(s.training), subjects(s.validation)) for s in drawn)
+
+
+def _claim(output: Path, config: TrainConfig, splits: tuple[Split, ...], digest: str) -> None:
+    """Record what is cross-validated here; refuse a folder that holds something else."""
+    record = {
+        "config": config.model_dump(mode="json"),
+        "validation": [list(split.validation) for split in splits],
+        "data_digest": digest,
+    }
+    path = output / RECORD
+    if not path.exists():
+        write_text(path, json.dumps(record, indent=1) + "\n")
+    elif json.loads(path.read_text(encoding="utf-8")) != record:
+        raise ConfigError(
+            f"{output}: holds a cross-validation of another configuration, data or number of "
+            "folds; name another folder"
+        )
+
+
+def _train_fold(
+    config: TrainConfig, dataset: Dataset, split: Split, folder: Path, listener: Listener
+) -> None:
+    if (folder / RUN).is_file():  # written last: this fold is trained
+        return
+    parts = folder.with_name(f"{folder.name}.json")
+    write_text(parts, split.to_json())
+    start = Start(resume=(folder / CONFIG).is_file())
+    train(config, dataset, str(parts), folder, start=start, listener=listener)
+
+
+def _opener(model: Path) -> Callable[[], Predictor]:
+    return lambda: load_model(model)

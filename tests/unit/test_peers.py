@@ -1,0 +1,220 @@
+"""The peers' benchmark: conversion, budget, stages and tables, without any peer installed."""
+
+import json
+import os
+import sys
+
+import nibabel as nib
+import numpy as np
+import pytest
+from benchmarks.peers.clock import Clock, cosine, poly
+from benchmarks.peers.convert import DATASET, fold, labelled, write_raw
+from benchmarks.peers.run import _parse, _settings
+from benchmarks.peers.stages import run_stage
+from benchmarks.peers.table import Arm, markdown, record
+
+from cardioseg.core.labels import ACDC
+from cardioseg.data.splits import Split
+from cardioseg.datasets.nnunet import read_nnunet
+from cardioseg.errors import DatasetError
+from cardioseg.evaluation import Report, Row
+
+SPLIT = Split(("patient001",), ("patient002",))
+
+
+@pytest.fixture
+def acdc(tmp_path):
+    folder = tmp_path / "acdc" / "training"
+    for patient in ("patient001", "patient002", "patient003"):
+        (folder / patient).mkdir(parents=True)
+        (folder / patient / "Info.cfg").write_text("ED: 1\nES: 5\nGroup: NOR\n")
+        for frame in ("frame01", "frame05"):
+            name = folder / patient / f"{patient}_{frame}"
+            array = np.arange(8, dtype=np.uint8).reshape(2, 2, 2) % 4
+            affine = np.diag([1.5, 1.5, 10, 1])
+            nib.save(nib.Nifti1Image(array.astype(np.float32), affine), f"{name}.nii.gz")
+            nib.save(nib.Nifti1Image(array, affine), f"{name}_gt.nii.gz")
+    return folder.parent
+
+
+def test_the_raw_folder_holds_both_frames_of_the_split_and_no_one_else(acdc, tmp_path):
+    names = write_raw(acdc, SPLIT, tmp_path / "raw")
+    assert names == (
+        "patient001_frame01",
+        "patient001_frame05",
+        "patient002_frame01",
+        "patient002_frame05",
+    )
+    # cardioseg's own reader of that layout finds the same label numbers in it
+    cases = read_nnunet(tmp_path / "raw" / DATASET, ACDC)
+    assert [case.id for case in cases] == list(names)
+    assert np.array_equal(cases[0].load_labels().array.ravel(), np.arange(8, dtype=np.uint8) % 4)
+
+
+def test_a_fold_keeps_the_frames_of_a_patient_together(acdc, tmp_path):
+    names = write_raw(acdc, SPLIT, tmp_path / "raw")
+    assert fold(SPLIT, names) == [
+        {
+            "train": ["patient001_frame01", "patient001_frame05"],
+            "val": ["patient002_frame01", "patient002_frame05"],
+        }
+    ]
+
+
+def test_a_subject_without_labelled_frames_is_named(acdc):
+    with pytest.raises(DatasetError, match=r"1 subjects of the split.*patient009"):
+        labelled(acdc, ["patient001", "patient009"])
+
+
+def test_an_uncompressed_file_is_refused(acdc, tmp_path):
+    path = acdc / "training" / "patient001" / "patient001_frame01.nii.gz"
+    nib.save(nib.load(path), path.with_suffix(""))
+    path.unlink()
+    with pytest.raises(DatasetError, match=r"frame01\.nii: gzip it"):
+        write_raw(acdc, SPLIT, tmp_path / "raw")
+
+
+class Time:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_a_clock_stops_before_a_step_that_would_not_fit():
+    time = Time()
+    clock = Clock(10, time)
+    while clock.has_time():
+        time.now += 3
+    assert clock.steps == 3
+    assert clock.spent_s == 9
+
+
+def test_a_slow_first_step_does_not_end_the_run_early():
+    time = Time()
+    clock = Clock(100, time)
+    seconds = iter([30.0] + [1.0] * 200)
+    while clock.has_time():
+        time.now += next(seconds)
+    assert clock.steps > 65
+    assert clock.spent_s <= 100
+
+
+def test_what_follows_a_stop_is_not_training():
+    time = Time()
+    clock = Clock(10, time)
+    time.now += 4
+    clock.stop()
+    time.now += 50
+    assert clock.spent_s == 4
+
+
+def test_a_budget_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="more than 0"):
+        Clock(0)
+
+
+@pytest.mark.parametrize("schedule", [poly, cosine])
+def test_schedules_fall_from_one_to_zero_over_the_budget(schedule):
+    rates = [schedule(share) for share in np.linspace(0, 1, 11)]
+    assert rates[0] == 1
+    assert rates[-1] == pytest.approx(0, abs=1e-12)
+    assert rates == sorted(rates, reverse=True)
+
+
+def test_polynomial_decay_is_nnunets():
+    assert poly(0.5) == pytest.approx(0.5**0.9)
+
+
+def test_epochs_are_as_many_as_fit_with_their_validations():
+    torch = pytest.importorskip("torch")
+    assert torch
+    from benchmarks.peers.arm_ours import epochs_within
+
+    # 97 of 100 s; 9 epochs of 10 s and the validation after the last
+    assert epochs_within(100, 10, 5, every=100) == 9
+    assert epochs_within(100, 10, 10, every=100) == 8
+    assert epochs_within(100, 10, 10, every=1) == 4
+    assert epochs_within(5, 10, 0, every=1) == 1
+
+
+def test_a_stage_runs_once_and_tells_its_seconds(tmp_path):
+    done = tmp_path / "stage" / "done.json"
+    write = f"open({str(done)!r}, 'w').write('{{\"answer\": 1}}')"
+    facts = run_stage(done, [sys.executable, "-c", write], os.environ)
+    assert facts["answer"] == 1
+    assert facts["cpu_seconds"] > 0
+    assert facts["process_seconds"] > 0
+    assert run_stage(done, [sys.executable, "-c", "raise SystemExit(1)"], os.environ) == facts
+
+
+def test_a_stage_that_fails_shows_the_end_of_its_log(tmp_path):
+    command = [sys.executable, "-c", "raise SystemExit('the reason')"]
+    with pytest.raises(SystemExit, match=r"the reason[\s\S]*code 1"):
+        run_stage(tmp_path / "done.json", command, os.environ)
+
+
+def test_a_stage_without_its_file_has_failed(tmp_path):
+    with pytest.raises(SystemExit, match="failed with code 0"):
+        run_stage(tmp_path / "done.json", [sys.executable, "-c", ""], os.environ)
+
+
+def report(shift):
+    rows = []
+    for number in range(4):
+        for structure, value in (("RV cavity", 0.8), ("myocardium", 0.9)):
+            case = f"patient{number:03d}_frame01"
+            dice = value + 0.01 * number - shift
+            rows.append(Row(case, case[:10], structure, "dice", dice))
+            rows.append(Row(case, case[:10], structure, "hd95_mm", 5.0 + number, "mm"))
+    return Report(tuple(rows))
+
+
+def arm(name, shifts, cpu_s=600.0):
+    training = {"training_seconds": 300.0}
+    if cpu_s:
+        training["cpu_seconds"] = cpu_s
+    predicting = {"process_seconds": 40.0, "volumes": 20, "network_seconds_a_volume": 0.5}
+    reports = {seed: report(shift) for seed, shift in enumerate(shifts)}
+    return Arm(name, 1234567, reports, [training] * len(shifts), [predicting] * len(shifts))
+
+
+def test_seeds_are_averaged_within_a_patient_and_differences_are_paired():
+    found = record([arm("ours", [0.0, 0.02]), arm("peer", [0.05, 0.05])])
+    ours, peer = found["arms"]
+    assert ours["dice"]["mean of structures"] == pytest.approx(0.855)
+    assert ours["patients"] == 4
+    assert ours["hd95_mm"] == {"mean": pytest.approx(6.5), "median": pytest.approx(6.5)}
+    assert ours["dice_by_seed"] == {0: pytest.approx(0.865), 1: pytest.approx(0.845)}
+    assert peer["seconds_a_volume"] == 2
+    dice, distance = found["differences"]
+    assert dice["difference"] == pytest.approx(0.04)
+    # every patient differs by the same: the interval has no width
+    assert dice["interval"] == [pytest.approx(0.04), pytest.approx(0.04)]
+    assert distance["metric"] == "hd95_mm"
+    assert distance["difference"] == 0
+
+
+def test_the_tables_are_made_from_the_record_as_json_keeps_it():
+    found = json.loads(json.dumps(record([arm("ours", [0.0]), arm("peer", [0.05], cpu_s=None)])))
+    text = markdown(found, 60)
+    lines = text.splitlines()
+    ours = next(line for line in lines if line.startswith("| ours"))
+    assert "1,234,567" in ours
+    assert "| 0.865 |" in ours
+    assert "| 10.0 |" in ours
+    assert "not measured" in next(line for line in lines if line.startswith("| peer"))
+    assert "(over)" not in text
+    assert "| 5.0 (over) |" in markdown(found, 4)
+    assert "| peer | dice | 0.865 | 0.815 | 0.050 | 0.050 to 0.050 |" in text
+
+
+def test_existing_runs_are_given_by_seed(acdc, tmp_path):
+    split = tmp_path / "split.json"
+    split.write_text(SPLIT.to_json())
+    options = _parse(["--acdc", str(acdc), "--split", str(split), "--ours", f"3={tmp_path}"])
+    assert options.ours == {3: tmp_path}
+    assert _settings(options)["validation"] == ["patient002"]
+    with pytest.raises(SystemExit):
+        _parse(["--acdc", str(acdc), "--ours", "run"])

@@ -1,0 +1,432 @@
+"""A study: who is measured, at which time, what is concluded, and that nothing is done twice."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+from tests.networks import exported_network
+
+from cardioseg.core.case import Case
+from cardioseg.core.geometry import Geometry
+from cardioseg.core.labels import ACDC, MYOCARDIUM_BLOOD
+from cardioseg.core.volume import LabelMap, Volume
+from cardioseg.datasets import Dataset
+from cardioseg.errors import ConfigError, DatasetError, LeakageError, OutputExistsError
+from cardioseg.evaluation import Comparison, Report, evaluate_case
+from cardioseg.evaluation.rows import Row
+from cardioseg.evaluation.statistics import Interval
+from cardioseg.inference.predictor import load_model
+from cardioseg.model import NETWORK, write_model
+from cardioseg.prepare.plan import NetworkPlan, Plan
+from cardioseg.workflows.compare import shown_cases
+from cardioseg.workflows.study.analysis import Findings, Key, contrasts, inflations, pair_stands
+from cardioseg.workflows.study.budget import cpu_seconds, stand
+from cardioseg.workflows.study.config import Arm, Data, Study, read_study
+from cardioseg.workflows.study.document import sentences
+from cardioseg.workflows.study.laboratory import Listener
+from cardioseg.workflows.study.measure import native_slices, seeds_together, slices_apart
+from cardioseg.workflows.study.parts import check_data, resolve
+from cardioseg.workflows.study.study import run_study
+from cardioseg.workflows.study.verdict import verdict
+
+PLAN = Plan(
+    spacing_mm=2.0,
+    size=(16, 16),
+    network=NetworkPlan(widths=(2, 4), classes=3),
+    scheme="myocardium_blood",
+)
+GRID = Geometry((16, 16, 4), np.diag([2.0, 2.0, 8.0, 1.0]))
+
+
+def heart(seed):
+    """A cavity in a ring in each of four slices, smaller towards the apex."""
+    rng = np.random.default_rng(seed)
+    distance = np.hypot(*(np.mgrid[:16, :16] - rng.uniform(6, 9, (2, 1, 1))))[..., None]
+    radius = np.array([4.0, 3.5, 3.0, 2.0])
+    labels = np.where(distance < radius - 1, 3, np.where(distance < radius + 1.5, 2, 0))
+    image = np.array([0.1, 0.5, 0.3, 0.9])[labels] + rng.normal(0, 0.02, labels.shape)
+    return image.astype(np.float32), labels.astype(np.uint8)
+
+
+def case(number, seed=None):
+    image, labels = heart(number if seed is None else seed)
+    return Case(
+        id=f"p{number}",
+        subject=f"p{number}",
+        load_image=partial(Volume, image, GRID),
+        load_labels=partial(LabelMap, labels, GRID, ACDC),
+    )
+
+
+CASES = tuple(case(number) for number in range(6))
+TOLD: list[str] = []
+
+
+def silent(line):
+    TOLD.append(line)
+
+
+# Who trains and who is measured.
+
+
+def test_shares_of_subjects_and_the_unseen_are_apart(tmp_path):
+    data = Data(split="subjects:2/1/1", unseen=("p4", "p5"))
+    parts = resolve(data, CASES, PLAN, tmp_path, silent)
+    test, unseen = parts.held_out
+    trained = {entry.subject for entry in parts.training.entries}
+    validated = {entry.subject for entry in parts.validation.entries}
+    tested = {each.subject for each in test.cases}
+    assert (len(trained), len(validated), len(tested)) == (2, 1, 1)
+    assert trained | validated | tested == {"p0", "p1", "p2", "p3"}
+    assert [each.id for each in unseen.cases] == ["p4", "p5"]
+    assert parts.contrasted is unseen
+    check_data(data, CASES, silent)
+
+
+def test_shares_of_slices_part_every_slice_once(tmp_path):
+    data = Data(split="slices:2/1/1", among=("p0", "p1", "p2", "p3"))
+    parts = resolve(data, CASES, PLAN, tmp_path, silent)
+    (test,) = parts.held_out
+    places = [(e.case, e.index) for s in (parts.training, parts.validation) for e in s.entries]
+    places += [(name, index) for name, numbers in test.slices.items() for index in numbers]
+    assert sorted(places) == [(f"p{n}", k) for n in range(4) for k in range(4)]
+    assert (len(parts.training), len(parts.validation)) == (8, 4)
+    TOLD.clear()
+    check_data(data, CASES, silent)
+    assert "too good" in TOLD[0]
+
+
+def test_a_study_made_for_other_counts_of_slices_says_so(tmp_path):
+    TOLD.clear()
+    resolve(Data(split="slices:1535/389/212"), CASES, PLAN, tmp_path, silent)
+    assert TOLD == ["split slices:1535/389/212: 24 slices are there: 17/4/3"]
+
+
+def test_leaks_and_missing_subjects_are_refused(tmp_path):
+    twin = (*CASES[:2], case(7, seed=0))
+    data = Data(training=("p0",), validation=("p1",), test=("p7",))
+    with pytest.raises(LeakageError, match="same image is in training"):
+        check_data(data, twin, silent)
+    with pytest.raises(LeakageError, match="same image is in split"):
+        check_data(Data(split="slices:1/1/1", among=("p0",), unseen=("p7",)), twin, silent)
+    with pytest.raises(DatasetError, match="1 subjects that the data set does not have"):
+        check_data(Data(training=("p0",), validation=("p1",), test=("p9",)), CASES, silent)
+    split = tmp_path / "split.json"
+    split.write_text('{"training": ["p0"], "validation": ["p1"]}')
+    with pytest.raises(DatasetError, match="needs subjects in its part 'test'"):
+        check_data(Data(split=str(split)), CASES, silent)
+
+
+def test_a_slices_number_is_counted_from_the_arrays_end_where_it_points_the_other_way():
+    axial = PLAN.model_copy(update={"plane": "axial"})
+    assert native_slices(GRID, axial, frozenset({0, 1})) == {0, 1}
+    # Stored as P-I-R, as HVSMR is: feet come last along the second axis.
+    affine = np.array([[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1.0]])
+    stored = Geometry((5, 7, 6), affine)
+    assert stored.orientation == "PIR"
+    assert native_slices(stored, axial, frozenset({0, 2})) == {6, 4}
+
+
+# At which time.
+
+FAST = [{"dice": d, "cpu_seconds": 10.0, "epoch": n} for n, d in ((1, 0.4), (2, 0.6), (3, 0.6))]
+SLOW = [{"dice": d, "cpu_seconds": 20.0, "epoch": n} for n, d in ((1, 0.5), (2, 0.8), (3, 0.7))]
+
+
+def test_at_equal_minutes_the_slower_network_counts_as_it_stood():
+    histories = {"fast": FAST, "slow": SLOW}
+    fast, slow = pair_stands(("fast", "slow"), "equal epochs", histories)
+    assert (fast.epoch, slow.epoch) == (2, 2), "the first of two equal ones, as training keeps it"
+    fast, slow = pair_stands(("fast", "slow"), "equal minutes", histories)
+    assert (fast.epoch, fast.trained, fast.cpu_seconds) == (2, 3, 30.0)
+    assert (slow.epoch, slow.trained, slow.cpu_seconds) == (1, 1, 20.0)
+    assert stand(SLOW, 19.9) is None
+    assert stand(SLOW, cpu_seconds(SLOW)).trained == 3
+
+
+def test_an_epoch_that_was_not_validated_counts_in_time_only():
+    rare = [{"epoch": 1, "cpu_seconds": 1.0}, {"epoch": 2, "cpu_seconds": 1.0, "dice": 0.3}]
+    assert stand(rare, 1.5) is None
+    assert stand(rare).epoch == 2
+
+
+# What is concluded.
+
+
+@pytest.mark.parametrize(
+    ("interval", "p", "word"),
+    [
+        ((0.001, 0.02), 0.04, "beats"),
+        ((0.001, 0.02), 0.06, "matches"),
+        ((-0.009, 0.02), 0.5, "matches"),
+        ((-0.009, -0.001), 0.001, "matches"),
+        ((-0.02, -0.011), 0.001, "loses"),
+        ((-0.02, -0.011), 0.06, "undecided"),
+        ((-0.02, 0.02), 0.9, "undecided"),
+        (None, 1.0, "undecided"),
+    ],
+)
+def test_the_verdict_follows_its_rule(interval, p, word):
+    ends = Interval(*interval) if interval else None
+    found = Comparison("dice", "mean of structures", 9, 0, 0.8, 0.8, ends, p, p, 0.0)
+    assert verdict(found, 0.01, "volume").word == word
+
+
+def rows(values, level="volume", metric="dice"):
+    """One row a (case, structure) of {case: (myocardium, blood pool)}."""
+    return tuple(
+        Row(name, name, structure, metric, value, level=level, slice_index=index)
+        for name, pair in values.items()
+        for structure, value in zip(("myocardium", "blood pool"), pair, strict=True)
+        for index in ([None] if level == "volume" else [0])
+    )
+
+
+def test_seeds_are_averaged_before_patients_and_slices_may_be_pooled():
+    one = Report(rows({"a": (0.8, 0.6), "b": (0.4, 0.2)}))
+    two = Report(rows({"a": (0.6, 0.4), "b": (0.4, 0.2)}))
+    both = seeds_together({0: one, 1: two})
+    assert both.mean("dice", "myocardium") == pytest.approx(((0.8 + 0.6) / 2 + 0.4) / 2)
+    assert both.subjects == ("a", "b")
+    slices = [
+        Row("a", "a", "myocardium", "dice", value, level="slice", slice_index=index)
+        for index, value in enumerate((1.0, 0.5, 0.3))
+    ]
+    slices.append(Row("b", "b", "myocardium", "dice", 0.2, level="slice", slice_index=0))
+    report = Report(tuple(slices))
+    assert report.mean("dice", level="slice") == pytest.approx((0.6 + 0.2) / 2)
+    assert slices_apart(report).mean("dice", level="slice") == pytest.approx(2.0 / 4)
+
+
+def findings(values, history=FAST):
+    """Findings of arms u and v with one seed, from {(arm, part): {case: values}}."""
+    reports = {
+        Key(arm, 0, 2, part): Report(rows(each) + rows(each, "slice"))
+        for (arm, part), each in values.items()
+    }
+    arms = {arm for arm, _ in values}
+    parts = {arm: max(part for a, part in values if a == arm) for arm in arms}
+    return Findings({(arm, 0): history for arm in sorted(arms)}, reports, parts)
+
+
+STUDY = Study(
+    name="s",
+    scheme="myocardium_blood",
+    base="tiny",
+    seeds=(0,),
+    data=Data(split="subjects:1/1/1"),
+    arms={"u": Arm(title="U"), "v": Arm(title="V")},
+)
+
+
+def test_a_contrast_is_paired_by_patient_and_its_difference_is_candidate_minus_baseline():
+    better = {f"p{n}": (0.8 + n / 1000, 0.7 + n / 500) for n in range(8)}
+    worse = {name: (a - 0.1, b - 0.02) for name, (a, b) in better.items()}
+    found = contrasts(STUDY, findings({("u", "test"): worse, ("v", "test"): better}))
+    assert [c.budget for c in found] == ["equal epochs", "equal minutes"]
+    contrast = found[0]
+    assert (contrast.candidate, contrast.baseline) == ("v", "u")
+    for judged in contrast.verdicts:
+        assert judged.difference == pytest.approx(0.06)
+        assert judged.word == "beats"
+    volume = [c for c in contrast.comparisons["volume"] if c.metric == "dice"]
+    assert [c.subjects for c in volume] == [8, 8, 8]
+    assert volume[0].p_value == pytest.approx(2 / 2**8)
+    assert contrast.seeds[0].dice["volume"][0] == pytest.approx(
+        np.mean([(a + b) / 2 for a, b in better.values()])
+    )
+    assert "V beats U per volume" in contrast.verdicts[0].sentence("V", "U")
+
+
+def test_inflation_is_the_own_test_minus_the_unseen():
+    own = {f"p{n}": (0.9, 0.9) for n in range(3)}
+    unseen = {f"q{n}": (0.8, 0.6) for n in range(4)}
+    values = {("u", "test"): own, ("u", "unseen"): unseen, ("v", "test"): own}
+    values["v", "unseen"] = own
+    first, second = inflations(STUDY, findings(values))
+    assert (first.test, first.unseen) == (pytest.approx(0.9), pytest.approx(0.7))
+    assert (first.test_patients, first.unseen_patients) == (3, 4)
+    assert first.interval == Interval(0.2, 0.2)
+    assert second.test - second.unseen == pytest.approx(0.0)
+
+
+def test_best_median_and_worst_case_over_several_reports():
+    one = Report(rows({"a": (0.9, 0.9), "b": (0.5, 0.5), "c": (0.1, 0.1)}))
+    two = Report(rows({"a": (0.1, 0.1), "b": (0.8, 0.8), "c": (0.1, 0.1)}))
+    assert shown_cases((one,)) == ("a", "b", "c")
+    assert shown_cases((one, two)) == ("b", "a", "c")
+
+
+# Measuring.
+
+
+def test_base_mid_and_apex_come_from_the_cases_own_labels_where_the_network_merges_them():
+    labels = CASES[0].labels().read_as(MYOCARDIUM_BLOOD)
+    report = evaluate_case(labels, CASES[0])
+    regions = {row.slice_index: row.region for row in report.rows if row.level == "slice"}
+    assert regions == {0: "base", 1: "base", 2: "mid", 3: "apex"}
+
+
+def test_labels_and_scores_of_one_pass_are_those_of_two(tmp_path):
+    plan = PLAN.model_copy(
+        update={"scheme": "acdc", "network": NetworkPlan(widths=(4, 8), classes=4)}
+    )
+    write_model(tmp_path / "model", plan, {NETWORK: exported_network()})
+    predictor = replace(load_model(tmp_path / "model"), largest_component=True)
+    volume = CASES[0].image()
+    prediction, scores = predictor.predict_with_scores(volume)
+    assert np.array_equal(prediction.labels.array, predictor.predict(volume).labels.array)
+    assert np.array_equal(scores, predictor.predict_scores(volume))
+    assert scores.shape == (4, *volume.array.shape)
+
+
+# A whole study.
+
+TOML = """
+name = "toy"
+scheme = "myocardium_blood"
+base = "paper"
+seeds = [0]
+[config]
+epochs = 2
+patience = 0
+batch_size = 4
+plan.spacing_mm = 2.0
+plan.size = [16, 16]
+plan.network.widths = [2, 4]
+[data]
+training = ["p0", "p1"]
+validation = ["p2"]
+test = ["p3", "p4"]
+[arms.unet_1]
+title = "U-Net 1"
+config.plan.network.convolution = "conventional"
+[arms.unet_2]
+title = "U-Net 2"
+"""
+DATASET = Dataset("toy", CASES, ACDC, "free")
+
+
+def toy(folder, text=TOML):
+    path = folder / "toy.toml"
+    path.write_text(text)
+    return read_study(path)
+
+
+def listed(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.csv")}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    study, configs = toy(folder)
+    run_study(study, configs, DATASET, folder / "run", Listener())
+    return folder
+
+
+def test_a_study_leaves_its_tables_pictures_models_and_a_record(finished):
+    run = finished / "run"
+    told = json.loads((run / "study.json").read_text())
+    assert told["seeds_done"] == [0]
+    assert {c["budget"] for c in told["contrasts"]} >= {"equal epochs"}
+    contrast = told["contrasts"][0]
+    metrics = {c["metric"] for c in contrast["comparisons"]["volume"]}
+    assert metrics == {"dice", "cce", "hd95_mm", "assd_mm"}
+    assert len(told["arms"]["unet_1"]["history"]["0"]) == 2
+    assert told["arms"]["unet_1"]["cpu_seconds_an_epoch"] > 0
+    text = (run / "study.md").read_text()
+    for words in ("## Verdict", "slides' form", "base, mid and apex", "U-Net 1:", "| base | 2 |"):
+        assert words in text
+    assert len(list(run.glob("*.png"))) == 3
+    record = json.loads((run / "run.json").read_text())
+    assert record["verdicts"]
+    assert all(len(identity) == 16 for identity in record["models"].values())
+    left = {path.suffix for path in run.glob("unet_*/seed-0/*") if path.is_file()}
+    assert left == {".jsonl", ".png"}, "checkpoints and snapshots of a finished seed are gone"
+
+
+def test_a_finished_study_is_not_done_again(finished):
+    run = finished / "run"
+    before = {path: path.stat().st_mtime_ns for path in run.glob("unet_*/**/*") if path.is_file()}
+    tables = listed(run)
+    study, configs = toy(finished)
+    TOLD.clear()
+    run_study(study, configs, DATASET, run, Listener(tell=silent))
+    after = {path: path.stat().st_mtime_ns for path in run.glob("unet_*/**/*") if path.is_file()}
+    assert after == before
+    assert listed(run) == tables
+    assert not any("epoch 1/" in line for line in TOLD)
+
+
+def test_another_study_or_other_data_in_the_folder_is_refused_with_what_differs(finished):
+    run = finished / "run"
+    changed = toy(finished, TOML.replace("epochs = 2", "epochs = 3"))
+    with pytest.raises(
+        ConfigError, match=r"differs in study\.config\.epochs, configs\.unet_1\.epo"
+    ):
+        run_study(*changed, DATASET, run, Listener())
+    others = (case(0, seed=99), *CASES[1:])
+    with pytest.raises(ConfigError, match="differs in data_digest"):
+        run_study(*toy(finished), replace(DATASET, cases=others), run, Listener())
+
+
+def test_a_key_that_is_new_since_the_folder_was_begun_has_its_default(finished, tmp_path):
+    study, configs = toy(tmp_path)
+    (tmp_path / "run").mkdir()
+    record = json.loads((finished / "run" / "config.json").read_text())
+    for config in record["configs"].values():
+        assert config.pop("weight_decay") == 0.0
+    others = replace(DATASET, cases=(case(0, seed=99), *CASES[1:]))
+    for entry, told in ((record, "differs in data_digest;"), ([], "not the record of a study")):
+        (tmp_path / "run" / "config.json").write_text(json.dumps(entry))
+        with pytest.raises(ConfigError, match=told):
+            run_study(study, configs, others, tmp_path / "run", Listener())
+
+
+def test_a_folder_with_something_else_and_a_data_set_of_another_kind_are_refused(tmp_path):
+    study, configs = toy(tmp_path)
+    with pytest.raises(OutputExistsError, match="holds no study"):
+        run_study(study, configs, DATASET, tmp_path, Listener())
+    meant = study.model_copy(update={"dataset": "hvsmr"})
+    with pytest.raises(ConfigError, match="--data hvsmr:FOLDER"):
+        run_study(meant, configs, DATASET, tmp_path / "run", Listener())
+
+
+@pytest.mark.parametrize("other", ['split = "slices:2/1/1"', 'split = "subjects:2/2/2"'])
+def test_arms_measured_on_different_images_are_refused_before_training(tmp_path, other):
+    study, configs = toy(tmp_path, TOML + f"[arms.unet_2.data]\n{other}\n")
+    with pytest.raises(ConfigError, match="unet_2 and unet_1: they are measured on different"):
+        run_study(study, configs, DATASET, tmp_path / "run", Listener())
+    assert not list((tmp_path / "run").glob("unet_*"))
+
+
+def test_slices_against_subjects_tells_the_inflation(tmp_path):
+    text = (
+        TOML.partition("[data]")[0]
+        + """
+[data]
+split = "subjects:2/1/1"
+among = ["p0", "p1", "p2", "p3"]
+unseen = ["p4", "p5"]
+[arms.by_patients]
+[arms.by_slices.data]
+split = "slices:2/1/1"
+among = ["p0", "p1", "p2", "p3"]
+unseen = ["p4", "p5"]
+"""
+    )
+    study, configs = toy(tmp_path, text)
+    results = run_study(study, configs, DATASET, tmp_path / "run", Listener())
+    assert [each.arm for each in results.inflations] == ["by_patients", "by_slices"]
+    assert results.inflations[1].unseen_patients == 2
+    assert "How much the split inflates" in (tmp_path / "run" / "study.md").read_text()
+    assert results.contrasts[0].comparisons["volume"][0].subjects == 2, "drawn on the unseen"
+    late = replace(results, contrasts=results.contrasts[:1])
+    first, *_, last = sentences(late)
+    assert first.startswith("At equal epochs: by_slices ")
+    assert last.startswith("At equal minutes: no verdict on by_slices and by_patients")
