@@ -12,9 +12,9 @@ from cardioseg.phantom.raster import Layer
 from cardioseg.phantom.shapes import Capsule, Ellipsoid, Frame, Vector, tube
 from cardioseg.phantom.tissue import Tissue
 
-RIGHT_ARCH, TRANSPOSED, LEFT_SVC, LEVEL_BRANCHES = 0.2, 0.25, 0.12, 0.5
-"""Shares of hearts with a right aortic arch, exchanged great arteries, a left superior vena cava,
-and of appendages and outpouchings of the atria."""
+RIGHT_ARCH, TRANSPOSED, LEFT_SVC = 0.2, 0.25, 0.12
+"""Shares of hearts with a right aortic arch, exchanged great arteries, and a left upper vena cava,
+independent of each other."""
 
 BEND_MM = 5.0
 """Standard deviation of the points through which a vessel runs."""
@@ -133,42 +133,54 @@ def _arteries(sketch: _Sketch) -> tuple[Layer, ...]:
 
     Exchanged arteries start in the other ventricle and run in parallel.
     """
-    heart, base, frame, rng = sketch.heart, sketch.base, sketch.frame, sketch.rng
-    aorta, pulmonary = heart.aorta_mm, heart.pulmonary_mm
+    heart, frame, rng = sketch.heart, sketch.frame, sketch.rng
     a, b, _ = heart.lv.semi_axes
     right: Vector = (0.5 * a, -0.6 * b, 4.0) if heart.rv is None else (30.0, -30.0, 10.0)
-    left: Vector = (11.0, -9.0, 3.0)
-    transposed = rng.random() < TRANSPOSED
-    from_right = (frame.place(right), frame.place((27.0, -40.0, -13.0)))
-    from_left = (frame.place(left), frame.place((17.0, -16.0, -15.0)))
-    fork = base.place((-6.0, -8.0, 60.0))
-    trunk = (*(from_left if transposed else from_right), fork)
-    side = -1.0 if rng.random() < RIGHT_ARCH else 1.0
-    arch = (base.place((27, 10, 48)), base.place((20, 0, 78)), base.place((2, -24, 92)))
-    down: tuple[Vector, ...] = ((-20.0 * side, -44.0, 74.0), (-23.0 * side, -47.0, 40.0))
-    away: tuple[Vector, ...] = ((-21.0 * side, -47.0, -60.0), (-12.0, -44.0, -190.0))
-    branches = (
-        ((fork, base.place((-38, -24, 62)), base.place((-66, -36, 56))), 0.75),
-        (
-            (fork, base.place((22, -16, 56)), base.place((50, -22, 53)), base.place((78, -30, 46))),
-            0.7,
-        ),
+    roots = (
+        (frame.place(right), frame.place((27.0, -40.0, -13.0))),
+        (frame.place((11.0, -9.0, 3.0)), frame.place((17.0, -16.0, -15.0))),
     )
-    ascending = (*(from_right if transposed else from_left), *arch, *down, *away)
-    ratio = float(rng.uniform(0.55, 0.95))
-    layers = [
-        layer
-        for points, start in branches
-        for layer in sketch.vessel(
-            points, (start * pulmonary, 0.6 * start * pulmonary), Tissue.PULMONARY_ARTERY
-        )
-    ]
-    layers += sketch.vessel(trunk, (pulmonary, 0.9 * pulmonary), Tissue.PULMONARY_ARTERY, 2)
+    if rng.random() < TRANSPOSED:
+        roots = (roots[1], roots[0])
+    side = -1.0 if rng.random() < RIGHT_ARCH else 1.0
+    narrowing = float(rng.uniform(0.55, 0.95))
+    pulmonary, aortic = roots
+    return (*_pulmonary(sketch, pulmonary), *_aorta(sketch, aortic, side, narrowing))
+
+
+def _pulmonary(sketch: _Sketch, root: tuple[Vector, ...]) -> tuple[Layer, ...]:
+    base, width = sketch.base, sketch.heart.pulmonary_mm
+    fork = base.place((-6.0, -8.0, 60.0))
+    left = (fork, base.place((-38, -24, 62)), base.place((-66, -36, 56)))
+    right = (fork, base.place((22, -16, 56)), base.place((50, -22, 53)), base.place((78, -30, 46)))
+    return (
+        *sketch.vessel(left, (0.75 * width, 0.45 * width), Tissue.PULMONARY_ARTERY),
+        *sketch.vessel(right, (0.7 * width, 0.42 * width), Tissue.PULMONARY_ARTERY),
+        *sketch.vessel((*root, fork), (width, 0.9 * width), Tissue.PULMONARY_ARTERY, 2),
+    )
+
+
+def _aorta(
+    sketch: _Sketch, root: tuple[Vector, ...], side: float, narrowing: float
+) -> tuple[Layer, ...]:
+    """The vessels to the head, then the aorta; `side` is 1 for a left arch and -1 for a right."""
+    base, width = sketch.base, sketch.heart.aorta_mm
+    layers: list[Layer] = []
     for start, end in (((16, -4), (26, 2)), ((8, -14), (8, -8)), ((0, -24), (-12, -22))):
         points = (base.place((*start, 84.0)), base.place((*end, 115.0)), base.place((*end, 150.0)))
-        width = float(rng.uniform(2.2, 5.5))
-        layers += sketch.vessel(points, (width, 0.8 * width), Tissue.AORTA)
-    layers += sketch.vessel(ascending, (aorta, ratio * aorta), Tissue.AORTA, 2)
+        thickness = float(sketch.rng.uniform(2.2, 5.5))
+        layers += sketch.vessel(points, (thickness, 0.8 * thickness), Tissue.AORTA)
+    course: tuple[Vector, ...] = (
+        *root,
+        base.place((27, 10, 48)),
+        base.place((20, 0, 78)),
+        base.place((2, -24, 92)),
+        (-20.0 * side, -44.0, 74.0),
+        (-23.0 * side, -47.0, 40.0),
+        (-21.0 * side, -47.0, -60.0),
+        (-12.0, -44.0, -190.0),
+    )
+    layers += sketch.vessel(course, (width, narrowing * width), Tissue.AORTA, 2)
     return tuple(layers)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,7 +63,7 @@ class Details:
     thinned: float
     partitions: bool
     rounding_mm: float
-    vessel_mm: dict[Tissue, float]
+    vessel_mm: Mapping[Tissue, float]
 
 
 def draw_details(rng: np.random.Generator, size: float) -> Details:

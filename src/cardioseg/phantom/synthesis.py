@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +15,7 @@ from cardioseg.phantom.tissue import Tissue, TissueMap
 
 Float32Array = NDArray[np.float32]
 
-SIGNAL: dict[Tissue, tuple[float, float]] = {
+SIGNAL: Mapping[Tissue, tuple[float, float]] = {
     Tissue.AIR: (0.0, 0.04),
     Tissue.LUNG: (0.02, 0.22),
     Tissue.FAT: (0.05, 0.75),
@@ -71,8 +72,8 @@ class Appearance:
         The phase-encoding axis.
     """
 
-    signal: dict[Tissue, float] = field(hash=False)
-    texture: dict[Tissue, tuple[float, float, float]] = field(hash=False)
+    signal: Mapping[Tissue, float] = field(hash=False)
+    texture: Mapping[Tissue, tuple[float, float, float]] = field(hash=False)
     patches: float
     blur_mm: tuple[float, float, float]
     bias: float
@@ -168,7 +169,7 @@ def synthesise(tissues: TissueMap, appearance: Appearance, rng: np.random.Genera
     return Volume(_noisy(clean, appearance, rng) * np.float32(1000), grid)
 
 
-def _table(values: dict[Tissue, float]) -> Float32Array:
+def _table(values: Mapping[Tissue, float]) -> Float32Array:
     table = np.zeros(len(Tissue), np.float32)
     table[list(values)] = list(values.values())
     return table
