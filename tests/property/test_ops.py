@@ -12,7 +12,7 @@ from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import ACDC
 from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.errors import GeometryError
-from cardioseg.ops.components import keep_largest, largest_component
+from cardioseg.ops.components import keep_largest, keep_one_heart, largest_component
 from cardioseg.ops.grid import Window, centred_window, reorientation
 from cardioseg.ops.intensity import scale_moments, scale_percentiles
 from cardioseg.ops.resample import (
@@ -249,3 +249,30 @@ def test_of_equal_pieces_the_same_one_stays_whatever_the_storage_order(grid, ord
     kept = keep_largest(LabelMap(array, grid, ACDC), "LV cavity")
     again = keep_largest(stored, "LV cavity")
     np.testing.assert_array_equal(again.array, order.apply(kept.array))
+    one = keep_one_heart(LabelMap(array, grid, ACDC))
+    np.testing.assert_array_equal(keep_one_heart(stored).array, order.apply(one.array))
+
+
+def test_an_island_larger_than_the_structure_at_the_heart_does_not_win():
+    array = np.zeros((20, 8, 3), np.uint8)
+    array[1:7, 1:7] = 2
+    array[2:4, 2:4] = 3
+    array[7, 2:4, 0] = 1  # what was found of the right ventricle, at the heart
+    array[14:19, 2:7] = 1  # and far away
+    array[10, 1, 0] = 2
+    labels = LabelMap(array, Geometry(array.shape, np.eye(4)), ACDC)
+    assert keep_largest(labels, "RV cavity").array[7].sum() == 0, "by itself the island wins"
+    kept = keep_one_heart(labels)
+    assert kept.array[10:].sum() == 0
+    np.testing.assert_array_equal(kept.array[:8], array[:8])
+    np.testing.assert_array_equal(keep_one_heart(kept).array, kept.array)
+
+
+def test_slices_that_touch_at_a_corner_are_one_heart_and_nothing_stays_nothing():
+    array = np.zeros((6, 6, 2), np.uint8)
+    array[0:3, 0:3, 0] = 2
+    array[3:6, 3:6, 1] = 3
+    labels = LabelMap(array, Geometry(array.shape, np.eye(4)), ACDC)
+    np.testing.assert_array_equal(keep_one_heart(labels).array, array)
+    empty = LabelMap(np.zeros((2, 2, 2), np.uint8), Geometry((2, 2, 2), np.eye(4)), ACDC)
+    assert not keep_one_heart(empty).array.any()

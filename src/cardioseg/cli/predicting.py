@@ -43,7 +43,7 @@ Largest = Annotated[
     bool | None,
     typer.Option(
         "--largest-component/--all-components",
-        help="Keep only the largest piece of each structure; default: as the model's plan says.",
+        help="Keep one heart, one piece of each structure; default: as the model's plan says.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

@@ -18,7 +18,7 @@ from cardioseg.engines.engine import Engine
 from cardioseg.errors import PlaneWarning
 from cardioseg.inference.ensemble import Mirrored
 from cardioseg.model import Model, open_engine, open_model
-from cardioseg.ops.components import keep_largest
+from cardioseg.ops.components import keep_one_heart
 from cardioseg.prepare.plan import Plane, single_planes
 from cardioseg.prepare.preparation import Preparation
 
@@ -68,7 +68,7 @@ class Predictor:
     mirrors
         Average the scores of the four mirrored slices: four times the work.
     largest_component
-        Keep only the largest connected piece of each structure; None does what the plan says.
+        Keep one heart and one piece of each structure in it; None does what the plan says.
     """
 
     model: Model
@@ -147,8 +147,7 @@ class Predictor:
 
     def _prediction(self, labels: LabelMap, started: float) -> Prediction:
         if self.keeps_largest:
-            for structure in self.scheme.structures:
-                labels = keep_largest(labels, structure.name)
+            labels = keep_one_heart(labels)
         return Prediction(labels, self._provenance(time.perf_counter() - started))
 
     def _labels(self, volume: Volume) -> LabelMap:

@@ -16,7 +16,7 @@ from cardioseg.errors import ConfigError, LabelError, first_problem
 from cardioseg.prepare.plan import FrozenModel
 from cardioseg.training.config import PRESETS, TrainConfig, read_config
 
-SHIPPED = ("slides-acdc", "slides-acdc-128", "split-inflation", "hvsmr-paper")
+SHIPPED = ("slides-acdc", "slides-acdc-128", "split-inflation", "losses", "hvsmr-paper")
 """Studies that come with the package, as `cardioseg compare NAME` takes them."""
 
 Overrides = dict[str, JsonValue]
