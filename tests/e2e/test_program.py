@@ -320,3 +320,10 @@ def test_sax_segments_the_patients_that_it_knows(acdc_root: Path) -> None:
     report = combine(evaluate_case(predictor.predict(case.image()).labels, case) for case in chosen)
     assert len(report.subjects) == 10
     assert report.mean("dice") > 0.90
+
+
+def test_options_of_whole_hearts_are_refused_for_stacks(tmp_path):
+    answer = run("phantom", "--output", tmp_path / "out", "--validation", 2)
+    assert answer.returncode == 2
+    assert "go with whole hearts" in " ".join(answer.stderr.split())
+    assert not (tmp_path / "out").exists()

@@ -44,19 +44,50 @@ def demo(
 
 def phantom(
     output: Annotated[Path, typer.Option(help="Folder for the data set.")],
-    count: Annotated[int, typer.Option(help="Subjects.", min=1, max=10_000)] = 10,
+    count: Annotated[int, typer.Option(help="Subjects, or scans.", min=1, max=10_000)] = 10,
     seed: Annotated[int, typer.Option(help="Seed.", min=0)] = 0,
+    whole_heart: Annotated[
+        bool, typer.Option("--whole-heart", help="Whole-heart volumes of malformed hearts.")
+    ] = False,
+    from_labels: Annotated[
+        Path | None,
+        typer.Option(help="Folder of label maps (1 myocardium, 2 blood pool) to take hearts from."),
+    ] = None,
+    leave_out: Annotated[
+        list[str] | None, typer.Option(help="Leave out label maps with this in their name.")
+    ] = None,
+    validation: Annotated[
+        int, typer.Option(help="Whole-heart phantoms for validation.", min=0, max=10_000)
+    ] = 0,
 ) -> None:
-    """Write synthetic hearts in ACDC's layout, so that `--data acdc:OUTPUT` reads them.
+    """Write synthetic hearts: short-axis stacks in ACDC's layout, whole hearts in nnU-Net's.
 
-    Example:
+    Short-axis stacks are read as `--data acdc:OUTPUT`, whole hearts as `--data nnunet:OUTPUT`.
+    With --validation, OUTPUT/split.json parts the scans: those for validation are phantoms whose
+    shapes and contrasts lie beyond those for training.
+
+    Examples:
       cardioseg phantom --output phantoms --count 20
-    """
-    from cardioseg.workflows.phantoms import write_phantoms
 
-    with Bar("phantoms") as bar:
-        cases = write_phantoms(output, count, seed, bar.show)
-    result(f"{cases} cases of {count} subjects written to {output}; read them as acdc:{output}")
+      cardioseg phantom --whole-heart --output hearts --count 160 --validation 6
+
+      cardioseg phantom --from-labels LABELS --leave-out pat4 --output hearts --count 120
+    """
+    if not (whole_heart or from_labels):
+        if validation or leave_out:
+            raise typer.BadParameter("--validation and --leave-out go with whole hearts")
+        from cardioseg.workflows.phantoms import write_phantoms
+
+        with Bar("phantoms") as bar:
+            cases = write_phantoms(output, count, seed, bar.show)
+        result(f"{cases} cases of {count} subjects written to {output}; read them as acdc:{output}")
+        return
+    from cardioseg.workflows.whole_hearts import WholeHearts, write_whole_hearts
+
+    wanted = WholeHearts(count, validation, seed, from_labels, tuple(leave_out or ()))
+    with Bar("whole hearts") as bar:
+        cases = write_whole_hearts(output, wanted, bar.show)
+    result(f"{cases} scans written to {output}; read them as nnunet:{output}")
 
 
 def export(

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 def train(
-    config: Annotated[str, typer.Option(help="Preset (paper, fast, sax, tiny) or a TOML file.")],
+    config: Annotated[
+        str, typer.Option(help="Preset (paper, fast, sax, tiny, whole-heart) or a TOML file.")
+    ],
     data: Annotated[str, typer.Option(help="Data set, such as acdc:FOLDER.")],
     output: Annotated[Path, typer.Option(help="Run directory.")],
     split: Annotated[
@@ -81,7 +83,9 @@ def train(
 
 
 def cross_validate(
-    config: Annotated[str, typer.Option(help="Preset (paper, fast, sax, tiny) or a TOML file.")],
+    config: Annotated[
+        str, typer.Option(help="Preset (paper, fast, sax, tiny, whole-heart) or a TOML file.")
+    ],
     data: Annotated[str, typer.Option(help="Data set, such as acdc:FOLDER.")],
     output: Annotated[Path, typer.Option(help="Folder of the folds; given again, it goes on.")],
     folds: Annotated[int, typer.Option(help="Number of folds.", min=2)] = 5,

@@ -16,9 +16,17 @@ VALVE_PLATE_MM = 5.0
 """Half thickness of the fibrous plates between atria and ventricles."""
 
 
-def heart_layers(heart: HeartShape) -> tuple[Layer, ...]:
-    """All solids of a heart in the order of painting; the ventricles come last and whole."""
-    blood = vessel_layers(heart)
+def heart_layers(heart: HeartShape, vessels: tuple[Layer, ...] | None = None) -> tuple[Layer, ...]:
+    """All solids of a heart in the order of painting; the ventricles come last and whole.
+
+    Parameters
+    ----------
+    heart
+        The heart.
+    vessels
+        Its atria and great vessels; None takes the usual ones.
+    """
+    blood = vessel_layers(heart) if vessels is None else vessels
     return (
         *_fat(heart, blood),
         *_thin_walls(heart),

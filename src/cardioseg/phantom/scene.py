@@ -9,12 +9,17 @@ from cardioseg.core.labels import LabelScheme
 from cardioseg.core.volume import LabelMap
 from cardioseg.phantom.anatomy import HeartShape
 from cardioseg.phantom.layers import heart_layers
-from cardioseg.phantom.raster import paint
+from cardioseg.phantom.raster import Layer, paint
 from cardioseg.phantom.thorax import Thorax, paint_thorax
 from cardioseg.phantom.tissue import TissueMap
 
 
-def rasterise(heart: HeartShape, geometry: Geometry, thorax: Thorax | None = None) -> TissueMap:
+def rasterise(
+    heart: HeartShape,
+    geometry: Geometry,
+    thorax: Thorax | None = None,
+    vessels: tuple[Layer, ...] | None = None,
+) -> TissueMap:
     """The tissue at every voxel centre.
 
     Parameters
@@ -25,6 +30,8 @@ def rasterise(heart: HeartShape, geometry: Geometry, thorax: Thorax | None = Non
         Any grid, oblique and mirrored ones included.
     thorax
         What lies around the heart; None leaves air there.
+    vessels
+        Atria and great vessels; None takes the usual ones.
 
     Examples
     --------
@@ -41,7 +48,7 @@ def rasterise(heart: HeartShape, geometry: Geometry, thorax: Thorax | None = Non
     else:
         reflected = geometry
     canvas = np.zeros(geometry.shape, np.uint8)
-    layers = heart_layers(heart)
+    layers = heart_layers(heart, vessels)
     if thorax is not None:
         paint_thorax(canvas, reflected, thorax)
         layers = (*thorax.details, *layers)

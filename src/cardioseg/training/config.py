@@ -14,7 +14,7 @@ from cardioseg.errors import ConfigError, first_problem
 from cardioseg.nets.loss import Loss
 from cardioseg.prepare.plan import FrozenModel, Plan
 
-PRESETS = ("paper", "fast", "sax", "tiny")
+PRESETS = ("paper", "fast", "sax", "tiny", "whole-heart")
 
 Side = Annotated[int, Field(ge=1, le=4096)]
 
