@@ -44,11 +44,12 @@ clean:
 setup: $(VENV)/.installed
 
 # Torch comes first and alone: an unpinned torch would pull several GB of CUDA.
-$(VENV)/.installed: pyproject.toml constraints.txt models/acdc/pyproject.toml
+$(VENV)/.installed: pyproject.toml constraints.txt models/acdc/pyproject.toml models/whole-heart/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) torch==2.13.0
 	$(PIP) hatchling editables
-	$(PIP) --no-build-isolation -e '.[train,openvino,tensorboard,tune,postgresql,test,dev]' -e models/acdc
+	$(PIP) --no-build-isolation -e '.[train,openvino,tensorboard,tune,postgresql,test,dev]' \
+		-e models/acdc -e models/whole-heart
 	$(PIP) --no-deps monai
 	touch $@
 

@@ -2,8 +2,8 @@
 
     python docs/make_pictures.py [ACDC MODEL]
 
-Without the folder of ACDC only the phantoms are drawn. MODEL is the folder of the first step of `sax`
-(docs/results/sax.md): the shipped weights have seen the patient that is shown.
+Without the folder of ACDC only the phantoms are drawn. MODEL is the folder of `sax`'s
+first step (docs/results/sax.md): the shipped weights have seen the patient that is shown.
 """
 
 from __future__ import annotations

@@ -309,7 +309,7 @@ def test_the_readmes_first_example(one: Path) -> None:
 
 
 def test_sax_segments_the_patients_that_it_knows(acdc_root: Path) -> None:
-    """A guard of the way there and back, no figure: the shipped weights have seen these patients."""
+    """A guard of the way there and back, no figure: the shipped weights have seen them."""
     import cardioseg
     from cardioseg.data.splits import read_split
     from cardioseg.evaluation import combine, evaluate_case
