@@ -14,7 +14,16 @@ from cardioseg.io.atomic import write_text
 RUN = "run.json"
 FORMAT_VERSION = 1
 
-_LIBRARIES = ("cardioseg", "numpy", "scipy", "nibabel", "onnxruntime", "torch", "openvino")
+_LIBRARIES = (
+    "cardioseg",
+    "numpy",
+    "scipy",
+    "nibabel",
+    "onnxruntime",
+    "torch",
+    "openvino",
+    "scikit-image",
+)
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
