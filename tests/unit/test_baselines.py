@@ -87,16 +87,21 @@ def test_the_storage_order_changes_no_label_in_the_patient(baseline):
     np.testing.assert_array_equal(again, order.apply(labels))
 
 
-@pytest.mark.parametrize("fill", ["empty", "noise", "one slice", "tiny"])
-def test_an_image_without_a_heart_does_not_crash(baseline, fill):
-    shape = {"one slice": (96, 96, 1), "tiny": (3, 2, 2)}.get(fill, (96, 96, 3))
+@pytest.mark.parametrize("shape", [(96, 96, 3), (96, 96, 1), (3, 2, 2)])
+def test_an_empty_image_gets_an_empty_label_map(baseline, shape):
     grid = Geometry(shape, np.diag([1.5, 1.5, 8.0, 1.0]))
-    array = np.zeros(shape, np.float32)
-    if fill != "empty":
-        array = np.random.default_rng(0).random(shape, np.float32)
-    labels = baseline.predict(Volume(array, grid)).labels
+    for value in (0, 7):
+        labels = baseline.predict(Volume(np.full(shape, value, np.float32), grid)).labels
+        assert labels.geometry is grid
+        assert not labels.array.any()
+
+
+@pytest.mark.parametrize("shape", [(96, 96, 3), (96, 96, 1), (3, 2, 2)])
+def test_noise_does_not_crash(baseline, shape):
+    grid = Geometry(shape, np.diag([1.5, 1.5, 8.0, 1.0]))
+    noise = np.random.default_rng(0).random(shape, np.float32)
+    labels = baseline.predict(Volume(noise, grid)).labels
     assert labels.geometry is grid
-    assert not labels.array.any()
 
 
 def test_the_provenance_names_what_made_the_answer(baseline):
@@ -111,8 +116,8 @@ def test_the_provenance_names_what_made_the_answer(baseline):
 
 @pytest.mark.parametrize("name", ["otsu-whole-heart", "active-contour-whole-heart"])
 def test_blood_of_a_whole_heart_is_found_in_a_chosen_plane(name):
-    case = whole_heart_case(3, 0, spacing_mm=2.0)
-    region = learn_region([whole_heart_case(2, 0, spacing_mm=2.0).labels()], "axial")
+    case = whole_heart_case(3, 0, spacing_mm=2.5)
+    region = learn_region([whole_heart_case(2, 0, spacing_mm=2.5).labels()], "axial")
     opened = open_baseline(name)
     baseline = replace(opened, plan=opened.plan.model_copy(update={"region": region}))
     labels = baseline.predict(case.image()).labels
@@ -163,7 +168,7 @@ def test_labels_go_into_the_window_and_back():
 
 @cache
 def training_slices(fitted):
-    """Model and labelled slice of every slice of the first two training cases."""
+    """Model and labelled slice of every slice of the first training subject."""
     found = []
     for case in cohort(1, seed=1, variants=NORMAL):
         image, labels = case.pair()

@@ -55,8 +55,8 @@ def segment_short_axis(slices: Float32Array, expected: tuple[float, float]) -> L
     seed = find_lv(slices, expected)
     if seed is None:
         return labels
-    levels = wall_levels(slices, seed.mask)
-    lv = _contours(slices, seed.mask, LV_SPREAD)
+    levels = wall_levels(slices, seed)
+    lv = _contours(slices, seed, LV_SPREAD)
     lv = np.stack([hull(each) for each in lv])
     heart = np.stack([_epicardium(*pair, levels) for pair in zip(slices, lv, strict=True)])
     rough = find_rv(slices, heart, levels)

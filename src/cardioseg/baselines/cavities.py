@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -53,23 +52,7 @@ MIDDLE = (0.2, 0.8)
 """Part of the stack in which every heart shows an LV cavity."""
 
 
-@dataclass(frozen=True, eq=False)
-class Cavity:
-    """A left ventricle's cavity in a stack.
-
-    Parameters
-    ----------
-    mask
-        Where it is (slices, rows, columns), papillary muscles included.
-    threshold
-        Intensity above which blood was found.
-    """
-
-    mask: Mask
-    threshold: float
-
-
-def find_lv(slices: Float32Array, expected: tuple[float, float]) -> Cavity | None:
+def find_lv(slices: Float32Array, expected: tuple[float, float]) -> Mask | None:
     """The round bright blob with a dark ring near where the LV is expected, slice by slice.
 
     Every level of a three- and a four-class Otsu threshold is tried; the one whose blobs look most
@@ -84,8 +67,9 @@ def find_lv(slices: Float32Array, expected: tuple[float, float]) -> Cavity | Non
 
     Returns
     -------
-    Cavity or None
-        None where no blob is bright, compact and of an LV's size.
+    mask or None
+        The cavity (slices, rows, columns), papillary muscles included; None where no blob is
+        bright, compact and of an LV's size.
     """
     place = np.array(expected)
     near = distance_mm((slices.shape[1], slices.shape[2]), place) <= SEARCH_MM
@@ -103,8 +87,7 @@ def find_lv(slices: Float32Array, expected: tuple[float, float]) -> Cavity | Non
     best = tried[level]
     centre = np.median([blob.centroid for _, blob in best.values()], axis=0)
     start = max(best, key=lambda k: best[k][0] * _closeness(best[k][1].centroid, centre, 10.0))
-    mask = _followed(slices > level, start, best[start][1].hull, _whole_lv)
-    return Cavity(mask, level)
+    return _followed(slices > level, start, best[start][1].hull, _whole_lv)
 
 
 def find_rv(slices: Float32Array, heart: Mask, levels: WallLevels) -> Mask:

@@ -35,9 +35,9 @@ def segment_short_axis(slices: Float32Array, expected: tuple[float, float]) -> L
     lv = find_lv(slices, expected)
     if lv is None:
         return labels
-    levels = wall_levels(slices, lv.mask)
-    heart = np.stack([grow_wall(*pair, levels) for pair in zip(slices, lv.mask, strict=True)])
+    levels = wall_levels(slices, lv)
+    heart = np.stack([grow_wall(*pair, levels) for pair in zip(slices, lv, strict=True)])
     labels[find_rv(slices, heart, levels)] = RV
     labels[heart] = MYOCARDIUM
-    labels[lv.mask] = LV
+    labels[lv] = LV
     return labels

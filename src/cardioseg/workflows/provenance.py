@@ -23,6 +23,7 @@ _LIBRARIES = (
     "torch",
     "openvino",
     "optuna",
+    "scikit-image",
 )
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cardioseg.baselines.appearance.components import Components, components
+from cardioseg.baselines.appearance.components import components
 from cardioseg.baselines.appearance.landmarks import ENDOCARDIUM
 from cardioseg.baselines.appearance.model import AppearanceModel, State, fit_model
 from cardioseg.baselines.appearance.pose import Pose, aligned_mean, best_pose
@@ -122,12 +122,7 @@ def _combined(shapes: Floats, textures: Floats, weights: Floats) -> tuple[Appear
         regressions=np.empty((0, len(both.deviations) + 4, len(texture.mean) + 1)),
         limit=np.array([np.inf]),
     )
-    return model, _centred(both, joint)
-
-
-def _centred(both: Components, joint: Floats) -> Floats:
-    # The joint rows have zero mean up to rounding: shape and texture were centred before.
-    return both.encode(joint)
+    return model, both.encode(joint)
 
 
 def _regression(

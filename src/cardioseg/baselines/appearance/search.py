@@ -90,10 +90,9 @@ def segment_short_axis(
         (slices, rows, columns) uint8.
     """
     labels = np.zeros(slices.shape, np.uint8)
-    found = find_lv(slices, expected)
-    if found is None:
+    pools = find_lv(slices, expected)
+    if pools is None:
         return labels
-    pools = found.mask
     named = thirds(pools.sum(axis=(1, 2)).tolist())
     images = smoothed(slices)
     order = sorted(named)
