@@ -6,15 +6,13 @@
 
 `labels` images a folder's label maps as `cardioseg phantom --from-labels` does; `phantoms` are
 harder ones. Axial slices are cut by anatomy on the scan's own grid and laid on 256 x 256 pixels,
-which only the background's figures depend on. Writes report.csv, report_slices.csv and report.md.
+which only the background's figures depend on. Writes report.csv and report_slices.csv.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-
-import numpy as np
 
 import cardioseg
 from cardioseg.core.case import Case
@@ -88,7 +86,6 @@ def main() -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     write_text(options.output / "report.csv", report.to_csv())
     write_text(options.output / "report_slices.csv", report.to_csv("slice"))
-    write_text(options.output / "report.md", report.to_markdown(np.random.default_rng(0)))
 
 
 if __name__ == "__main__":
