@@ -54,6 +54,11 @@ class Dataset:
         """Ids of the subjects, sorted."""
         return tuple(sorted({case.subject for case in self.cases}))
 
+    @property
+    def labelled_cases(self) -> tuple[Case, ...]:
+        """The cases that have reference labels."""
+        return tuple(case for case in self.cases if case.load_labels is not None)
+
     def read_as(self, scheme: LabelScheme) -> Dataset:
         """The same cases with labels in a coarser scheme; merged when they are read.
 

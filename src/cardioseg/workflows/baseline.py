@@ -52,7 +52,7 @@ def fit_files(
         raise OutputExistsError(
             f"{output}: is not empty; name another folder, or add --force over a baseline"
         )
-    cases = tuple(case for case in dataset.cases if case.load_labels is not None)
+    cases = dataset.labelled_cases
     if split is not None:
         parts = read_split(split)
         chosen = {

@@ -18,7 +18,7 @@ from cardioseg.inference.predictor import Predictor, load_model
 from cardioseg.io.atomic import write_text
 from cardioseg.training.config import TrainConfig
 from cardioseg.workflows.evaluate import write_report
-from cardioseg.workflows.parts import data_digest, labelled_cases
+from cardioseg.workflows.parts import data_digest
 from cardioseg.workflows.provenance import RUN, Json, write_run
 from cardioseg.workflows.study.measure import measure
 from cardioseg.workflows.study.parts import HeldOut
@@ -63,7 +63,7 @@ def cross_validate(
     DatasetError
         If there are fewer subjects than folds.
     """
-    cases = labelled_cases(dataset)
+    cases = dataset.labelled_cases
     splits = _splits(config, cases, count)
     digest = data_digest(cases)
     output.mkdir(parents=True, exist_ok=True)

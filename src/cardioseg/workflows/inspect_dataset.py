@@ -180,7 +180,7 @@ def _facts(dataset: Dataset, seen: Mapping[str, _Seen], notes: Sequence[str]) ->
         scheme=dataset.scheme.name,
         subjects=len(dataset.subjects),
         cases=len(dataset.cases),
-        labelled=sum(case.load_labels is not None for case in dataset.cases),
+        labelled=len(dataset.labelled_cases),
         groups=_tally(group for _, group in {(case.subject, case.group) for case in dataset.cases}),
         phases=_tally(case.phase for case in dataset.cases),
         orientations=_tally(

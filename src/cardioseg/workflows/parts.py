@@ -13,7 +13,6 @@ from cardioseg.core.case import Case
 from cardioseg.data.leakage import content_digest, require_no_leak
 from cardioseg.data.slices import SliceStore, store_slices
 from cardioseg.data.splits import Split, read_split, split_by_subject, subjects_of
-from cardioseg.datasets import Dataset
 from cardioseg.errors import DatasetError
 from cardioseg.training.config import TrainConfig
 
@@ -29,11 +28,6 @@ class Parts:
     training: SliceStore
     validation: SliceStore | None
     record: str
-
-
-def labelled_cases(dataset: Dataset) -> tuple[Case, ...]:
-    """The cases that have labels."""
-    return tuple(case for case in dataset.cases if case.load_labels is not None)
 
 
 def prepared_parts(

@@ -23,7 +23,7 @@ from cardioseg.training.temperature import calibrate
 from cardioseg.training.validation import subject_dice
 from cardioseg.workflows.card import Outcome, model_card
 from cardioseg.workflows.export import network_files
-from cardioseg.workflows.parts import Told, data_digest, labelled_cases, prepared_parts
+from cardioseg.workflows.parts import Told, data_digest, prepared_parts
 from cardioseg.workflows.provenance import Json, file_digest, write_run
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def train(
     tell = listener.tell
     _open_run(output, config, start.resume)
     keep_freed_memory()
-    cases = labelled_cases(dataset)
+    cases = dataset.labelled_cases
     parts = prepared_parts(config, cases, split, output / CACHE, tell)
     write_text(output / SPLIT, parts.record)
     validating = f"validating on {len(parts.validation)}" if parts.validation else "no validation"

@@ -21,7 +21,7 @@ from cardioseg.training.config import TrainConfig
 from cardioseg.training.fit import Step, Watch, fit
 from cardioseg.training.storage import kept_in, masked, open_study, sqlite_url
 from cardioseg.training.tune import Search, TrialWatch, bind, run_search
-from cardioseg.workflows.parts import Parts, Told, data_digest, labelled_cases, prepared_parts
+from cardioseg.workflows.parts import Parts, Told, data_digest, prepared_parts
 from cardioseg.workflows.provenance import Json
 from cardioseg.workflows.search_results import Found, found_so_far, told_line, write_results
 from cardioseg.workflows.train import CACHE, SPLIT
@@ -91,7 +91,7 @@ def tune(
     search.space.check(search.config)
     _require_search_folder(output)
     keep_freed_memory()
-    cases = labelled_cases(dataset)
+    cases = dataset.labelled_cases
     training = _Training(search.config, cases, split, output / CACHE, listener.tell)
     parts = training.parts(search.config.plan)
     digest = data_digest(cases)

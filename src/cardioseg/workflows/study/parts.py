@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +21,8 @@ from cardioseg.data.splits import (
 )
 from cardioseg.errors import ConfigError, DatasetError
 from cardioseg.prepare.plan import Plan
+from cardioseg.workflows.parts import Told
 from cardioseg.workflows.study.config import Data
-
-Told = Callable[[str], None]
 
 TEST, UNSEEN = "test", "unseen"
 

@@ -15,7 +15,7 @@ from cardioseg.io.atomic import write_text
 from cardioseg.prepare.plan import Plan
 from cardioseg.training.allocator import keep_freed_memory
 from cardioseg.training.config import TrainConfig
-from cardioseg.workflows.parts import data_digest
+from cardioseg.workflows.parts import Told, data_digest
 from cardioseg.workflows.provenance import Json, write_run
 from cardioseg.workflows.study.analysis import Findings, contrasts, inflations
 from cardioseg.workflows.study.config import Data, Study
@@ -24,7 +24,6 @@ from cardioseg.workflows.study.laboratory import Laboratory, Listener, Materials
 from cardioseg.workflows.study.output import write_tables
 from cardioseg.workflows.study.parts import (
     Parts,
-    Told,
     check_data,
     require_same_images,
     resolve,
@@ -71,7 +70,7 @@ def run_study(
     LeakageError, DatasetError
         If the data cannot be divided as the study says.
     """
-    cases = tuple(case for case in dataset.cases if case.load_labels is not None)
+    cases = dataset.labelled_cases
     if study.dataset and study.dataset != dataset.name:
         raise ConfigError(
             f"study {study.name} is made for data set {study.dataset}, not {dataset.name}: "
