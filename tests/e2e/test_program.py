@@ -160,7 +160,8 @@ def test_ctrl_c_leaves_only_whole_files_and_a_record_of_them(hearts: Path, tmp_p
         [sys.executable, "-c", INTERRUPTIBLE, *arguments], stderr=subprocess.DEVNULL
     )
     deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("*.nii.gz")) and time.monotonic() < deadline:
+    # A name with a dot in front is a file that is still being written.
+    while not list(tmp_path.glob("[!.]*.nii.gz")) and time.monotonic() < deadline:
         time.sleep(0.02)
     program.send_signal(signal.SIGINT)
     code = program.wait(timeout=60)
