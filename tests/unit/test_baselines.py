@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from dataclasses import replace
 from functools import cache
 
@@ -24,7 +23,7 @@ from cardioseg.baselines.stack import RegionStack
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import ACDC, MYOCARDIUM_BLOOD
 from cardioseg.core.volume import LabelMap, Volume
-from cardioseg.errors import DatasetError, GeometryError, MissingExtraError, ModelError
+from cardioseg.errors import DatasetError, GeometryError, ModelError
 from cardioseg.model import SUMS
 from cardioseg.phantom import cohort, phantom_case, whole_heart_case
 
@@ -300,9 +299,3 @@ def test_a_cube_needs_a_plane():
     cube = Volume(np.zeros((5, 6, 7)), Geometry((5, 6, 7), np.eye(4)))
     with pytest.raises(GeometryError, match="name the plane"):
         open_baseline("otsu").predict(cube)
-
-
-def test_without_scikit_image_the_extra_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "skimage", None)
-    with pytest.raises(MissingExtraError, match=r"cardioseg\[baselines\]"):
-        open_baseline("otsu").predict(unseen_image())

@@ -10,24 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cardioseg.baselines.stack import PIXEL_MM
-from cardioseg.errors import MissingExtraError
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
 
 def skimage() -> ModuleType:
-    """The package scikit-image, its parts loaded when first used.
+    """The package scikit-image, its parts loaded when first used."""
+    import skimage as package
 
-    Raises
-    ------
-    MissingExtraError
-        If it is not installed.
-    """
-    try:
-        import skimage as package
-    except ImportError as error:
-        raise MissingExtraError("a classical baseline", "baselines") from error
     return package
 
 

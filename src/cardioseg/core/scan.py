@@ -1,0 +1,80 @@
+"""A scan: what one input holds, a still volume or the frames of a cine, on one grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cardioseg.core.geometry import require_same_grid
+from cardioseg.core.volume import Volume
+from cardioseg.errors import FormatError
+
+
+@dataclass(frozen=True)
+class Body:
+    """What volumes are indexed to; nothing that identifies a person.
+
+    Parameters
+    ----------
+    height_m, weight_kg
+        None where unknown.
+    sex
+        `F`, `M` or empty where unknown or other.
+    age_years
+        None where unknown.
+    """
+
+    height_m: float | None = None
+    weight_kg: float | None = None
+    sex: str = ""
+    age_years: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """The frames of one acquisition.
+
+    Parameters
+    ----------
+    frames
+        One volume, or the frames of a cine in the order of time; all on one grid.
+    times_ms
+        Time of each frame after the R wave, in ms; empty where unknown.
+    body
+        Height, weight, sex and age where the file tells them.
+    notes
+        What the reader found worth telling, in plain words, without identifiers.
+
+    Raises
+    ------
+    FormatError
+        If there is no frame, or times and frames differ in number.
+    GeometryError
+        If the frames lie on different grids.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cardioseg.core.geometry import Geometry
+    >>> still = Volume(np.zeros((4, 4, 2), np.float32), Geometry((4, 4, 2), np.eye(4)))
+    >>> Scan((still, still), (0.0, 40.0)).is_cine
+    True
+    """
+
+    frames: tuple[Volume, ...]
+    times_ms: tuple[float, ...] = ()
+    body: Body = field(default_factory=Body)
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.frames:
+            raise FormatError("a scan needs at least one frame")
+        if self.times_ms and len(self.times_ms) != len(self.frames):
+            raise FormatError(f"{len(self.times_ms)} times for {len(self.frames)} frames")
+        first = self.frames[0].geometry
+        for number, frame in enumerate(self.frames[1:], start=2):
+            require_same_grid(frame.geometry, first, f"frame {number} and frame 1")
+
+    @property
+    def is_cine(self) -> bool:
+        """Whether there is more than one frame."""
+        return len(self.frames) > 1
