@@ -88,6 +88,8 @@ class LabelScheme:
 
     def unknown_values(self, array: NDArray[np.generic]) -> list[float]:
         """Values of an array that the scheme does not know, sorted."""
+        if array.dtype.kind in "bu" and array.size and array.max() < self.class_count:
+            return []
         values = np.unique(array)
         return [float(v) for v in values if v not in range(self.class_count)]
 

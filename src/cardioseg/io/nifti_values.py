@@ -19,8 +19,13 @@ def intensities(stored: NDArray[Any], header: NiftiHeader) -> NDArray[np.float32
     # What float32 cannot hold becomes infinite, and the volume refuses it with a count.
     with np.errstate(over="ignore", invalid="ignore"):
         if header.is_scaled:
-            stored = stored * np.float64(header.slope) + header.intercept
-        values: NDArray[np.float32] = stored.astype(np.float32)
+            # A slice at a time: float64 of a whole volume would be twice the answer.
+            values = np.empty(stored.shape, np.float32, order="F")
+            for index in range(stored.shape[-1]):
+                scaled = stored[..., index] * np.float64(header.slope) + header.intercept
+                values[..., index] = scaled
+        else:
+            values = stored.astype(np.float32)
     values.setflags(write=False)
     return values
 
