@@ -215,7 +215,7 @@ def test_copies_are_left_out_and_told(tmp_path) -> None:
     folder = write_series(tmp_path, CINE, GRID)
     shutil.copy(sorted(folder.iterdir())[0], folder / "copy.dcm")
     found, words = told(folder)
-    assert "1 images are there twice" in words
+    assert "(one SOP instance UID) were left out: 1" in words
     assert len(found.scan.frames) == 4
     twin = pydicom.dcmread(folder / "copy.dcm")
     twin.SOPInstanceUID = twin.file_meta.MediaStorageSOPInstanceUID = generate_uid()
@@ -374,12 +374,25 @@ def test_truncated_and_damaged_files_are_named(tmp_path) -> None:
         assert path.name in refused(folder, CardiosegError)
 
 
-def test_headers_that_promise_too_much_are_refused_before_anything_is_unpacked(tmp_path) -> None:
+def test_headers_that_promise_too_much_are_refused(tmp_path, monkeypatch) -> None:
     def edit(dataset: Dataset, t: int, k: int) -> None:
-        dataset.Rows = dataset.Columns = 65535
+        dataset.Rows = dataset.Columns = side
 
-    words = refused(write_series(tmp_path, STILL, GRID, edit), FormatError)
-    assert "GiB" in words
+    side = 65535
+    assert "65535 x 65535" in refused(write_series(tmp_path / "a", STILL, GRID, edit), FormatError)
+    side = 8192
+    monkeypatch.setattr("cardioseg.io.dicom.read.LARGEST_BYTES", 2**30)
+    assert "2 GiB" in refused(write_series(tmp_path / "b", STILL, GRID, edit), FormatError)
+
+
+def test_a_deflated_file_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch) -> None:
+    folder = write_series(tmp_path, STILL, GRID, syntax=DeflatedExplicitVRLittleEndian)
+    monkeypatch.setattr("cardioseg.io.dicom.header.LARGEST_MEMBER_BYTES", 300)
+    assert "unpacks to more" in refused(folder, FormatError)
+    monkeypatch.undo()
+    path = sorted(folder.iterdir())[1]
+    path.write_bytes(path.read_bytes()[:600] + bytes(50))
+    assert path.name in refused(folder, FormatError)
 
 
 def test_another_modality_is_told(tmp_path) -> None:

@@ -73,6 +73,12 @@ class Series:
         return f"{self.columns} x {self.rows}" if self.columns else "no pixels"
 
     @property
+    def place(self) -> Path:
+        """The zip, or the folder of its first file, for messages."""
+        first = self.files[0]
+        return first.path.parent if first.member is None else first.path
+
+    @property
     def row(self) -> dict[str, str]:
         """Its line in a table."""
         return {

@@ -76,8 +76,9 @@ def arrange(planes: Sequence[Plane], same_pixels: SamePixels) -> Stack:
 
 
 def _copies_told(copies: int) -> tuple[str, ...]:
-    words = f"{copies} images are there twice (one SOP instance UID): the copies were left out"
-    return (words,) if copies else ()
+    if not copies:
+        return ()
+    return (f"copies of images (one SOP instance UID) were left out: {copies}",)
 
 
 def _without_copies(planes: Sequence[Plane]) -> tuple[int, list[Plane]]:
