@@ -469,6 +469,50 @@ def test_what_is_ambiguous_is_listed_and_never_guessed(study, wanted, words) -> 
     assert "UID" not in told
 
 
+def slices_apart(folder: Path, *ks: int, place: str = "1.2.3") -> Path:
+    """Each slice a series of its own, as some scanners store a cine."""
+
+    def named(k_kept: int):
+        def edit(dataset: Dataset, t: int, k: int) -> None:
+            dataset.FrameOfReferenceUID = place if k else "1.2.3"
+            if k != k_kept:
+                del dataset.PixelData
+
+        return edit
+
+    for k in ks:
+        write_series(folder / f"{k}", CINE, GRID, named(k), number=20 + k)
+    return folder
+
+
+def test_slices_that_are_series_of_their_own_are_joined_by_number(tmp_path) -> None:
+    found = find_series(slices_apart(tmp_path, *range(6)))
+    with pytest.raises(FormatError, match="6 series fit 'cine'"):
+        choose_series(found, "cine")
+    for wanted in ("20-25", "20, 21,22-30"):
+        scan = read_series(choose_series(found, wanted)).scan
+        assert np.array_equal(values_at(scan.frames[1], GRID), CINE[1])
+    for wanted, words in (("20-25,31", "fits '31'"), ("40-50", "fits '40-50'")):
+        with pytest.raises(FormatError, match=words):
+            choose_series(found, wanted)
+
+
+def test_images_of_two_frames_of_reference_are_refused(tmp_path) -> None:
+    found = find_series(slices_apart(tmp_path, 0, 1, place="1.2.4"))
+    with pytest.raises(GeometryError, match="2 frames of reference"):
+        read_series(choose_series(found, "20-21"))
+
+
+def test_series_that_only_a_uid_tells_apart_are_listed_with_it(tmp_path) -> None:
+    for name in ("a", "b"):
+        write_series(tmp_path / name, STILL, GRID)
+    found = find_series(tmp_path)
+    with pytest.raises(FormatError) as caught:
+        choose_series(found, 3)
+    assert all(f"UID {each.uid}" in str(caught.value) for each in found)
+    assert choose_series(found, found[1].uid) is found[1]
+
+
 def test_a_zip_reads_as_its_folder_does_and_leaves_nothing(study, tmp_path) -> None:
     packed = tmp_path / "study.zip"
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
