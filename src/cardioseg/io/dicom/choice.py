@@ -44,7 +44,7 @@ def choose_series(
             words = f"{source}: {len(candidates)} series fit {wanted!r}; name one, or {_JOINING}"
             return _only(candidates, candidates, words)
     numbers = str(wanted).replace(" ", "")
-    if _NUMBERS.fullmatch(numbers):
+    if _NUMBERS.fullmatch(numbers) and not numbers.isdigit():
         return _joined(found, numbers, source)
     raise FormatError(_listed(f"{source}: no series fits {wanted!r}; there are", found))
 
