@@ -17,6 +17,9 @@ from cardioseg.evaluation.cycle import find_phases
 from cardioseg.evaluation.function import HeartFunction, heart_function
 from cardioseg.ops.grid import Reorientation
 
+THICKENING_SLACK = 1.0
+"""In percent: a quotient of two thicknesses that are good to a hundredth of a millimetre or two."""
+
 
 @cache
 def frames() -> tuple[LabelMap, LabelMap]:
@@ -56,7 +59,8 @@ def test_function_does_not_depend_on_how_the_array_is_stored(order: Reorientatio
             assert value is None, key
         else:
             # Where a contour starts moves its points by a fraction of their distance.
-            assert value == pytest.approx(expected[key], rel=2e-3, abs=1e-6), key
+            slack = THICKENING_SLACK if key[0] == "wall thickening" else 1e-6
+            assert value == pytest.approx(expected[key], rel=2e-3, abs=slack), key
     assert found.notes == stored_as_made().notes
 
 
@@ -77,7 +81,8 @@ def test_a_grid_twice_as_large_has_eight_times_the_volume_and_twice_the_wall(sca
         if expected[key] is None:
             assert value is None, key
         else:
-            assert value == pytest.approx(expected[key] * scale**power, rel=0.02), key
+            slack = THICKENING_SLACK if quantity == "wall thickening" else 1e-6
+            assert value == pytest.approx(expected[key] * scale**power, rel=0.02, abs=slack), key
 
 
 def test_turning_the_patient_on_the_table_changes_no_volume() -> None:
