@@ -1,4 +1,4 @@
-"""Synthetic DICOM series on any grid: what a scanner would have written, with an invented patient."""
+"""Synthetic DICOM series on any grid, as a scanner would write them, of an invented patient."""
 
 from __future__ import annotations
 

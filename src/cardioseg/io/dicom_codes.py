@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 
@@ -16,6 +17,9 @@ BODY_SUBSTANCE: Code = ("SCT", "91720002", "Body Substance")
 HEART: Code = ("SCT", "80891009", "Heart")
 BLOOD: Code = ("SCT", "87612001", "Blood")
 CARDIAC_MRI: Code = ("SCT", "241620005", "Magnetic resonance imaging of heart")
+
+_CODE_LENGTH = 16
+"""Letters in a code value (VR SH)."""
 
 _VOLUME: Code = ("SCT", "118565006", "Volume")
 _MASS: Code = ("SCT", "118538004", "Mass")
@@ -131,7 +135,7 @@ def quantity_code(measurement: Measurement) -> Code:
     if quantity == "volume" and measurement.phase in _PHASES:
         quantity = {"ED": "end-diastolic volume", "ES": "end-systolic volume"}[measurement.phase]
     structure = site_code(measurement.structure)[1]
-    if quantity.endswith("-diastolic volume") or quantity.endswith("-systolic volume"):
+    if quantity.endswith(("-diastolic volume", "-systolic volume")):
         # Muscle has a volume at end-diastole too; the codes of CID 3835 are of the cavities.
         return _BY_STRUCTURE.get((quantity, structure), _VOLUME)
     known = _BY_STRUCTURE.get((quantity, structure)) or _ANYWHERE.get(quantity)
@@ -159,7 +163,12 @@ def private_code(words: str) -> Code:
 
     Examples
     --------
-    >>> private_code("peak filling rate")
-    ('99CARDIOSEG', 'PEAK_FILLING_RATE', 'peak filling rate')
+    >>> private_code("torsion"), private_code("peak filling rate")[1]
+    (('99CARDIOSEG', 'TORSION', 'torsion'), 'PEAK_FILL_D20D08')
     """
-    return (PRIVATE_SCHEME, re.sub(r"\W+", "_", words.strip()).upper(), words)
+    value = re.sub(r"\W+", "_", words.strip()).upper()
+    if len(value) > _CODE_LENGTH:
+        # A long code value would do, but common readers don't know that element.
+        digest = hashlib.sha256(words.encode()).hexdigest()[:6].upper()
+        value = f"{value[: _CODE_LENGTH - 7]}_{digest}"
+    return (PRIVATE_SCHEME, value, words)

@@ -213,7 +213,9 @@ def _require_fit(
 ) -> None:
     """Refuse what cannot be one series of segmentations of this scan."""
     if not given or len(given) != len(phases) or len(set(phases)) != len(phases):
-        raise FormatError(f"{len(given)} segmentations for the phases {list(phases)}; give one each")
+        raise FormatError(
+            f"{len(given)} segmentations for the phases {list(phases)}; give one each"
+        )
     count = len(source.scan.frames)
     outside = [phase for phase in phases if not 0 <= phase < count]
     if outside:
@@ -307,4 +309,3 @@ def _told(source: DicomScan, phase: int) -> str:
     times = source.scan.times_ms
     when = f", {times[phase]:.0f} ms" if times else ""
     return f"Heart, cardiac phase {phase + 1} of {count}{when}, {RESEARCH_ONLY}"
-
