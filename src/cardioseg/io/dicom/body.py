@@ -46,4 +46,6 @@ def body_of(dataset: Dataset) -> tuple[Body, tuple[str, ...]]:
 def _age(words: str) -> float | None:
     """Age in years of DICOM's `032Y`, `006M`, `010W` or `005D`; None for anything else."""
     match = re.fullmatch(r"(\d{1,3})([YMWD])", words)
-    return round(int(match[1]) * _YEARS[match[2]], 2) if match else None
+    years = round(int(match[1]) * _YEARS[match[2]], 2) if match else 0.0
+    # Scanners write 000Y where nobody told the age.
+    return years or None
