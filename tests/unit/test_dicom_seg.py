@@ -8,6 +8,8 @@ import highdicom
 import numpy as np
 import pytest
 from pydicom import dcmread
+from tests.dicom_checks import dcmqi_masks, iod_errors
+from tests.dicom_sources import EIGHT, LPS, dicom_scan, oblique_grid
 
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import ACDC, HVSMR2, MYOCARDIUM_BLOOD
@@ -16,8 +18,6 @@ from cardioseg.errors import CardiosegError, FormatError, GeometryError, LabelEr
 from cardioseg.io.dicom.source import DicomScan, SourceSlice
 from cardioseg.io.dicom_objects import Algorithm
 from cardioseg.io.dicom_seg import ScoreMap, phase_path, write_fractional_seg, write_seg
-from tests.dicom_checks import dcmqi_masks, iod_errors
-from tests.dicom_sources import EIGHT, LPS, dicom_scan, oblique_grid
 
 SAX = Algorithm("sax", "0123456789abcdef")
 

@@ -59,6 +59,27 @@ _SAME = {
     "indexed cardiac output": "cardiac index",
     "cardiac output index": "cardiac index",
 }
+# CID 3717, by the AHA's number of the segment.
+_AHA: dict[int, Code] = {
+    1: ("SCT", "264850008", "left ventricle basal anterior segment"),
+    2: ("SCT", "396482007", "left ventricle basal anteroseptal segment"),
+    3: ("SCT", "396646008", "left ventricle basal inferoseptal segment"),
+    4: ("SCT", "264846001", "left ventricle basal inferior segment"),
+    5: ("SCT", "396652009", "left ventricle basal inferolateral segment"),
+    6: ("SCT", "396654005", "left ventricle basal anterolateral segment"),
+    7: ("SCT", "264848000", "left ventricle mid anterior segment"),
+    8: ("SCT", "396647004", "left ventricle mid anteroseptal segment"),
+    9: ("SCT", "396649001", "left ventricle mid inferoseptal segment"),
+    10: ("SCT", "264847005", "left ventricle mid inferior segment"),
+    11: ("SCT", "396655006", "left ventricle mid inferolateral segment"),
+    12: ("SCT", "396656007", "left ventricle mid anterolateral segment"),
+    13: ("SCT", "264844003", "left ventricle apical anterior segment"),
+    14: ("SCT", "264845002", "left ventricle apical septal segment"),
+    15: ("SCT", "264849008", "left ventricle apical inferior segment"),
+    16: ("SCT", "264853005", "left ventricle apical lateral segment"),
+    17: ("SCT", "128564006", "Apex of left ventricle"),
+}
+_AHA_NUMBER = re.compile(r"\(AHA (\d+)\)")
 _PHASES: dict[str, Code] = {
     "ED": ("SCT", "416190007", "End diastole"),
     "ES": ("SCT", "416430001", "End Systole"),
@@ -112,7 +133,12 @@ def site_code(name: str) -> Code:
     --------
     >>> site_code("LV cavity")
     ('SCT', '87878005', 'Left ventricle')
+    >>> site_code("myocardium, mid inferior (AHA 10)")[1]
+    '264847005'
     """
+    segment = _AHA_NUMBER.search(name)
+    if segment and int(segment[1]) in _AHA:
+        return _AHA[int(segment[1])]
     for scheme in SCHEMES:
         for structure in scheme.structures:
             if structure.name == name:

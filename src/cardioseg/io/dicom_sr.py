@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import highdicom
 from highdicom import sr
 from pydicom import Dataset
 from pydicom.uid import UID, SegmentationStorage
