@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pydicom
 from pydicom import Dataset
 from pydicom.errors import InvalidDicomError
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from cardioseg.errors import FormatError
 from cardioseg.io.dicom.files import DicomFile
@@ -59,7 +60,7 @@ def read_dataset(
     """
     with file.opened() as stream, quiet():
         try:
-            return pydicom.dcmread(
+            dataset = pydicom.dcmread(
                 stream,
                 force=True,
                 stop_before_pixels=not pixels,
@@ -69,6 +70,12 @@ def read_dataset(
             raise FormatError(
                 f"{file.name}: damaged or truncated DICOM; copy or export it again"
             ) from error
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        # Files from before the preamble say nothing of their encoding; pydicom has found it out.
+        implicit = dataset.original_encoding[0]
+        syntax = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+        dataset.file_meta.TransferSyntaxUID = syntax
+    return dataset
 
 
 def number(dataset: Dataset, keyword: str) -> float | None:

@@ -245,7 +245,10 @@ def _absent(file: DicomFile, keyword: str, meaning: str) -> str:
 
 def _require_grey(file: DicomFile, dataset: Dataset) -> None:
     if not whole(dataset, "Columns") or not whole(dataset, "Rows"):
-        raise FormatError(f"{file.name}: no image: no Rows and Columns; choose a series of images")
+        raise FormatError(
+            f"{file.name}: no Rows and Columns: truncated, or no image; copy it again, "
+            "or choose a series of images"
+        )
     samples = whole(dataset, "SamplesPerPixel")
     if samples not in (None, 1):
         raise FormatError(

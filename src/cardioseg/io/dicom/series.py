@@ -29,6 +29,7 @@ _TAGS = (
 _NOT_IMAGES = ("SEG", "SR", "PR", "KO", "RTSTRUCT", "RTPLAN", "RTDOSE", "REG", "FID", "DOC", "M3D")
 """Modalities that lie beside images but are derived from them, or hold no pixels."""
 
+_DIRECTORY = "1.2.840.10008.1.3.10"
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
 
@@ -108,7 +109,7 @@ def find_series(path: str | Path) -> tuple[Series, ...]:
     groups: dict[str, list[tuple[DicomFile, Dataset]]] = {}
     for file in found.dicom:
         header = read_dataset(file, tags=_TAGS)
-        if "SOPClassUID" not in header:
+        if not _is_whole(file, header):
             continue
         fallback = f"{text(header, 'StudyInstanceUID')} {text(header, 'SeriesNumber')}"
         key = text(header, "SeriesInstanceUID") or fallback
@@ -117,6 +118,25 @@ def find_series(path: str | Path) -> tuple[Series, ...]:
         raise FormatError(f"{path}: its DICOM files are damaged: none says what kind it is")
     series = [_series(key, members) for key, members in groups.items()]
     return tuple(sorted(series, key=lambda s: (s.number is None, s.number or 0, s.uid)))
+
+
+def _is_whole(file: DicomFile, header: Dataset) -> bool:
+    """Whether a file is an object of a series; not if it is an index or no DICOM after all.
+
+    Raises
+    ------
+    FormatError
+        If it ends before it says what it is: passed over, its slice would be missing in silence.
+    """
+    if "SOPClassUID" in header and ("SeriesInstanceUID" in header or "Rows" in header):
+        return True
+    kind = getattr(header, "file_meta", Dataset()).get("MediaStorageSOPClassUID")
+    if kind == _DIRECTORY or getattr(header, "preamble", None) is None:
+        return False
+    raise FormatError(
+        f"{file.name}: damaged or truncated DICOM: it does not say which series it belongs to; "
+        "copy it again, or take it out of the folder"
+    )
 
 
 def _series(key: str, members: Sequence[tuple[DicomFile, Dataset]]) -> Series:
