@@ -222,7 +222,8 @@ class Receiver:
         try:
             header = dcmread(io.BytesIO(data), specific_tags=["StudyInstanceUID"])
             study = str(header.StudyInstanceUID)
-        except Exception:  # noqa: BLE001, S112 - whatever a peer sends must not end the node
+        except Exception:
+            # Whatever a peer sends must not end the node.
             return CANNOT_UNDERSTAND
         taken = self._sink.receive(id(event.assoc), sender, study, data)
         return SUCCESS if taken else OUT_OF_RESOURCES

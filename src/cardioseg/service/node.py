@@ -167,9 +167,10 @@ class Node:
             self._keep(study, written)
             self._deliver(study, written, stop)
         except CardiosegError as error:
-            self._say(study, f"failed: {type(error).__name__}")
-        except Exception as error:  # noqa: BLE001 - one bad study must not end the node
-            # The message of an unforeseen error may hold what a header says: only its kind is told.
+            self._say(study, f"failed: {error}")
+        except Exception as error:
+            # One bad study must not end the node. The words of an unforeseen error may hold what a
+            # header says: only its kind is told.
             self._say(study, f"failed: {type(error).__name__}")
         finally:
             shutil.rmtree(study.folder, ignore_errors=True)

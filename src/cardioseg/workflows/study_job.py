@@ -61,7 +61,7 @@ def segment_study(
         try:
             told = _segment_series(segmenter, series, output, f"{job}-{number}")
         except CardiosegError as error:
-            told = f"left out: {type(error).__name__}"
+            told = f"left out: {error}"
         tell(f"{which}: {told}")
     return tuple(sorted(output.glob("*.dcm")))
 
