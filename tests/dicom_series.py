@@ -160,7 +160,7 @@ def values_at(volume: Volume, grid: Geometry) -> NDArray[np.float32]:
     indices = np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), axis=-1)
     found = volume.geometry.to_index(grid.to_world(indices))
     nearest = np.rint(found).astype(int)
-    if np.abs(found - nearest).max() > 1e-3:
+    if np.abs(found - nearest).max() > 1e-2:
         raise AssertionError(f"voxels lie up to {np.abs(found - nearest).max()} voxels apart")
     if (nearest < 0).any() or (nearest >= volume.array.shape).any():
         raise AssertionError("voxels lie outside the volume")
