@@ -12,6 +12,7 @@ from cardioseg.core.labels import LabelScheme
 from cardioseg.core.scan import Body
 from cardioseg.core.volume import LabelMap
 from cardioseg.datasets import read_dataset
+from cardioseg.datasets.acdc import phase_and_group
 from cardioseg.errors import CardiosegError, DatasetError, FormatError, OutputExistsError
 from cardioseg.evaluation.figures import png_bytes
 from cardioseg.evaluation.function import FunctionOptions, HeartFunction, heart_function
@@ -23,7 +24,12 @@ from cardioseg.evaluation.function_agreement import (
     measured_errors,
 )
 from cardioseg.evaluation.function_charts import bland_altman_figure, bulls_eye, volume_curves
-from cardioseg.evaluation.function_record import Json, function_csv, function_record
+from cardioseg.evaluation.function_record import (
+    Json,
+    function_csv,
+    function_record,
+    groups_markdown,
+)
 from cardioseg.evaluation.measured_errors import MeasuredErrors
 from cardioseg.io.atomic import write_bytes, write_text
 from cardioseg.io.nifti import read_label_frames
@@ -32,7 +38,7 @@ from cardioseg.workflows.provenance import file_digest, write_run
 
 FUNCTION_JSON, FUNCTION_CSV = "function.json", "function.csv"
 AGREEMENT_MD, AGREEMENT_JSON, ERRORS_JSON = "agreement.md", "agreement.json", "errors.json"
-BLAND_ALTMAN = "bland_altman.png"
+GROUPS_MD, BLAND_ALTMAN = "groups.md", "bland_altman.png"
 FORMAT_VERSION = 1
 
 Watch = Callable[[int, int, str], None]
@@ -71,10 +77,22 @@ class FunctionInputs:
 
 @dataclass(frozen=True, eq=False)
 class FunctionResults:
-    """Function of every subject, and its agreement where there is a reference."""
+    """Function of every subject, its agreement where there is a reference, and its group.
+
+    Parameters
+    ----------
+    functions
+        By subject.
+    agreement
+        Empty without a reference.
+    groups
+        Pathology group by subject, where the data set's Info.cfg lies beside the labels or the
+        reference names it.
+    """
 
     functions: Mapping[str, HeartFunction]
     agreement: tuple[QuantityAgreement, ...] = ()
+    groups: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -103,8 +121,8 @@ def function_of_files(
     inputs
         What the files do not say.
     output
-        Folder for function.json, function.csv, figures and run.json; with a reference also
-        agreement.md, agreement.json, errors.json. None writes nothing.
+        Folder for function.json, function.csv, figures and run.json; groups.md where groups are
+        known; with a reference also agreement.md, agreement.json, errors.json. None writes nothing.
     force
         Overwrite results that are there.
     watch
@@ -125,6 +143,7 @@ def function_of_files(
     cases = {c.id: c for c in read_dataset(inputs.reference).cases} if inputs.reference else {}
     subjects = _subjects(gather_labels(labels))
     functions: dict[str, HeartFunction] = {}
+    groups: dict[str, str] = {}
     pairs: list[FunctionPair] = []
     for done, subject in enumerate(subjects):
         watch(done, len(subjects), subject.name)
@@ -134,6 +153,7 @@ def function_of_files(
             options = _with_phases(options, known)
             function = _measure(subject, inputs, options)
             functions[subject.name] = function
+            groups[subject.name] = known[0].group if known else _group(subject)
             if known:
                 pairs.append(_pair(subject, function, known, inputs.scheme))
         except CardiosegError as error:
@@ -141,7 +161,8 @@ def function_of_files(
             place = str(subject.files[0].path)
             raise type(error)(words if place in words else f"{place}: {words}") from error
     watch(len(subjects), len(subjects), "")
-    results = FunctionResults(functions, function_agreement(pairs) if pairs else ())
+    named = {name: group for name, group in groups.items() if group}
+    results = FunctionResults(functions, function_agreement(pairs) if pairs else (), named)
     if output is not None:
         _write(results, subjects, inputs, output)
     return results
@@ -161,6 +182,11 @@ def _read_errors(path: Path) -> MeasuredErrors:
 def _subjects(files: Sequence[Input]) -> tuple[_Subject, ...]:
     names = dict.fromkeys(each.subject for each in files)
     return tuple(_Subject(name, tuple(e for e in files if e.subject == name)) for name in names)
+
+
+def _group(subject: _Subject) -> str:
+    file = subject.files[0]
+    return phase_and_group(file.path.parent, file.name)[1]
 
 
 def _frames(subject: _Subject, scheme: LabelScheme) -> tuple[LabelMap, ...]:
@@ -224,6 +250,8 @@ def _write(
         if any(value is not None for value in function.wall_ed.values_mm):
             figure = bulls_eye({"end diastole": function.wall_ed, "end systole": function.wall_es})
             write_bytes(output / f"{name}_bulls_eye.png", png_bytes(figure))
+    if results.groups:
+        write_text(output / GROUPS_MD, groups_markdown(results.functions, results.groups) + "\n")
     if results.agreement:
         _write_agreement(results.agreement, inputs, output)
     files: list[Json] = [
