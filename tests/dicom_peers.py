@@ -1,4 +1,4 @@
-"""DICOM nodes for tests, on loopback and free ports: a storage SCP that keeps what it gets, Orthanc."""
+"""DICOM nodes for tests, on loopback and free ports: one that keeps what it gets, and Orthanc."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from pathlib import Path
 from pydicom import Dataset
 from pynetdicom import AE, AllStoragePresentationContexts, evt
 from pynetdicom.sop_class import MRImageStorage, Verification
-
 from tests.dicom_checks import program
 
 

@@ -17,7 +17,8 @@ from cardioseg.core.volume import LabelMap
 from cardioseg.errors import CardiosegError, FormatError, GeometryError, LabelError
 from cardioseg.io.dicom.source import DicomScan, SourceSlice
 from cardioseg.io.dicom_objects import Algorithm
-from cardioseg.io.dicom_seg import ScoreMap, phase_path, write_fractional_seg, write_seg
+from cardioseg.io.dicom_seg import ScoreMap, write_fractional_seg, write_seg
+from cardioseg.io.dicom_seg_file import phase_path
 
 SAX = Algorithm("sax", "0123456789abcdef")
 

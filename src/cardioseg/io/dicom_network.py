@@ -11,16 +11,16 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from pydicom import dcmread
-from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, evt
-from pynetdicom.sop_class import (
+from pydicom.uid import (
     EnhancedMRImageStorage,
     LegacyConvertedEnhancedMRImageStorage,
     MRImageStorage,
-    Verification,
 )
+from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, evt
 
 from cardioseg.errors import NetworkError
 
+VERIFICATION = "1.2.840.10008.1.1"
 SUCCESS = 0x0000
 OUT_OF_RESOURCES = 0xA700
 CANNOT_UNDERSTAND = 0xC000
@@ -183,7 +183,7 @@ class Receiver:
         self._entity.require_called_aet = True
         for kind in ACCEPTED:
             self._entity.add_supported_context(kind, ALL_TRANSFER_SYNTAXES)
-        self._entity.add_supported_context(Verification)
+        self._entity.add_supported_context(VERIFICATION)
         self._server: Any = None
 
     @property

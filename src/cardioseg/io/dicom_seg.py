@@ -32,42 +32,10 @@ from cardioseg.io.dicom_objects import (
     series_number,
     short,
 )
-from cardioseg.io.dicom_seg_planes import name_source_frames, planes_of
-
-SUFFIX = ".seg.dcm"
+from cardioseg.io.dicom_seg_file import SegFile, Segment, phase_path
+from cardioseg.io.dicom_seg_planes import Planes, name_source_frames, planes_of
 
 Frames = NDArray[np.uint8] | NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Segment:
-    """One segment of a written SEG.
-
-    Parameters
-    ----------
-    structure
-        Its name in the label scheme.
-    number
-        Its number in the SEG; the structure's value.
-    tracking_id, tracking_uid
-        What names this structure of this patient in every phase and in the report.
-    """
-
-    structure: str
-    number: int
-    tracking_id: str
-    tracking_uid: str
-
-
-@dataclass(frozen=True)
-class SegFile:
-    """A written SEG: where it is, of which phase, and what a report needs to refer to it."""
-
-    path: Path
-    phase: int
-    sop_instance_uid: str
-    series_instance_uid: str
-    segments: tuple[Segment, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,25 +117,12 @@ def write_fractional_seg(
     return _write(frames, scores, (source, phases, path, algorithm), new_uid)
 
 
-def phase_path(path: Path, phase: int, count: int) -> Path:
-    """The file of one phase.
-
-    Examples
-    --------
-    >>> phase_path(Path("a.seg.dcm"), 6, 20).name, phase_path(Path("a.seg.dcm"), 6, 1).name
-    ('a-phase07.seg.dcm', 'a.seg.dcm')
-    """
-    if count == 1:
-        return path
-    name = path.name.removesuffix(SUFFIX) if path.name.endswith(SUFFIX) else path.stem
-    return path.with_name(f"{name}-phase{phase + 1:02}{path.name[len(name) :]}")
-
-
 def _binary(labels: LabelMap) -> Frames:
     """(K, J, I, segments) uint8: frames of the stack, rows down, columns across."""
     values = np.array([each.value for each in labels.scheme.structures], np.uint8)
     frames = np.ascontiguousarray(labels.array.transpose(2, 1, 0))
-    return (frames[..., None] == values).astype(np.uint8)
+    masks: NDArray[np.uint8] = (frames[..., None] == values).astype(np.uint8)
+    return masks
 
 
 def _fractions(scores: ScoreMap) -> Frames:
@@ -177,12 +132,13 @@ def _fractions(scores: ScoreMap) -> Frames:
             f"scores of shape {array.shape}; give ({scores.scheme.class_count}, "
             f"{', '.join(map(str, scores.geometry.shape))})"
         )
-    return np.clip(array[1:].transpose(3, 2, 1, 0), 0.0, 1.0)
+    frames: NDArray[np.float32] = np.clip(array[1:].transpose(3, 2, 1, 0), 0.0, 1.0)
+    return frames
 
 
 def _write(
     frames: Sequence[Frames],
-    given: Sequence[LabelMap] | Sequence[ScoreMap],
+    given: Sequence[LabelMap | ScoreMap],
     target: tuple[DicomScan, Sequence[int], Path, Algorithm],
     new_uid: NewUid,
 ) -> tuple[SegFile, ...]:
@@ -209,7 +165,7 @@ def _write(
 
 
 def _require_fit(
-    given: Sequence[LabelMap] | Sequence[ScoreMap], source: DicomScan, phases: Sequence[int]
+    given: Sequence[LabelMap | ScoreMap], source: DicomScan, phases: Sequence[int]
 ) -> None:
     """Refuse what cannot be one series of segmentations of this scan."""
     if not given or len(given) != len(phases) or len(set(phases)) != len(phases):
@@ -272,6 +228,7 @@ def _segmentation(
     slices = source.sources[phase]
     grid = source.scan.frames[phase].geometry
     multiframe = slices[0].frame_number is not None
+    planes = planes_of(grid) if multiframe else Planes()
     images = headers(slices)
     seg = Segmentation(
         source_images=images[:1] if multiframe else images,
@@ -292,7 +249,9 @@ def _segmentation(
         # Also empty ones: a reader then finds the source's grid again, and a structure that was
         # looked for and not found.
         omit_empty_frames=False,
-        **(planes_of(grid) if multiframe else {}),
+        plane_positions=planes.positions,
+        plane_orientation=planes.orientation,
+        pixel_measures=planes.measures,
     )
     seg.ContentQualification = "RESEARCH"
     seg.ContentCreatorName = ""

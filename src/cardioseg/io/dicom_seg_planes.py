@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import highdicom
 import numpy as np
@@ -18,7 +19,16 @@ _SOURCE_IMAGE = ("DCM", "121322", "Source image for image processing operation")
 _LPS = np.array([-1.0, -1.0, 1.0])
 
 
-def planes_of(grid: Geometry) -> dict[str, object]:
+@dataclass(frozen=True, eq=False)
+class Planes:
+    """Where the frames of one phase lie; all None takes them from single-frame source images."""
+
+    positions: Sequence[highdicom.PlanePositionSequence] | None = None
+    orientation: highdicom.PlaneOrientationSequence | None = None
+    measures: highdicom.PixelMeasuresSequence | None = None
+
+
+def planes_of(grid: Geometry) -> Planes:
     """Measures, orientation and positions of a grid's slices, as highdicom takes them.
 
     A multi-frame object holds the frames of all phases, several at each place: the places of one
@@ -27,17 +37,13 @@ def planes_of(grid: Geometry) -> dict[str, object]:
     starts = grid.to_world([(0, 0, k) for k in range(grid.shape[2])]) * _LPS
     cosines = (grid.directions * _LPS[:, None])[:, :2].T
     across, down, along = grid.spacing
-    return {
-        "plane_positions": [
-            highdicom.PlanePositionSequence("PATIENT", image_position=start) for start in starts
-        ],
-        "plane_orientation": highdicom.PlaneOrientationSequence(
-            "PATIENT", image_orientation=cosines.ravel()
-        ),
-        "pixel_measures": highdicom.PixelMeasuresSequence(
+    return Planes(
+        [highdicom.PlanePositionSequence("PATIENT", image_position=start) for start in starts],
+        highdicom.PlaneOrientationSequence("PATIENT", image_orientation=cosines.ravel()),
+        highdicom.PixelMeasuresSequence(
             pixel_spacing=(down, across), slice_thickness=along, spacing_between_slices=along
         ),
-    }
+    )
 
 
 def name_source_frames(seg: Segmentation, slices: Sequence[SourceSlice], grid: Geometry) -> None:

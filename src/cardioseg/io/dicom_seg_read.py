@@ -10,7 +10,7 @@ from pydicom.errors import InvalidDicomError
 
 from cardioseg.core.volume import LabelMap
 from cardioseg.io.dicom.source import DicomScan
-from cardioseg.io.dicom_seg import SegFile, Segment
+from cardioseg.io.dicom_seg_file import SegFile, Segment
 
 
 def read_seg_file(path: Path, phase: int, labels: LabelMap, source: DicomScan) -> SegFile | None:

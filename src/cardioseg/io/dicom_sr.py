@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypedDict
 
 from highdicom import sr
 from pydicom import Dataset
@@ -38,7 +39,7 @@ from cardioseg.io.dicom_objects import (
     series_number,
     short,
 )
-from cardioseg.io.dicom_seg import SegFile, Segment
+from cardioseg.io.dicom_seg_file import SegFile, Segment
 
 SUFFIX = ".sr.dcm"
 
@@ -47,6 +48,23 @@ _DEVICE: Code = ("DCM", "121007", "Device")
 _ENGLISH: Code = ("RFC5646", "en", "English")
 _REPORT: Code = ("DCM", "126000", "Imaging Measurement Report")
 _UNKNOWN: Code = ("DCM", "114010", "Value unknown")
+
+
+class _Shared(TypedDict):
+    """What both kinds of measurement groups say."""
+
+    time_point_context: sr.TimePointContext | None
+    finding_type: sr.CodedConcept
+    finding_category: sr.CodedConcept
+    algorithm_id: sr.AlgorithmIdentification
+    finding_sites: list[sr.FindingSite]
+    measurements: list[sr.Measurement]
+    qualitative_evaluations: list[sr.QualitativeEvaluation]
+
+
+Group = (
+    sr.MeasurementsAndQualitativeEvaluations | sr.VolumetricROIMeasurementsAndQualitativeEvaluations
+)
 
 
 def write_sr(
@@ -171,12 +189,12 @@ def _group(
     made: tuple[DicomScan, Algorithm],
     seg: SegFile | None,
     new_uid: NewUid,
-) -> sr.VolumetricROIMeasurementsAndQualitativeEvaluations:
+) -> Group:
     """The measurements of one structure in one phase; of its segment where there is one."""
     structure, phase = key
     source, algorithm = made
     site = concept(site_code(structure))
-    shared = {
+    shared: _Shared = {
         "time_point_context": _time_point(phase),
         "finding_type": site,
         "finding_category": concept(ANATOMICAL_STRUCTURE),

@@ -14,8 +14,9 @@ from cardioseg.io.dicom_objects import (
     HISTOGRAM_ANALYSIS,
     Algorithm,
 )
-from cardioseg.io.dicom_seg import SUFFIX as SEG_SUFFIX
-from cardioseg.io.dicom_seg import SegFile, phase_path, write_seg
+from cardioseg.io.dicom_seg import write_seg
+from cardioseg.io.dicom_seg_file import SUFFIX as SEG_SUFFIX
+from cardioseg.io.dicom_seg_file import SegFile, phase_path
 from cardioseg.io.dicom_seg_read import read_seg_file
 from cardioseg.io.dicom_sr import SUFFIX as SR_SUFFIX
 from cardioseg.io.dicom_sr import write_sr
