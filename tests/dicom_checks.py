@@ -19,7 +19,9 @@ PACKAGES = {"dciodvfy": "dicom3tools", "dsrdump": "dcmtk", "Orthanc": "orthanc"}
 
 def program(name: str) -> str:
     """Path of a program beside Python or on the PATH; skips the test where it is absent."""
-    places = (shutil.which(name, path=str(Path(sys.executable).parent)), shutil.which(name))
+    # Debian keeps servers where only root's PATH looks.
+    folders = (str(Path(sys.executable).parent), None, "/usr/sbin")
+    places = [shutil.which(name, path=folder) for folder in folders]
     found = next((place for place in places if place), None)
     if found is None:
         package = PACKAGES.get(name)

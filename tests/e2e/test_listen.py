@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import highdicom
 import numpy as np
 import pytest
+from tests.dicom_hearts import ring_cine
 from tests.dicom_peers import archive, echo, free_port, send_images
 from tests.dicom_sources import dicom_scan, oblique_grid, write_scan
 
@@ -23,16 +24,7 @@ PATIENCE_S = 120
 
 @pytest.fixture(scope="module")
 def heart():
-    """A beating ring of muscle around blood, on a grid that is oblique as short axes are."""
-    grid = oblique_grid((72, 72, 6), (2.0, 2.0, 8.0))
-    column, row, _ = np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij")
-    distance = 2.0 * np.hypot(column - 36, row - 36)
-    noise = np.random.default_rng(0).normal(0, 8, (2, *grid.shape))
-    frames = [
-        np.select([distance < blood, distance < blood + wall], [900, 300], 120)
-        for blood, wall in ((24, 9), (16, 12))
-    ]
-    return dicom_scan(grid, (np.stack(frames) + noise).clip(0).round())
+    return ring_cine()
 
 
 class Listener:
