@@ -12,6 +12,7 @@ from cardioseg.cli.classical import baseline
 from cardioseg.cli.console import EXIT_BAD_INPUT, EXIT_INTERRUPTED, say, told_warnings
 from cardioseg.cli.facts import info, inspect, models
 from cardioseg.cli.functioning import function
+from cardioseg.cli.listening import listen
 from cardioseg.cli.making import demo, export, phantom
 from cardioseg.cli.measuring import compare, evaluate
 from cardioseg.cli.predicting import predict, scores
@@ -51,6 +52,7 @@ for _command in (
     function,
     phantom,
     export,
+    listen,
     models,
     info,
 ):

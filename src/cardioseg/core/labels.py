@@ -158,7 +158,7 @@ MYOCARDIUM_BLOOD = LabelScheme(
     "myocardium_blood",
     (
         Structure("myocardium", 1, *_MYOCARDIUM),
-        Structure("blood pool", 2, "#D55E00", _snomed("80891009", "Heart")),
+        Structure("blood pool", 2, "#D55E00", _snomed("87612001", "Blood")),
     ),
 )
 ACDC = LabelScheme(

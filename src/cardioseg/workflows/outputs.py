@@ -82,6 +82,20 @@ def facts(result: Result) -> dict[str, Json]:
     }
 
 
+def write_seg_objects(result: Result, folder: Path) -> None:
+    """Write NAME.seg.dcm; the library for it takes a second to import, so only who needs it."""
+    from cardioseg.workflows.dicom_outputs import write_seg_of
+
+    write_seg_of(result, folder)
+
+
+def write_sr_object(result: Result, folder: Path) -> None:
+    """Write NAME.sr.dcm."""
+    from cardioseg.workflows.dicom_outputs import write_sr_of
+
+    write_sr_of(result, folder)
+
+
 def _quality(result: Result) -> Json:
     quality = result.quality
     if quality is None:
@@ -110,8 +124,11 @@ def _function(result: Result) -> Json:
 
 NIFTI = Kind("nifti", ".nii.gz", write_nifti)
 FACTS = Kind("json", ".json", write_facts)
+SEG = Kind("seg", "[-.]*seg.dcm", write_seg_objects, needs_dicom=True)
+SR = Kind("sr", ".sr.dcm", write_sr_object, needs_dicom=True)
 
-KINDS: tuple[Kind, ...] = (NIFTI, FACTS)
+# The report refers to the SEG: SEG comes first.
+KINDS: tuple[Kind, ...] = (NIFTI, FACTS, SEG, SR)
 """All kinds, in the order in which they are written; a new kind is one more value here."""
 
 
