@@ -10,6 +10,7 @@ import typer
 
 from cardioseg.cli.classical import baseline
 from cardioseg.cli.console import EXIT_BAD_INPUT, EXIT_INTERRUPTED, say, told_warnings
+from cardioseg.cli.converting import convert
 from cardioseg.cli.facts import info, inspect, models
 from cardioseg.cli.making import demo, export, phantom
 from cardioseg.cli.measuring import compare, evaluate
@@ -49,6 +50,7 @@ for _command in (
     compare,
     phantom,
     export,
+    convert,
     models,
     info,
 ):

@@ -13,7 +13,7 @@ from cardioseg.core.labels import MYOCARDIUM_BLOOD
 from cardioseg.core.volume import LabelMap
 from cardioseg.datasets.layout import require_folder, stem, wrong_layout
 from cardioseg.errors import DatasetError
-from cardioseg.io.nifti import read_labels, read_volume
+from cardioseg.io.images import read_labels, read_volume
 
 CITATION = "Pace et al., MICCAI 2015, doi:10.1007/978-3-319-24574-4_10"
 LICENSE = "challenge data, no redistribution licence known: for local experiments only"

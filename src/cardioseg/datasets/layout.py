@@ -6,7 +6,8 @@ from pathlib import Path
 
 from cardioseg.errors import DatasetError
 
-NIFTI_SUFFIXES = (".nii.gz", ".nii")
+IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
+"""Ends of the names of images and label maps; `NAME.seg.nrrd` has the stem `NAME.seg`."""
 
 _NAMES_TOLD = 5
 
@@ -47,7 +48,7 @@ def wrong_layout(folder: Path, expected: str) -> DatasetError:
 
 
 def stem(path: Path) -> str:
-    """A file's name without `.nii.gz` or `.nii`; empty for another kind of file.
+    """A file's name without the suffix of an image format; empty for another kind of file.
 
     Examples
     --------
@@ -57,19 +58,19 @@ def stem(path: Path) -> str:
     # A leading dot is a file half written or one of the system's.
     if path.name.startswith("."):
         return ""
-    for suffix in NIFTI_SUFFIXES:
+    for suffix in IMAGE_SUFFIXES:
         if path.name.endswith(suffix):
             return path.name.removesuffix(suffix)
     return ""
 
 
 def images_by_stem(folder: Path) -> dict[str, Path]:
-    """NIfTI files of one folder by name without suffix, sorted.
+    """Images of one folder by name without suffix, sorted.
 
     Raises
     ------
     DatasetError
-        If one name is there as `.nii` and as `.nii.gz`.
+        If one name is there in two formats.
     """
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):

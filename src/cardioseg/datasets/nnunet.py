@@ -15,7 +15,7 @@ from cardioseg.core.labels import SCHEMES, LabelScheme, Structure
 from cardioseg.core.volume import LabelMap
 from cardioseg.datasets.layout import images_by_stem, require_folder, wrong_layout
 from cardioseg.errors import DatasetError, first_problem
-from cardioseg.io.nifti import read_labels, read_volume
+from cardioseg.io.images import read_labels, read_volume
 
 _CHANNEL = re.compile(r"(.+)_(\d{4})")
 _PARTS = (("imagesTr", "labelsTr"), ("imagesTs", "labelsTs"))

@@ -11,7 +11,7 @@ from cardioseg.data.splits import read_split
 from cardioseg.datasets.layout import stem
 from cardioseg.errors import DatasetError
 
-LABEL_ENDINGS = ("_gt", "-label", "_label", "_seg")
+LABEL_ENDINGS = ("_gt", "-label", "_label", "_seg", ".seg")
 SKIPPED_ENDINGS = (*LABEL_ENDINGS, "_4d")
 
 

@@ -12,7 +12,8 @@ from cardioseg.core.volume import Volume
 from cardioseg.errors import CardiosegError, LabelError, OutputExistsError
 from cardioseg.inference.predictor import Predictor
 from cardioseg.inference.segmenter import Segmenter
-from cardioseg.io.nifti import read_frames, write_label_frames, write_labels, write_scores
+from cardioseg.io.images import read_frames, write_label_frames, write_labels
+from cardioseg.io.nifti import write_scores
 from cardioseg.workflows.inputs import Input
 from cardioseg.workflows.provenance import Json, file_digest, write_run
 
