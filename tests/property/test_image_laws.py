@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.property.strategies_geometry import grids
@@ -48,7 +48,7 @@ def random_frames(grid: Geometry, seed: int, count: int) -> list[Volume]:
 
 def itk_corners(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
     """Corner voxels' positions as SimpleITK places them, in LPS+ mm turned to RAS+."""
-    image = sitk.ReadImage(str(path))
+    image = SimpleITK.ReadImage(str(path))
     grid = Geometry(shape, np.eye(4))
     points = [image.TransformIndexToPhysicalPoint([int(n) for n in c]) for c in grid.corners()]
     return np.array(points) * (-1, -1, 1)
@@ -81,7 +81,7 @@ def test_images_round_trip_and_lie_where_itk_places_them(
         write_volume(image, path)
         again = read_volume(path)
         placed = itk_corners(path, grid.shape)
-        values = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+        values = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path)))
         write_volume(again, path)
         np.testing.assert_allclose(
             read_geometry(path).affine, again.geometry.affine, rtol=1e-12, atol=1e-9
@@ -102,9 +102,9 @@ def test_what_itk_writes_is_read_where_nibabel_reads_it(
     with tempfile.TemporaryDirectory() as folder:
         ours = Path(folder) / "ours.mha"
         write_volume(image, ours)
-        itk = sitk.ReadImage(str(ours))
-        sitk.WriteImage(itk, str(Path(folder) / "a.nii"))
-        sitk.WriteImage(itk, str(Path(folder) / f"a{suffix}"))
+        itk = SimpleITK.ReadImage(str(ours))
+        SimpleITK.WriteImage(itk, str(Path(folder) / "a.nii"))
+        SimpleITK.WriteImage(itk, str(Path(folder) / f"a{suffix}"))
         affine = nib.load(Path(folder) / "a.nii").affine
         again = read_volume(Path(folder) / f"a{suffix}")
     expected = Geometry(grid.shape, affine)

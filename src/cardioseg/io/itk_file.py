@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,8 @@ from cardioseg.io.nifti_file import naming
 from cardioseg.io.nrrd_header import parse_nrrd
 from cardioseg.io.patient_space import lps_from_ras, ras_from_lps
 
-if TYPE_CHECKING:
-    import SimpleITK
+# SimpleITK has no types.
+_ItkImage = Any
 
 ITK_SUFFIXES = (".nrrd", ".mha", ".mhd", ".nhdr")
 """Names that are read; `.seg.nrrd` is one of them."""
@@ -125,7 +125,7 @@ def _itk_order(array: NDArray[Any], as_list: bool) -> NDArray[Any]:
     return np.ascontiguousarray(np.moveaxis(array.T, 0, -1) if as_list else array.T)
 
 
-def _place(image: SimpleITK.Image, geometry: Geometry) -> None:
+def _place(image: _ItkImage, geometry: Geometry) -> None:
     size = image.GetDimension()
     directions, origin, spacing = np.eye(size), np.zeros(size), np.ones(size)
     lps = lps_from_ras(geometry.affine)
@@ -227,5 +227,6 @@ def _sitk() -> Any:
     """SimpleITK, imported when the first such file is met: it takes half a second."""
     import SimpleITK
 
-    SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)
-    return SimpleITK
+    library: Any = SimpleITK
+    library.ProcessObject.SetGlobalWarningDisplay(False)
+    return library
