@@ -93,18 +93,28 @@ def phantom(
 def export(
     model: Annotated[str, typer.Argument(help="Installed model or model folder.")],
     output: Annotated[Path, typer.Option(help="The .onnx file to write.")],
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+    script: Annotated[
+        bool,
+        typer.Option("--script", help="Write run_exported.py beside it: runs without cardioseg."),
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the files.")] = False,
 ) -> None:
     """Write a model as one ONNX file, preparation and labels described in its metadata.
 
-    Example:
+    Examples:
       cardioseg export sax --output sax.onnx
+
+      cardioseg export sax --output sax.onnx --script
     """
     from cardioseg.errors import OutputExistsError
     from cardioseg.model import open_model
-    from cardioseg.workflows.export import export_onnx
+    from cardioseg.workflows.export import SCRIPT, export_onnx, write_script
 
-    if output.exists() and not force:
-        raise OutputExistsError(f"{output}: is already there; add --force to overwrite it")
+    beside = output.with_name(SCRIPT)
+    for path in (output, beside) if script else (output,):
+        if path.exists() and not force:
+            raise OutputExistsError(f"{path}: is already there; add --force to overwrite it")
     export_onnx(open_model(model), output)
+    if script:
+        write_script(beside)
     result(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
