@@ -92,11 +92,12 @@ def phantom(
 
 def export(
     model: Annotated[str, typer.Argument(help="Installed model or model folder.")],
-    output: Annotated[Path, typer.Option(help="The .onnx file to write.")],
+    output: Annotated[Path | None, typer.Option(help="The .onnx file to write.")] = None,
     script: Annotated[
         bool,
         typer.Option("--script", help="Write run_exported.py beside it: runs without cardioseg."),
     ] = False,
+    bundle: Annotated[Path | None, typer.Option(help="Folder for a MONAI Bundle.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the files.")] = False,
 ) -> None:
     """Write a model as one ONNX file, preparation and labels described in its metadata.
@@ -105,16 +106,23 @@ def export(
       cardioseg export sax --output sax.onnx
 
       cardioseg export sax --output sax.onnx --script
-    """
-    from cardioseg.errors import OutputExistsError
-    from cardioseg.model import open_model
-    from cardioseg.workflows.export import SCRIPT, export_onnx, write_script
 
-    beside = output.with_name(SCRIPT)
-    for path in (output, beside) if script else (output,):
-        if path.exists() and not force:
-            raise OutputExistsError(f"{path}: is already there; add --force to overwrite it")
-    export_onnx(open_model(model), output)
-    if script:
-        write_script(beside)
-    result(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
+      cardioseg export sax --bundle sax-bundle
+    """
+    from cardioseg.model import open_model
+    from cardioseg.workflows.bundle import write_bundle
+    from cardioseg.workflows.export import SCRIPT, export_onnx, require_absent, write_script
+
+    if output is None and (bundle is None or script):
+        raise typer.BadParameter("name the .onnx file with --output, or a folder with --bundle")
+    opened = open_model(model)
+    if output is not None:
+        beside = output.with_name(SCRIPT)
+        require_absent((output, beside) if script else (output,), force=force)
+        export_onnx(opened, output)
+        if script:
+            write_script(beside)
+        result(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
+    if bundle is not None:
+        write_bundle(opened, bundle, force=force)
+        result(f"{bundle}: MONAI Bundle of {opened.name}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cardioseg.engines.onnx import OnnxEngine
-from cardioseg.errors import ConfigError, MissingExtraError
+from cardioseg.errors import ConfigError, MissingExtraError, OutputExistsError
 from cardioseg.io.atomic import write_bytes
 from cardioseg.model import CARD, LICENCE_ROW, NETWORK, Model, write_model
 from cardioseg.prepare.plan import Plan
@@ -114,6 +115,13 @@ def _labels(model: bytes, slices: Float32Array) -> NDArray[np.intp]:
         engine = OnnxEngine(path)
     labels: NDArray[np.intp] = np.stack([engine(each[None]).argmax(axis=1)[0] for each in slices])
     return labels
+
+
+def require_absent(paths: Iterable[Path], *, force: bool) -> None:
+    """Refuse to overwrite files unless forced; an OutputExistsError names the first."""
+    for path in paths:
+        if path.exists() and not force:
+            raise OutputExistsError(f"{path}: is already there; add --force to overwrite it")
 
 
 def export_onnx(model: Model, path: Path) -> None:
