@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from cardioseg.errors import DatasetError
@@ -81,3 +82,22 @@ def images_by_stem(folder: Path) -> dict[str, Path]:
             raise DatasetError(f"{folder}: {found[name].name} and {path.name}: remove one of them")
         found[name] = path
     return found
+
+
+def images_matching(root: Path, pattern: re.Pattern[str]) -> dict[str, Path]:
+    """Images at any depth whose name without suffix matches a pattern, by that name, sorted.
+
+    Raises
+    ------
+    DatasetError
+        If one name is there twice.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(root.rglob("*")):
+        name = stem(path)
+        if not pattern.fullmatch(name):
+            continue
+        if name in found:
+            raise DatasetError(f"{found[name]} and {path} are the same file; remove one of them")
+        found[name] = path
+    return dict(sorted(found.items()))

@@ -145,6 +145,9 @@ def own_scheme(
     ]
     if wanted in fits:
         return wanted
+    # A scheme that the labels fill is meant before one in which structures would stay empty.
+    full = [scheme for scheme in fits if len(scheme.structures) == len(description.labels)]
+    fits = full or fits
     if len(fits) == 1:
         return fits[0]
     which = "several schemes know" if fits else "no scheme knows all of"
