@@ -17,6 +17,7 @@ from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.datasets import READERS, read_dataset
 from cardioseg.datasets import mmwhs as mmwhs_reader
 from cardioseg.datasets import mnms as mnms_reader
+from cardioseg.datasets.layout import IMAGE_SUFFIXES
 from cardioseg.errors import DatasetError, FormatError
 from cardioseg.io.images import write_exact, write_frames, write_labels, write_volume
 
@@ -151,6 +152,16 @@ def hvsmr2(root: Path) -> Layout:
     return Layout("hvsmr2", root, HVSMR2, cases, ("pat12_cropped",), "")
 
 
+def lasc(root: Path) -> Layout:
+    affine = np.diag([-0.625, -0.625, 0.625, 1.0])
+    for part, name in (("Training Set", "0RZDK210BSMWAA6467LU"), ("Testing Set", "4SLROJZ1V82Q")):
+        image(root / part / name / "lgemri.nrrd", affine)
+    path = root / "Training Set" / "0RZDK210BSMWAA6467LU" / "laendo.nrrd"
+    source_labels(path, affine, LEFT_ATRIUM, {255: 1})
+    cases = tuple((name, name) for name in ("0RZDK210BSMWAA6467LU", "4SLROJZ1V82Q"))
+    return Layout("lasc", root, LEFT_ATRIUM, cases, ("4SLROJZ1V82Q",), "")
+
+
 def mmwhs(root: Path) -> Layout:
     affine = np.array([[0, 0, 1.1, -42], [-0.9, 0, 0, 22], [0, -0.9, 0, 87], [0, 0, 0, 1.0]])
     for name in ("mr_train/mr_train_1001", "mr_test/mr_test_2001", "ct_train/ct_train_1001"):
@@ -212,6 +223,7 @@ LAYOUTS: tuple[Callable[[Path], Layout], ...] = (
     acdc,
     hvsmr,
     hvsmr2,
+    lasc,
     mmwhs,
     mnms,
     mnms2,
@@ -224,6 +236,10 @@ LAYOUTS: tuple[Callable[[Path], Layout], ...] = (
 def layout(request: pytest.FixtureRequest, tmp_path: Path) -> Layout:
     found: Layout = request.param(tmp_path / "data")
     return found
+
+
+def images_of(layout: Layout) -> list[Path]:
+    return [path for path in layout.folder.rglob("*") if path.name.endswith(IMAGE_SUFFIXES)]
 
 
 def test_every_reader_takes_part() -> None:
@@ -256,14 +272,14 @@ def test_listing_opens_no_image(layout: Layout, monkeypatch: pytest.MonkeyPatch)
 
         monkeypatch.setattr(owner, name, spy)
     dataset = read_dataset(layout.spec)
-    assert [path for path in opened if path.endswith((".nii", ".nii.gz"))] == []
+    assert [path for path in opened if path.endswith(IMAGE_SUFFIXES)] == []
     # The spy sees what is opened: reading one case afterwards shows up.
     dataset.cases[0].image()
-    assert [path for path in opened if path.endswith((".nii", ".nii.gz"))] != []
+    assert [path for path in opened if path.endswith(IMAGE_SUFFIXES)] != []
 
 
 def test_listing_survives_damaged_images_and_reading_tells(layout: Layout) -> None:
-    for path in layout.folder.rglob("*.nii.gz"):
+    for path in images_of(layout):
         path.write_bytes(b"")
     dataset = read_dataset(layout.spec)
     assert len(dataset.cases) == len(layout.cases)
@@ -304,7 +320,7 @@ def test_reading_twice_gives_the_same(layout: Layout) -> None:
 
 
 def test_leftovers_of_a_broken_write_are_no_cases(layout: Layout) -> None:
-    for path in list(layout.folder.rglob("*.nii.gz")):
+    for path in images_of(layout):
         path.with_name(f".{path.name}").write_bytes(b"half")
     assert len(read_dataset(layout.spec).cases) == len(layout.cases)
 

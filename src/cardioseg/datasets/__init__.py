@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cardioseg.core.labels import ACDC, HVSMR2, LEFT_ATRIUM, MMWHS, MYOCARDIUM_BLOOD, LabelScheme
-from cardioseg.datasets import acdc, hvsmr, hvsmr2, mmwhs, mnms, mnms2, msd, nnunet
+from cardioseg.datasets import acdc, hvsmr, hvsmr2, lasc, mmwhs, mnms, mnms2, msd, nnunet
 from cardioseg.datasets.dataset import Dataset
 from cardioseg.errors import DatasetError
 
@@ -25,6 +25,10 @@ def _hvsmr(folder: str, _: LabelScheme | None) -> Dataset:
 def _hvsmr2(folder: str, _: LabelScheme | None) -> Dataset:
     cases = hvsmr2.read_hvsmr2(folder)
     return Dataset("hvsmr2", cases, HVSMR2, hvsmr2.LICENSE, hvsmr2.CITATION)
+
+
+def _lasc(folder: str, _: LabelScheme | None) -> Dataset:
+    return Dataset("lasc", lasc.read_lasc(folder), LEFT_ATRIUM, lasc.LICENSE, lasc.CITATION)
 
 
 def _mmwhs(folder: str, _: LabelScheme | None) -> Dataset:
@@ -55,6 +59,7 @@ READERS: tuple[tuple[str, Callable[[str, LabelScheme | None], Dataset]], ...] = 
     ("acdc", _acdc),
     ("hvsmr", _hvsmr),
     ("hvsmr2", _hvsmr2),
+    ("lasc", _lasc),
     ("mmwhs", _mmwhs),
     ("mnms", _mnms),
     ("mnms2", _mnms2),
