@@ -10,6 +10,7 @@ import typer
 
 from cardioseg.cli.classical import baseline
 from cardioseg.cli.console import EXIT_BAD_INPUT, EXIT_INTERRUPTED, say, told_warnings
+from cardioseg.cli.converting import convert
 from cardioseg.cli.facts import info, inspect, models
 from cardioseg.cli.functioning import function
 from cardioseg.cli.listening import listen
@@ -53,6 +54,7 @@ for _command in (
     phantom,
     export,
     listen,
+    convert,
     models,
     info,
 ):
