@@ -28,7 +28,7 @@ from cardioseg.io.nifti import (
 from cardioseg.ops.shape_interpolation import propagate
 from cardioseg.prepare.plan import FrozenModel
 from cardioseg.service.jobs import Job, Summary
-from cardioseg.service.measuring import measure
+from cardioseg.evaluation.function import heart_function
 from cardioseg.service.problems import ProblemError, without_path
 from cardioseg.service.results import IMAGE, LABELS, MEASUREMENTS, write_measurements
 from cardioseg.workflows.provenance import file_digest
@@ -222,7 +222,10 @@ class Desk:
             corrections=entries,
         )
         write_text(self.job.edits / RECORD, record.model_dump_json(indent=2) + "\n")
-        write_measurements(measure(frames), self.job.edits / MEASUREMENTS)
+        function = heart_function(frames, self.summary.times_ms, self.summary.body)
+        write_measurements(
+            function.measurements, self.job.edits / MEASUREMENTS
+        )
         return record
 
     def measurements(self) -> tuple[Measurement, ...]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from cardioseg.core.scan import Body
 from cardioseg.service.limits import Limits
 from cardioseg.service.problems import ProblemError
 from cardioseg.service.uploads import Upload
@@ -40,6 +41,8 @@ class Summary:
         What the reader and the model found worth telling.
     native_axis
         Array axis along which the stack was acquired, 0 to 2; None where two spacings tie.
+    times_ms, body
+        Of the scan, to measure corrected labels with.
     """
 
     frames: int
@@ -48,6 +51,8 @@ class Summary:
     seconds: float
     notes: tuple[str, ...] = ()
     native_axis: int | None = None
+    times_ms: tuple[float, ...] = ()
+    body: Body = field(default_factory=Body)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -16,13 +17,18 @@ class ProblemError(Exception):
         Short and stable, such as `too_large`; the page translates it.
     message
         What is wrong and what to do, in English, without a path or a name of the client's.
+    details
+        What a program needs to go on, such as the series to choose from.
     """
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, details: Mapping[str, object] | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
+        self.details = dict(details or {})
 
 
 def without_path(words: str, path: Path) -> str:

@@ -5,24 +5,24 @@ from __future__ import annotations
 import json
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from cardioseg.core.labels import LabelScheme
 from cardioseg.core.measurement import Measurement
 from cardioseg.core.volume import Volume
-from cardioseg.errors import FormatError, PlaneWarning, ReadWarning
-from cardioseg.inference.predictor import Prediction
+from cardioseg.errors import CardiosegError, PlaneWarning, ReadWarning
 from cardioseg.inference.segmenter import Segmenter
 from cardioseg.io.atomic import write_text
-from cardioseg.io.nifti import read_frames, read_label_frames, write_frames, write_volume
+from cardioseg.io.nifti import write_frames, write_volume
 from cardioseg.service.jobs import Summary
-from cardioseg.service.measuring import measure
+from cardioseg.evaluation.function import heart_function
 from cardioseg.service.problems import without_path
 from cardioseg.service.uploads import Upload
-from cardioseg.workflows.inputs import Input
-from cardioseg.workflows.predict import predict_files
+from cardioseg.workflows.inputs import Input, open_input
+from cardioseg.workflows.outputs import KINDS, NIFTI
+from cardioseg.workflows.result import Result
+from cardioseg.workflows.segment import Wanted, segment
 
 NAME = "result"
 LABELS, IMAGE, MEASUREMENTS = f"{NAME}.nii.gz", "image.nii.gz", "measurements.json"
@@ -57,7 +57,6 @@ OFFERED = (
     ResultFile(IMAGE, "image", "application/gzip"),
     ResultFile(MEASUREMENTS, "measurements", "application/json"),
     ResultFile(f"{NAME}.json", "findings", "application/json"),
-    ResultFile("run.json", "provenance", "application/json"),
     ResultFile(".seg.dcm", "dicom_seg", "application/dicom"),
     ResultFile(".sr.dcm", "dicom_sr", "application/dicom"),
     ResultFile(".stl", "mesh", "model/stl"),
@@ -68,31 +67,7 @@ OFFERED = (
 """What the workflow may leave in a job's folder; a file of no such kind is never served."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Counted:
-    """A segmenter that tells its progress frame by frame."""
-
-    inner: Segmenter
-    watch: Watch
-    total: int
-    done: list[int]
-
-    @property
-    def scheme(self) -> LabelScheme:
-        return self.inner.scheme
-
-    @property
-    def settings(self) -> Mapping[str, str | bool]:
-        return self.inner.settings
-
-    def predict(self, volume: Volume) -> Prediction:
-        prediction = self.inner.predict(volume)
-        self.done.append(len(self.done) + 1)
-        self.watch(len(self.done), self.total)
-        return prediction
-
-
-def segment(upload: Upload, folder: Path, segmenter: Segmenter, watch: Watch) -> Summary:
+def make_results(upload: Upload, folder: Path, segmenter: Segmenter, watch: Watch) -> Summary:
     """Segment an upload and write image, label map, measurements and what else the workflow makes.
 
     Parameters
@@ -115,24 +90,43 @@ def segment(upload: Upload, folder: Path, segmenter: Segmenter, watch: Watch) ->
     folder.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        frames = read_frames(upload.path)
-        watch(0, len(frames))
+        each = Input(NAME, upload.path, upload.kind == "dicom", upload.series)
+        opened = open_input(each)
+        frames = opened.scan.frames
         _write_image(frames, folder / IMAGE)
-        counted = _Counted(segmenter, watch, len(frames), [])
-        (outcome,) = predict_files(counted, (Input(NAME, upload.path),), folder)
-    if outcome.error:
-        raise FormatError(without_path(outcome.error, upload.path))
-    labels = read_label_frames(folder / LABELS, segmenter.scheme)
-    write_measurements(measure(labels), folder / MEASUREMENTS)
-    notes = [without_path(str(w.message), upload.path) for w in caught if _is_told(w)]
+        result = segment(segmenter, NAME, opened, Wanted(), lambda k, n: watch(k - 1, n))
+        watch(len(frames), len(frames))
+    notes = [str(w.message) for w in caught if issubclass(w.category, _TOLD)]
+    notes += [*opened.scan.notes, *_write_all(result, folder)]
+    labels = [result.labels[index] for index in result.phases]
+    scan = opened.scan
+    function = heart_function(labels, scan.times_ms, scan.body)
+    write_measurements(function.measurements, folder / MEASUREMENTS)
     return Summary(
         frames=len(frames),
-        scheme=segmenter.scheme.name,
-        model_id=str(segmenter.settings["model_id"]),
+        scheme=result.scheme.name,
+        model_id=result.provenance.model_id,
         seconds=time.perf_counter() - started,
-        notes=tuple(dict.fromkeys(notes)),
+        notes=tuple(dict.fromkeys(without_path(note, upload.path) for note in notes)),
         native_axis=frames[0].geometry.native_axis,
+        times_ms=scan.times_ms,
+        body=scan.body,
     )
+
+
+def _write_all(result: Result, folder: Path) -> list[str]:
+    """Write every kind of output that there is; what cannot be written is told, not fatal."""
+    notes = []
+    for kind in KINDS:
+        if kind.needs_dicom and result.source is None:
+            continue
+        try:
+            kind.write(result, folder)
+        except CardiosegError as error:
+            if kind is NIFTI:
+                raise
+            notes.append(f"{kind.name}: {error}")
+    return notes
 
 
 def write_measurements(measurements: Sequence[Measurement], path: Path) -> None:
@@ -152,10 +146,6 @@ def result_files(folder: Path) -> dict[str, ResultFile]:
         if kind is not None and path.is_file() and not path.name.startswith("."):
             found[path.name] = kind
     return found
-
-
-def _is_told(caught: warnings.WarningMessage) -> bool:
-    return issubclass(caught.category, _TOLD)
 
 
 def _write_image(frames: Sequence[Volume], path: Path) -> None:

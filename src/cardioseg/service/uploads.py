@@ -7,11 +7,13 @@ import io
 import zlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from cardioseg.errors import CardiosegError
+from cardioseg.io.dicom import choose_series, find_series
+from cardioseg.io.dicom.complete import require_complete
 from cardioseg.io.nifti_file import read_header
 from cardioseg.service.archive import unpack
 from cardioseg.service.limits import Limits
@@ -37,10 +39,13 @@ class Upload:
         `nifti` or `dicom`.
     path
         The file, or the folder of a DICOM zip's files.
+    series
+        UID of the DICOM series; kept in memory alone.
     """
 
     kind: Kind
     path: Path
+    series: str = field(default="", repr=False)
 
 
 async def receive(stream: AsyncIterator[bytes], path: Path, declared: int, limit: int) -> int:
@@ -82,7 +87,7 @@ async def receive(stream: AsyncIterator[bytes], path: Path, declared: int, limit
     return size
 
 
-def inspect_upload(path: Path, limits: Limits) -> Upload:
+def inspect_upload(path: Path, limits: Limits, series: str = "") -> Upload:
     """Tell what was uploaded, and check all that can be checked without segmenting.
 
     Parameters
@@ -91,19 +96,21 @@ def inspect_upload(path: Path, limits: Limits) -> Upload:
         The bytes as they came, under the name `upload`; the file gets the ending of its kind.
     limits
         Unpacked bytes, entries and ratio.
+    series
+        Of DICOM, the series that is meant: number, part of the description or UID.
 
     Raises
     ------
     ProblemError
-        415 where it is neither NIfTI nor a zip of DICOM; 413 above a limit; 422 where it is
+        409 where there are several series and none is chosen; 415 where it is neither NIfTI nor a zip of DICOM; 413 above a limit; 422 where it is
         damaged or truncated; 400 where a name in a zip leads out of its folder.
     """
     with path.open("rb") as stream:
         head = stream.read(132)
     if head[:4] in _ZIP:
-        return _dicom_zip(path, limits)
+        return _dicom_zip(path, limits, series)
     if head[128:132] == b"DICM":
-        return _dicom_file(path)
+        return _dicom(path.rename(path.with_name(f"{UPLOAD}.dcm")), limits, series)
     return _nifti(path, head[:2] == _GZIP, limits)
 
 
@@ -177,15 +184,36 @@ def _count(stream: gzip.GzipFile, most: int) -> int:
     return size
 
 
-def _dicom_zip(path: Path, limits: Limits) -> Upload:
+def _dicom_zip(path: Path, limits: Limits, series: str) -> Upload:
     folder = path.with_name("dicom")
     unpack(path, folder, limits)
     path.unlink()
-    return Upload("dicom", folder)
+    return _dicom(folder, limits, series)
 
 
-def _dicom_file(path: Path) -> Upload:
-    return Upload("dicom", path.rename(path.with_name(f"{UPLOAD}.dcm")))
+def _dicom(path: Path, limits: Limits, series: str) -> Upload:
+    """Find the series that is meant; several without a choice are listed, never guessed."""
+    try:
+        found = find_series(path)
+        images = [each for each in found if not each.unfit]
+        if not series and len(images) > 1:
+            raise ProblemError(
+                409,
+                "choose_series",
+                f"{len(images)} series of images in the upload; choose one",
+                {"series": [{**each.row, "choice": each.uid} for each in images]},
+            )
+        chosen = choose_series(found, series or None, path)
+        claimed = require_complete(chosen)
+    except CardiosegError as error:
+        raise ProblemError(422, "bad_dicom", without_path(str(error), path)) from error
+    if claimed > limits.unpacked_bytes:
+        raise ProblemError(
+            413,
+            "claims_too_much",
+            f"the series claims {claimed} bytes to compute with; at most {limits.unpacked_bytes}",
+        )
+    return Upload("dicom", path, chosen.uid)
 
 
 def _too_large(limit: int) -> ProblemError:

@@ -136,10 +136,10 @@ def serve_tasks(pipe: Connection[Any, Any]) -> None:
 
 def _done(task: Task, watch: Callable[[int, int], None]) -> Summary | Failure:
     from cardioseg.service.offers import open_segmenter
-    from cardioseg.service.results import segment
+    from cardioseg.service.results import make_results
 
     try:
-        return segment(task.upload, task.output, open_segmenter(task.model), watch)
+        return make_results(task.upload, task.output, open_segmenter(task.model), watch)
     except CardiosegError as error:
         return Failure(without_path(str(error), task.upload.path))
     except MemoryError:
