@@ -11,6 +11,7 @@ import typer
 from cardioseg.cli.classical import baseline
 from cardioseg.cli.console import EXIT_BAD_INPUT, EXIT_INTERRUPTED, say, told_warnings
 from cardioseg.cli.facts import info, inspect, models
+from cardioseg.cli.functioning import function
 from cardioseg.cli.making import demo, export, phantom
 from cardioseg.cli.measuring import compare, evaluate
 from cardioseg.cli.predicting import predict, scores
@@ -47,6 +48,7 @@ for _command in (
     scores,
     evaluate,
     compare,
+    function,
     phantom,
     export,
     models,
