@@ -98,7 +98,9 @@ def _open_slices(
             yield k, found[0], found[1] if len(found) == 2 else None
 
 
-def _distances(labels: Labels, values: NDArray[np.uint8], spacing: tuple[float, float]) -> Distances:
+def _distances(
+    labels: Labels, values: NDArray[np.uint8], spacing: tuple[float, float]
+) -> Distances:
     """Signed distance (values, rows, columns) to each structure's outline in mm, inside positive.
 
     A structure that is not in the slice is as far away as the slice is long.

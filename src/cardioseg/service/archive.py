@@ -50,9 +50,7 @@ def unpack(path: Path, folder: Path, limits: Limits) -> int:
         ) from error
 
 
-def _checked(
-    archive: zipfile.ZipFile, size: int, limits: Limits
-) -> Sequence[zipfile.ZipInfo]:
+def _checked(archive: zipfile.ZipFile, size: int, limits: Limits) -> Sequence[zipfile.ZipInfo]:
     entries = archive.infolist()
     if len(entries) > limits.files:
         raise ProblemError(

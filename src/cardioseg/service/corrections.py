@@ -16,6 +16,7 @@ from cardioseg.core.labels import LabelScheme, scheme_named
 from cardioseg.core.measurement import Measurement
 from cardioseg.core.volume import LabelMap
 from cardioseg.errors import CardiosegError
+from cardioseg.evaluation.function import heart_function
 from cardioseg.io.atomic import atomic_path, write_text
 from cardioseg.io.nifti import (
     read_frames,
@@ -28,7 +29,6 @@ from cardioseg.io.nifti import (
 from cardioseg.ops.shape_interpolation import propagate
 from cardioseg.prepare.plan import FrozenModel
 from cardioseg.service.jobs import Job, Summary
-from cardioseg.evaluation.function import heart_function
 from cardioseg.service.problems import ProblemError, without_path
 from cardioseg.service.results import IMAGE, LABELS, MEASUREMENTS, write_measurements
 from cardioseg.workflows.provenance import file_digest
@@ -194,9 +194,7 @@ class Desk:
         before = _frame(frames, number)
         frames[number] = change(before)
         changed = int(np.count_nonzero(frames[number].array != before.array))
-        entry = Correction(
-            frame=number, action=action, seconds=seconds, voxels_changed=changed
-        )
+        entry = Correction(frame=number, action=action, seconds=seconds, voxels_changed=changed)
         return self._write(frames, (*former, entry))
 
     def _write(self, frames: list[LabelMap], entries: tuple[Correction, ...]) -> EditRecord:
@@ -223,9 +221,7 @@ class Desk:
         )
         write_text(self.job.edits / RECORD, record.model_dump_json(indent=2) + "\n")
         function = heart_function(frames, self.summary.times_ms, self.summary.body)
-        write_measurements(
-            function.measurements, self.job.edits / MEASUREMENTS
-        )
+        write_measurements(function.measurements, self.job.edits / MEASUREMENTS)
         return record
 
     def measurements(self) -> tuple[Measurement, ...]:
@@ -253,14 +249,12 @@ class Desk:
         ):
             for number in record.frames:
                 name = f"{self.job.id[:12]}_frame{number + 1:02d}"
-                for folder, ending, write in (
-                    ("imagesTr", "_0000", lambda path, k=number: write_volume(images[k], path)),
-                    ("labelsTr", "", lambda path, k=number: write_labels(labels[k], path)),
-                ):
-                    path = self.job.edits / "packed.nii.gz"
-                    write(path)
-                    archive.write(path, f"{folder}/{name}{ending}.nii.gz")
-                    path.unlink()
+                path = self.job.edits / "packed.nii.gz"
+                write_volume(images[number], path)
+                archive.write(path, f"imagesTr/{name}_0000.nii.gz")
+                write_labels(labels[number], path)
+                archive.write(path, f"labelsTr/{name}.nii.gz")
+                path.unlink()
             archive.writestr("dataset.json", self._dataset_json(len(record.frames)))
             archive.writestr(RECORD, record.model_dump_json(indent=2) + "\n")
         return self.job.edits / TRAINING
@@ -281,5 +275,7 @@ class Desk:
 
 def _frame(frames: tuple[LabelMap, ...] | list[LabelMap], number: int) -> LabelMap:
     if not 0 <= number < len(frames):
-        raise ProblemError(404, "no_such_frame", f"frame {number}: there are 0 to {len(frames) - 1}")
+        raise ProblemError(
+            404, "no_such_frame", f"frame {number}: there are 0 to {len(frames) - 1}"
+        )
     return frames[number]

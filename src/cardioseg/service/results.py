@@ -12,11 +12,11 @@ from pathlib import Path
 from cardioseg.core.measurement import Measurement
 from cardioseg.core.volume import Volume
 from cardioseg.errors import CardiosegError, PlaneWarning, ReadWarning
+from cardioseg.evaluation.function import heart_function
 from cardioseg.inference.segmenter import Segmenter
 from cardioseg.io.atomic import write_text
 from cardioseg.io.nifti import write_frames, write_volume
 from cardioseg.service.jobs import Summary
-from cardioseg.evaluation.function import heart_function
 from cardioseg.service.problems import without_path
 from cardioseg.service.uploads import Upload
 from cardioseg.workflows.inputs import Input, open_input
@@ -136,6 +136,13 @@ def write_measurements(measurements: Sequence[Measurement], path: Path) -> None:
         "measurements": [asdict(each) for each in measurements],
     }
     write_text(path, json.dumps(record, indent=2) + "\n")
+
+
+def findings(folder: Path) -> dict[str, object]:
+    """What the workflow found besides labels, such as their quality; empty where it wrote none."""
+    path = folder / f"{NAME}.json"
+    document = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return document if isinstance(document, dict) else {}
 
 
 def result_files(folder: Path) -> dict[str, ResultFile]:

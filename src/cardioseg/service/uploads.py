@@ -102,8 +102,9 @@ def inspect_upload(path: Path, limits: Limits, series: str = "") -> Upload:
     Raises
     ------
     ProblemError
-        409 where there are several series and none is chosen; 415 where it is neither NIfTI nor a zip of DICOM; 413 above a limit; 422 where it is
-        damaged or truncated; 400 where a name in a zip leads out of its folder.
+        409 where there are several series and none is chosen; 415 where it is neither NIfTI nor a
+        zip of DICOM; 413 above a limit; 422 where it is damaged or truncated; 400 where a name in a
+        zip leads out of its folder.
     """
     with path.open("rb") as stream:
         head = stream.read(132)

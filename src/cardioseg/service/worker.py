@@ -146,5 +146,6 @@ def _done(task: Task, watch: Callable[[int, int], None]) -> Summary | Failure:
         return Failure("out of memory; crop the image or upload fewer frames")
     except (BrokenPipeError, EOFError):
         raise
-    except Exception as error:  # noqa: BLE001 - a stranger's file must not end the service
+    except Exception as error:
+        # A stranger's file must not end the service.
         return Failure(f"this scan cannot be segmented ({type(error).__name__})")
