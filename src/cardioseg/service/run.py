@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 import uvicorn
 
@@ -49,7 +52,25 @@ def run_service(settings: Settings, tell: Told, ready: Told) -> None:
         )
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         ready(f"http://{host}:{listener.getsockname()[1]}/")
-        uvicorn.Server(config).run(sockets=[listener])
+        with _ending_in_order():
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Make SIGTERM an exception, as Ctrl-C is: uvicorn raises both again once it has ended.
+
+    Without this the process would be gone before its folder is removed.
+    """
+    former = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _listening(settings: Settings) -> socket.socket:
