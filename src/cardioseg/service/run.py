@@ -40,7 +40,7 @@ def run_service(settings: Settings, tell: Told, ready: Told) -> None:
     ModelError, PlanError
         If a model cannot be opened.
     """
-    with running_server(settings, tell) as server, _listening(settings) as listener:
+    with running_server(settings, tell) as server, listening(settings) as listener:
         config = uvicorn.Config(
             create_app(server),
             # Its lines would name clients' addresses and queries.
@@ -73,7 +73,8 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _listening(settings: Settings) -> socket.socket:
+def listening(settings: Settings) -> socket.socket:
+    """A socket that listens where the settings say; a ConfigError where that cannot be."""
     try:
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
         return socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
