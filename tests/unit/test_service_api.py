@@ -232,7 +232,7 @@ def test_a_correction_is_marked_counted_timed_and_measured(
     url = f"/api/jobs/{job['id']}"
     labels = labels_of(server, str(job["id"]), 0, tmp_path)
     array = labels.array.copy()
-    array[30:34, 30:34, 4] = 3
+    array[30:34, 30:34, 4] = (array[30:34, 30:34, 4] + 1) % 4
     changed = int(np.count_nonzero(array != labels.array))
     write_labels(LabelMap(array, labels.geometry, ACDC), tmp_path / "edited.nii.gz")
     body = (tmp_path / "edited.nii.gz").read_bytes()
@@ -271,7 +271,7 @@ def test_corrected_frames_become_a_data_set_for_training(
     assert server.client.get(f"{url}/training").json()["code"] == "not_corrected"
     labels = labels_of(server, str(done["id"]), 1, tmp_path)
     array = labels.array.copy()
-    array[20:24, 20:24, 3] = 2
+    array[20:24, 20:24, 3] = (array[20:24, 20:24, 3] + 1) % 4
     write_labels(LabelMap(array, labels.geometry, ACDC), tmp_path / "edited.nii")
     body = (tmp_path / "edited.nii").read_bytes()
     assert server.client.put(f"{url}/labels/1", content=body).status_code == 200

@@ -367,7 +367,7 @@ async function begin() {
     await safely(async () => { await viewer.attach($("canvas")); state.viewer = viewer; })();
   }
   $("no-viewer").hidden = state.viewer !== null;
-  $("canvas").hidden = state.viewer === null;
+  $("stage").hidden = state.viewer === null;
   wire();
   await start();
   document.documentElement.dataset.ready = "true";
