@@ -51,9 +51,7 @@ def live(token: str = "", models: tuple[str, ...] = ("otsu",), **limits: float) 
     log: list[str] = []
     settings = Settings(models, port=0, token=token, limits=Limits(**limits))
     with running_server(settings, log.append) as server, listening(settings) as listener:
-        config = uvicorn.Config(
-            create_app(server), log_level="error", access_log=False, ws="none"
-        )
+        config = uvicorn.Config(create_app(server), log_level="error", access_log=False, ws="none")
         runner = uvicorn.Server(config)
         thread = threading.Thread(target=runner.run, kwargs={"sockets": [listener]})
         thread.start()

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-
 from tests.live_server import PATIENCE_S, small_heart
 
 

@@ -13,13 +13,13 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from tests.live_server import Live, live, small_cine, small_heart
 
 from cardioseg.core.labels import ACDC
 from cardioseg.core.volume import LabelMap
 from cardioseg.datasets import read_dataset
 from cardioseg.io.nifti import read_labels, write_labels
 from cardioseg.workflows.provenance import file_digest
-from tests.live_server import Live, live, small_cine, small_heart
 
 NOBODY = "0" * 32
 TOKEN = "a-token-of-more-than-sixteen-letters"

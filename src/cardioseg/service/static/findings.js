@@ -15,7 +15,7 @@ function table(measurements) {
   const made = element("table");
   const head = made.createTHead().insertRow();
   for (const key of ["structure", "quantity", "phase", "value", "interval"]) {
-    const cell = element("th", word(key));
+    const cell = element("th", word(key), key === "value" ? "number" : "");
     cell.scope = "col";
     head.append(cell);
   }

@@ -107,6 +107,7 @@ async function show(job) {
   if (!state.viewer) return;
   const [image, labels] = await Promise.all([server.bytes(`jobs/${job.id}/files/image.nii.gz`), server.bytes(labelsPath(job))]);
   await state.viewer.show(image, labels, job.structures);
+  choosePlane(state.viewer.wanted);
   $("canvas").dataset.shown = job.id;
 }
 

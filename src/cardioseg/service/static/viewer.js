@@ -22,7 +22,9 @@ export class Viewer {
     const { Niivue } = window.niivue;
     this.nv = new Niivue({
       dragAndDropEnabled: false, logLevel: "error", show3Dcrosshair: true, backColor: [0, 0, 0, 1],
-      isNearestInterpolation: false, loadingText: "", multiplanarForceRender: true, showLegend: false,
+      isNearestInterpolation: false, loadingText: "", showLegend: false,
+      // As radiologists look at it: from the feet, the patient's left on the right. Three planes, no fourth tile.
+      isRadiologicalConvention: true, multiplanarShowRender: 0,
     });
     // Its own hot keys would fight with the page's.
     Object.assign(this.nv.opts, { viewModeHotKey: "", clipPlaneHotKey: "", cycleClipPlaneHotKey: "" });
@@ -86,6 +88,9 @@ export class Viewer {
     };
     types.stack = [types.sagittal, types.coronal, types.axial][this.stackAxis()];
     nv.setSliceType(types[name]);
+    // In 3-D the chest would hide the heart: only the labels are shown, and as solids.
+    if (this.image) nv.setOpacity(0, name === "render" ? 0 : 1);
+    this.setOpacity(this.opacity);
   }
 
   /** The axis of NiiVue's own order along which the slices lie: that of the largest spacing. */
