@@ -25,6 +25,8 @@ LARGEST_MEMBER_BYTES = 2**31
 
 _DIRECTORY_NAMES = ("DICOMDIR",)
 _ENCRYPTED = 0x1
+_FIRST_ELEMENTS = tuple(bytes((n, 0)) for n in (0x00, 0x01, 0x05, 0x08, 0x12, 0x16, 0x18))
+"""What can come first in group 0008: its length, the character set, the image type, dates, UIDs."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class DicomFile:
                 f"{self.name}: cannot be read: {error.strerror or error}; copy it again"
             ) from error
         except (zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-            raise FormatError(f"{self.name}: a damaged member of the zip; copy it again") from error
+            raise FormatError(f"{self.name}: damaged: cannot be unpacked; copy it again") from error
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def is_dicom_file(file: DicomFile) -> bool:
     head = _head(file)
     if head[128:PREAMBLE_BYTES] == b"DICM":
         return True
-    return head[:2] == b"\x08\x00" and head[2:4] in (b"\x00\x00", b"\x01\x00", b"\x05\x00")
+    return head[:2] == b"\x08\x00" and head[2:4] in _FIRST_ELEMENTS
 
 
 def _head(file: DicomFile) -> bytes:

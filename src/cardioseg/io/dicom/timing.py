@@ -114,8 +114,9 @@ def _clash(one: Plane, other: Plane, moment: str) -> str:
 
 
 def _dropped_told(dropped: int) -> tuple[str, ...]:
-    words = f"{dropped} images are there twice with equal pixels: the copies were left out"
-    return (words,) if dropped else ()
+    if not dropped:
+        return ()
+    return (f"images of one slice and moment with equal pixels were left out: {dropped}",)
 
 
 def _counted(
