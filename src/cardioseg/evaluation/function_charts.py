@@ -138,25 +138,19 @@ def _segment(
     number, value = content
     color = _UNDEFINED if value is None else colors.to_rgba(np.array([value]))[0]
     height = patch.outer - patch.inner
-    axes.bar(
-        patch.centre,
-        height,
-        patch.width,
-        patch.inner,
-        color=color,
-        edgecolor="white",
-        linewidth=1.5,
-    )
+    line = 0.0 if patch.inner == 0 else 1.5  # a full disc has no side
+    place = (patch.centre, height, patch.width, patch.inner)
+    axes.bar(*place, color=color, edgecolor="white", linewidth=line)
     dark = value is not None and float(np.dot(color[:3], _BRIGHTNESS)) < _DARK_BELOW
     ink = "white" if dark else "black"
-    place = (patch.centre, 0.0 if patch.inner == 0 else (patch.inner + patch.outer) / 2)
+    middle = (patch.centre, 0.0 if patch.inner == 0 else (patch.inner + patch.outer) / 2)
     for told, size, above in (
         ("-" if value is None else f"{value:.1f}", 8, -1),
         (str(number), 5, 8),
     ):
         axes.annotate(
             told,
-            place,
+            middle,
             (0, above),
             textcoords="offset points",
             fontsize=size,
@@ -203,6 +197,8 @@ def _agreement_panel(axes: Axes, each: QuantityAgreement) -> None:
         axes.axhline(each.limits.bias, color="black", linewidth=1.0)
         for limit in (each.limits.lower, each.limits.upper):
             axes.axhline(limit, color="black", linewidth=1.0, linestyle="--")
+        farthest = np.abs([each.limits.lower, each.limits.upper, *(table[:, 0] - table[:, 1])])
+        axes.set_ylim(-1.15 * float(farthest.max()) - 1e-6, 1.15 * float(farthest.max()) + 1e-6)
     phase = f", {each.phase}" if each.quantity == MASS else ""
     axes.set_title(f"{each.structure}\n{each.quantity}{phase}", fontsize="small")
     axes.set_xlabel(f"mean of both ({each.unit})", fontsize="small")

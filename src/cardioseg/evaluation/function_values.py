@@ -27,8 +27,8 @@ INDEXED = (EDV, ESV, SV, OUTPUT, MASS)
 """Quantities that are divided by body surface."""
 
 MASSES_AGREE = 0.3
-"""A larger share between the phases is told. Muscle keeps its mass, but the reference masks of ACDC
-differ by a fifth: at end systole there is more of it, as its contours are drawn."""
+"""A larger share between the phases is told. Muscle keeps its mass, but expert masks do not: those
+of 80 ACDC patients hold 15 % more at end systole on average, 8 of them over 30 %."""
 
 _ML_PER_L = 1000.0
 _MS_PER_MIN = 60000.0

@@ -11,6 +11,8 @@ from cardioseg.errors import FormatError
 
 CONFIDENCE = 0.95
 
+_DECIMALS = 4
+
 
 @dataclass(frozen=True)
 class MeasuredError:
@@ -96,8 +98,12 @@ class MeasuredErrors:
 
     def to_json(self) -> str:
         """As a document that `from_json` reads."""
-        record = {"format_version": 1, "source": self.source}
-        return json.dumps({**record, "errors": [asdict(e) for e in self.errors]}, indent=2) + "\n"
+        errors = [
+            {**asdict(e), "bias": round(e.bias, _DECIMALS), "sd": round(e.sd, _DECIMALS)}
+            for e in self.errors
+        ]
+        record = {"format_version": 1, "source": self.source, "errors": errors}
+        return json.dumps(record, indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> MeasuredErrors:
