@@ -154,6 +154,9 @@ def test_the_whole_way(page: Page, server: Live, tmp_path: Path) -> None:
     assert edit["parent_sha256"] == file_digest(parent)
     assert edit["seconds"] > 0
     saved(page, tmp_path / "training.zip", "training.zip")
+    page.click("#remake")
+    page.wait_for_selector("#jobs button:nth-child(2)[aria-pressed=true]")
+    assert "corrected" in page.inner_text("#jobs")
 
 
 def test_the_brush_by_the_keyboard(page: Page, server: Live, tmp_path: Path) -> None:

@@ -259,6 +259,17 @@ def test_a_correction_is_marked_counted_timed_and_measured(
     assert carried["seconds"] == 12.5
     assert (labels_of(server, str(job["id"]), 0, tmp_path).array[..., 4] == array[..., 4]).all()
 
+    remade = server.client.post(f"{url}/corrected")
+    assert remade.status_code == 202
+    other = server.finished(remade.json()["id"])
+    assert (other["state"], other["corrected"]) == ("done", True)
+    now = server.client.get(url).json()
+    assert other["measurements"] == now["measurements"]
+    files = f"/api/jobs/{other['id']}/files"
+    labelled = server.client.get(f"{files}/result.json").json()["provenance"]
+    assert labelled["model"] == "otsu, corrected by a person"
+    assert server.client.get(f"{files}/edit.json").json() == now["edit"]
+
     back = server.client.delete(f"{url}/labels/0").json()
     assert back["edit"]["voxels_changed"] == 0
     assert back["measurements"] == job["measurements"]
@@ -269,6 +280,7 @@ def test_corrected_frames_become_a_data_set_for_training(
 ) -> None:
     url = f"/api/jobs/{done['id']}"
     assert server.client.get(f"{url}/training").json()["code"] == "not_corrected"
+    assert server.client.post(f"{url}/corrected").json()["code"] == "not_corrected"
     labels = labels_of(server, str(done["id"]), 1, tmp_path)
     array = labels.array.copy()
     array[20:24, 20:24, 3] = (array[20:24, 20:24, 3] + 1) % 4

@@ -76,7 +76,7 @@ class Dispatcher:
         self.tell(f"job {identity}: running")
         source = offer_named(self.offers, job.model).source
         answer = worker.run(
-            Task(job.upload, job.results, source),
+            Task(job.upload, job.results, source, job.labels),
             lambda done, total: self.store.update(identity, done=done, total=total),
             lambda: self.store.exists(identity) and not self._closing.is_set(),
         )

@@ -69,6 +69,8 @@ class Job:
         What is segmented.
     model
         Name of one of the offered models.
+    labels
+        A person's corrected label map, where outputs are to be made from that; None segments.
     state
         `queued`, `running`, `done` or `failed`.
     done, total
@@ -89,6 +91,7 @@ class Job:
     folder: Path
     upload: Upload
     model: str
+    labels: Path | None = None
     state: State = "queued"
     done: int = 0
     total: int = 1
@@ -152,10 +155,12 @@ class JobStore:
         folder.mkdir(mode=0o700)
         return identity, folder
 
-    def add(self, identity: str, folder: Path, upload: Upload, model: str) -> Job:
+    def add(
+        self, identity: str, folder: Path, upload: Upload, model: str, labels: Path | None = None
+    ) -> Job:
         """Take a checked upload into the queue."""
         size = _bytes_below(folder)
-        job = Job(identity, folder, upload, model, touched=self.clock(), size=size)
+        job = Job(identity, folder, upload, model, labels, touched=self.clock(), size=size)
         with self._lock:
             self._jobs[identity] = job
             self._edit_locks[identity] = threading.Lock()

@@ -84,6 +84,8 @@ class JobView(Answer):
 
     Parameters
     ----------
+    corrected
+        Whether its labels are a person's, corrected from the model's.
     position
         Jobs before it in the queue.
     done, total
@@ -103,6 +105,7 @@ class JobView(Answer):
     id: str
     state: Literal["queued", "running", "done", "failed"]
     model: str
+    corrected: bool
     position: int
     done: int
     total: int
@@ -144,6 +147,7 @@ def job_view(job: Job, store: JobStore, offers: Sequence[Offer]) -> JobView:
         id=job.id,
         state=job.state,
         model=job.model,
+        corrected=job.labels is not None,
         position=store.position(job),
         done=job.done,
         total=job.total,

@@ -57,6 +57,7 @@ OFFERED = (
     ResultFile(IMAGE, "image", "application/gzip"),
     ResultFile(MEASUREMENTS, "measurements", "application/json"),
     ResultFile(f"{NAME}.json", "findings", "application/json"),
+    ResultFile("edit.json", "corrections", "application/json"),
     ResultFile(".seg.dcm", "dicom_seg", "application/dicom"),
     ResultFile(".sr.dcm", "dicom_sr", "application/dicom"),
     ResultFile(".stl", "mesh", "model/stl"),

@@ -88,13 +88,26 @@ def _add_jobs(router: APIRouter, server: Server) -> None:
         former = server.store.get(job_id)
         chosen = offer_named(server.offers, model).name
         identity, folder = server.store.reserve()
-        copy = folder / former.upload.path.name
-        if former.upload.path.is_dir():
-            shutil.copytree(former.upload.path, copy)
-        else:
-            shutil.copyfile(former.upload.path, copy)
-        again = Upload(former.upload.kind, copy, former.upload.series)
-        return _queued(server, server.store.add(identity, folder, again, chosen))
+        copy = _copied(former.upload, folder)
+        return _queued(server, server.store.add(identity, folder, copy, chosen))
+
+    @router.post("/jobs/{job_id}/corrected", status_code=202)
+    def corrected(job_id: JobId) -> JobView:
+        """Make every output anew from the corrected labels, as a job of its own."""
+        former = _finished(server, job_id)
+        with server.store.edit_lock(job_id):
+            if not (former.edits / corrections.RECORD).is_file():
+                raise _not_corrected()
+            identity, folder = server.store.reserve()
+            copy = _copied(former.upload, folder)
+            (folder / "results").mkdir()
+            shutil.copyfile(
+                former.edits / corrections.RECORD, folder / "results" / corrections.RECORD
+            )
+            labels = folder / corrections.EDITED
+            shutil.copyfile(former.edits / corrections.EDITED, labels)
+        job = server.store.add(identity, folder, copy, former.model, labels)
+        return _queued(server, job)
 
     @router.get("/jobs/{job_id}")
     def job(job_id: JobId) -> JobView:
@@ -147,7 +160,7 @@ def _add_results(router: APIRouter, server: Server) -> None:
         """The corrected label map; what it is and its parent's digest are in `edit` of the job."""
         path = _finished(server, job_id).edits / corrections.EDITED
         if not path.is_file():
-            raise ProblemError(404, "not_corrected", "no frame is corrected; correct one first")
+            raise _not_corrected()
         return _download(path, "application/gzip")
 
     @router.get(
@@ -209,6 +222,20 @@ def _add_corrections(router: APIRouter, server: Server) -> None:
         with server.store.edit_lock(job_id):
             _desk(server, job_id).propagate(frame, axis, reach)
         return _corrected(server, job_id)
+
+
+def _copied(upload: Upload, folder: Path) -> Upload:
+    """An upload of its own: the former job may be deleted at any time."""
+    copy = folder / upload.path.name
+    if upload.path.is_dir():
+        shutil.copytree(upload.path, copy)
+    else:
+        shutil.copyfile(upload.path, copy)
+    return Upload(upload.kind, copy, upload.series)
+
+
+def _not_corrected() -> ProblemError:
+    return ProblemError(409, "not_corrected", "no frame is corrected; correct one first")
 
 
 async def _received(request: Request, path: Path, server: Server) -> Path:

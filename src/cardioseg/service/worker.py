@@ -24,11 +24,12 @@ _STOP_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker is to do."""
+    """What a worker is to do: segment an upload, or make all outputs from corrected labels."""
 
     upload: Upload
     output: Path
     model: str
+    labels: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -136,10 +137,13 @@ def serve_tasks(pipe: Connection[Any, Any]) -> None:
 
 def _done(task: Task, watch: Callable[[int, int], None]) -> Summary | Failure:
     from cardioseg.service.offers import open_segmenter
+    from cardioseg.service.person import PersonsLabels
     from cardioseg.service.results import make_results
 
     try:
-        return make_results(task.upload, task.output, open_segmenter(task.model), watch)
+        model = open_segmenter(task.model)
+        segmenter = model if task.labels is None else PersonsLabels(model, task.labels)
+        return make_results(task.upload, task.output, segmenter, watch)
     except CardiosegError as error:
         return Failure(without_path(str(error), task.upload.path))
     except MemoryError:

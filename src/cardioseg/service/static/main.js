@@ -83,10 +83,16 @@ async function follow(first) {
 
 const segmentAgain = safely(async () => {
   const model = $("model").value;
-  const there = state.jobs.find((job) => job.model === model);
+  const there = state.jobs.find((job) => job.model === model && !job.corrected);
   await stopCorrecting();
   if (there) await show(await server.job(there.id));
   else if (state.shown) await follow(await server.again(state.shown.id, model));
+});
+
+/** A job of its own with every file made from the corrected labels. */
+const remake = safely(async () => {
+  await stopCorrecting();
+  await follow(await server.corrected(state.shown.id));
 });
 
 async function show(job) {
@@ -126,7 +132,7 @@ function showJobs() {
   $("jobs").replaceChildren(...state.jobs.map((job) => {
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = job.model;
+    button.textContent = job.corrected ? `${job.model} (${word("by_person")})` : job.model;
     button.ariaPressed = String(job.id === state.shown.id);
     button.onclick = safely(async () => { await stopCorrecting(); await show(await server.job(job.id)); });
     return button;
@@ -152,6 +158,7 @@ function showFiles(job) {
     item.append(button);
     return item;
   }));
+  $("remake").hidden = !job.edit;
   $("kept").textContent = word("kept", { minutes: Math.round(job.seconds_left / 60) });
   $("saved").textContent = job.edit ? savedWords(job.edit) : "";
 }
@@ -326,6 +333,7 @@ function wire() {
   $("redo").onclick = () => replay("redo");
   $("propagate").onclick = onServer((id, frame) => server.propagate(id, frame, Number($("reach").value)));
   $("revert").onclick = onServer((id, frame) => server.revert(id, frame));
+  $("remake").onclick = remake;
   $("delete").onclick = forget;
   document.addEventListener("keydown", onUndoKey);
   $("canvas").addEventListener("keydown", onKey, { capture: true });

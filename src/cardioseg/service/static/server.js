@@ -31,6 +31,7 @@ export const health = async () => (await ask("health")).json();
 export const job = async (id) => (await ask(`jobs/${id}`)).json();
 export const again = async (id, model) =>
   (await ask(`jobs/${id}/again?${new URLSearchParams({ model })}`, { method: "POST" })).json();
+export const corrected = async (id) => (await ask(`jobs/${id}/corrected`, { method: "POST" })).json();
 export const remove = (id) => ask(`jobs/${id}`, { method: "DELETE" });
 export const bytes = async (path) => (await ask(path)).arrayBuffer();
 export const save = async (id, frame, body, seconds) =>
