@@ -16,7 +16,7 @@ PEERS_OUTPUT ?= peers-output
 BENCH_OUTPUT ?= bench-output
 BENCH ?=
 
-.PHONY: demo test check format docs peers bench bench-peers clean setup
+.PHONY: demo test check format docs viewer peers bench bench-peers clean setup
 
 demo: setup  ## train a small network on synthetic hearts and open the result
 	$(BIN)/cardioseg demo --output demo-output
@@ -37,6 +37,9 @@ format: setup  ## let ruff format and mend what it can
 
 docs: setup  ## make the pictures of the documentation anew
 	$(BIN)/python docs/make_pictures.py
+
+viewer: setup  ## the viewer of `cardioseg serve`, NiiVue, from npm
+	$(BIN)/python hatch_build.py
 
 peers: setup $(PEERS)/.venv/.installed  ## nnU-Net and MONAI beside cardioseg: ACDC=FOLDER MINUTES=60 SEEDS="0"
 	$(BIN)/python -m benchmarks.peers.run --acdc "$(ACDC)" --minutes $(MINUTES) --seeds $(SEEDS) \

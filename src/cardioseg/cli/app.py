@@ -17,6 +17,7 @@ from cardioseg.cli.listening import listen
 from cardioseg.cli.making import demo, export, phantom
 from cardioseg.cli.measuring import compare, evaluate
 from cardioseg.cli.predicting import predict, scores
+from cardioseg.cli.serving import serve
 from cardioseg.cli.training import cross_validate, train
 from cardioseg.cli.tuning import tune
 from cardioseg.errors import CardiosegError
@@ -56,6 +57,7 @@ for _command in (
     listen,
     convert,
     models,
+    serve,
     info,
 ):
     app.command(help=_help(_command))(_command)
