@@ -188,7 +188,8 @@ def test_frames_are_sorted_by_temporal_index_where_there_are_no_trigger_times(tm
         dataset.TemporalPositionIdentifier = t + 1
         dataset.InstanceNumber = 1000 - dataset.InstanceNumber
 
-    found = read(write_series(tmp_path, CINE, GRID, edit))
+    found, words = told(write_series(tmp_path, CINE, GRID, edit))
+    assert "order of temporal position" in words
     assert found.scan.times_ms == ()
     assert np.array_equal(values_at(found.scan.frames[3], GRID), CINE[3])
 
@@ -198,7 +199,8 @@ def test_frames_by_instance_number_are_told(tmp_path) -> None:
         del dataset.TriggerTime
 
     found, words = told(write_series(tmp_path, CINE, GRID, edit))
-    assert "no trigger times" in words
+    assert "order of acquisition number" not in words
+    assert "order of instance number" in words
     assert np.array_equal(values_at(found.scan.frames[2], GRID), CINE[2])
 
 
@@ -211,11 +213,20 @@ def test_a_heart_rate_that_changed_between_slices_is_told(tmp_path) -> None:
     assert found.scan.times_ms == (75, 115, 155, 195)
 
 
+def test_frames_that_span_more_than_a_heartbeat_are_told(tmp_path) -> None:
+    def edit(dataset: Dataset, t: int, k: int) -> None:
+        dataset.TriggerTime = str(900 * t)
+
+    found, words = told(write_series(tmp_path, CINE, GRID, edit))
+    assert found.scan.times_ms[-1] == 2700
+    assert "2.7 s, longer than a heartbeat" in words
+
+
 def test_copies_are_left_out_and_told(tmp_path) -> None:
     folder = write_series(tmp_path, CINE, GRID)
     shutil.copy(sorted(folder.iterdir())[0], folder / "copy.dcm")
     found, words = told(folder)
-    assert "1 images are there twice" in words
+    assert "(one SOP instance UID) were left out: 1" in words
     assert len(found.scan.frames) == 4
     twin = pydicom.dcmread(folder / "copy.dcm")
     twin.SOPInstanceUID = twin.file_meta.MediaStorageSOPInstanceUID = generate_uid()
@@ -374,12 +385,25 @@ def test_truncated_and_damaged_files_are_named(tmp_path) -> None:
         assert path.name in refused(folder, CardiosegError)
 
 
-def test_headers_that_promise_too_much_are_refused_before_anything_is_unpacked(tmp_path) -> None:
+def test_headers_that_promise_too_much_are_refused(tmp_path, monkeypatch) -> None:
     def edit(dataset: Dataset, t: int, k: int) -> None:
-        dataset.Rows = dataset.Columns = 65535
+        dataset.Rows = dataset.Columns = side
 
-    words = refused(write_series(tmp_path, STILL, GRID, edit), FormatError)
-    assert "GiB" in words
+    side = 65535
+    assert "65535 x 65535" in refused(write_series(tmp_path / "a", STILL, GRID, edit), FormatError)
+    side = 8192
+    monkeypatch.setattr("cardioseg.io.dicom.read.LARGEST_BYTES", 2**30)
+    assert "2 GiB" in refused(write_series(tmp_path / "b", STILL, GRID, edit), FormatError)
+
+
+def test_a_deflated_file_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch) -> None:
+    folder = write_series(tmp_path, STILL, GRID, syntax=DeflatedExplicitVRLittleEndian)
+    monkeypatch.setattr("cardioseg.io.dicom.header.LARGEST_MEMBER_BYTES", 300)
+    assert "unpacks to more" in refused(folder, FormatError)
+    monkeypatch.undo()
+    path = sorted(folder.iterdir())[1]
+    path.write_bytes(path.read_bytes()[:600] + bytes(50))
+    assert path.name in refused(folder, FormatError)
 
 
 def test_another_modality_is_told(tmp_path) -> None:
@@ -454,6 +478,50 @@ def test_what_is_ambiguous_is_listed_and_never_guessed(study, wanted, words) -> 
     assert "5: SAx cine, 12 images of 12 x 10, MR" in told
     assert "12: Sax late, 6 images of 12 x 10, MR" in told
     assert "UID" not in told
+
+
+def slices_apart(folder: Path, *ks: int, place: str = "1.2.3") -> Path:
+    """Each slice a series of its own, as some scanners store a cine."""
+
+    def named(k_kept: int):
+        def edit(dataset: Dataset, t: int, k: int) -> None:
+            dataset.FrameOfReferenceUID = place if k else "1.2.3"
+            if k != k_kept:
+                del dataset.PixelData
+
+        return edit
+
+    for k in ks:
+        write_series(folder / f"{k}", CINE, GRID, named(k), number=20 + k)
+    return folder
+
+
+def test_slices_that_are_series_of_their_own_are_joined_by_number(tmp_path) -> None:
+    found = find_series(slices_apart(tmp_path, *range(6)))
+    with pytest.raises(FormatError, match="6 series fit 'cine'"):
+        choose_series(found, "cine")
+    for wanted in ("20-25", "20, 21,22-30"):
+        scan = read_series(choose_series(found, wanted)).scan
+        assert np.array_equal(values_at(scan.frames[1], GRID), CINE[1])
+    for wanted, words in (("20-25,31", "fits '31'"), ("40-50", "fits '40-50'")):
+        with pytest.raises(FormatError, match=words):
+            choose_series(found, wanted)
+
+
+def test_images_of_two_frames_of_reference_are_refused(tmp_path) -> None:
+    found = find_series(slices_apart(tmp_path, 0, 1, place="1.2.4"))
+    with pytest.raises(GeometryError, match="2 frames of reference"):
+        read_series(choose_series(found, "20-21"))
+
+
+def test_series_that_only_a_uid_tells_apart_are_listed_with_it(tmp_path) -> None:
+    for name in ("a", "b"):
+        write_series(tmp_path / name, STILL, GRID)
+    found = find_series(tmp_path)
+    with pytest.raises(FormatError) as caught:
+        choose_series(found, 3)
+    assert all(f"UID {each.uid}" in str(caught.value) for each in found)
+    assert choose_series(found, found[1].uid) is found[1]
 
 
 def test_a_zip_reads_as_its_folder_does_and_leaves_nothing(study, tmp_path) -> None:

@@ -50,7 +50,11 @@ Largest = Annotated[
 ]
 SeriesName = Annotated[
     str,
-    typer.Option("--series", help="Of several DICOM series: number, part of a description or UID."),
+    typer.Option(
+        "--series",
+        help="Of several DICOM series: number, part of a description, UID, or numbers that join "
+        "series of one slice each, such as 5-9,12.",
+    ),
 ]
 OutputName = Annotated[
     str,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from cardioseg.io.dicom.choice import choose_series
 from cardioseg.io.dicom.files import holds_dicom
 from cardioseg.io.dicom.read import read_series
-from cardioseg.io.dicom.series import Series, choose_series, find_series
+from cardioseg.io.dicom.series import Series, find_series
 from cardioseg.io.dicom.source import DicomScan, SourceSlice
 
 __all__ = [

@@ -72,7 +72,7 @@ class DicomFile:
                 f"{self.name}: cannot be read: {error.strerror or error}; copy it again"
             ) from error
         except (zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-            raise FormatError(f"{self.name}: a damaged member of the zip; copy it again") from error
+            raise FormatError(f"{self.name}: damaged: cannot be unpacked; copy it again") from error
 
 
 @dataclass(frozen=True)

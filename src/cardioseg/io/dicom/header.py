@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import math
 import warnings
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import BinaryIO
 
 import pydicom
 from pydicom import Dataset
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
 from cardioseg.errors import FormatError
-from cardioseg.io.dicom.files import DicomFile
+from cardioseg.io.dicom.files import LARGEST_MEMBER_BYTES, DicomFile
+
+_META_BYTES = 2048
+_PIECE_BYTES = 2**20
 
 UNREADABLE = (
     InvalidDicomError,
@@ -59,6 +68,7 @@ def read_dataset(
         If it is damaged, or truncated before its pixel data.
     """
     with file.opened() as stream, quiet():
+        _require_bounded(stream, file.name)
         try:
             dataset = pydicom.dcmread(
                 stream,
@@ -76,6 +86,27 @@ def read_dataset(
         syntax = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
         dataset.file_meta.TransferSyntaxUID = syntax
     return dataset
+
+
+def _require_bounded(stream: BinaryIO, name: str) -> None:
+    """Refuse a deflated data set that unpacks to too much; pydicom would unpack it whole."""
+    head = stream.read(_META_BYTES)
+    stream.seek(0)
+    if DeflatedExplicitVRLittleEndian.encode() not in head:
+        return
+    # The group's length (0002,0000) stands behind preamble, tag, type and length of its own.
+    stream.seek(144 + int.from_bytes(head[140:144], "little"))
+    unpacker, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    packed = stream.read(_PIECE_BYTES)
+    while packed and not unpacker.eof:
+        size += len(unpacker.decompress(packed, _PIECE_BYTES))
+        if size > LARGEST_MEMBER_BYTES:
+            raise FormatError(
+                f"{name}: unpacks to more than {LARGEST_MEMBER_BYTES // 2**30} GiB; no MR image "
+                "does: the file is damaged or hostile"
+            )
+        packed = unpacker.unconsumed_tail or stream.read(_PIECE_BYTES)
+    stream.seek(0)
 
 
 def number(dataset: Dataset, keyword: str) -> float | None:

@@ -169,12 +169,17 @@ def _plane(file: DicomFile, dataset: Dataset, frame: int | None, tags: Dataset) 
         order=(
             _first(tags, "FrameAcquisitionNumber", "AcquisitionNumber"),
             _first(tags, "FrameAcquisitionDateTime", "AcquisitionTime"),
-            float(frame) if frame is not None else instance,
+            _counted(instance, frame),
         ),
         kind=_kind(tags),
         slope=_given(number(tags, "RescaleSlope"), 1.0),
         intercept=_given(number(tags, "RescaleIntercept"), 0.0),
     )
+
+
+def _counted(instance: float | None, frame: int | None) -> float | None:
+    """Instance number, and within a multi-frame object the frame's."""
+    return instance if frame is None else (instance or 0.0) * MOST_FRAMES + frame
 
 
 def _given(value: float | None, default: float) -> float:

@@ -25,8 +25,10 @@ from cardioseg.io.dicom.stack import Stack, arrange
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """DICOM's x grows towards the left, its y towards the back; ours towards the right, the front."""
 
-LARGEST_BYTES = 16 * 2**30
-"""Unpacked intensities above this are no cardiac series: a header may promise anything."""
+LARGEST_SIDE = 8192
+LARGEST_BYTES = 4 * 2**30
+"""Pixels along a side and unpacked intensities above these are no cardiac series: a header may
+promise anything, and packed pixels keep such a promise from a few bytes."""
 
 
 def read_series(series: Series) -> DicomScan:
@@ -74,14 +76,9 @@ def _read(series: Series) -> DicomScan:
     notes = (*_modality_told(series), *stack.notes, *grid_notes, *_value_notes(planes), *body_notes)
     arrays = _arrays(stack)
     for note in notes:
-        warnings.warn(f"{_source(series)}: {note}", ReadWarning, stacklevel=3)
+        warnings.warn(f"{series.place}: {note}", ReadWarning, stacklevel=3)
     frames = tuple(Volume(array, geometry) for array in arrays)
     return DicomScan(Scan(frames, stack.times_ms, body, notes), _sources(stack))
-
-
-def _source(series: Series) -> str:
-    number = "" if series.number is None else f" {series.number}"
-    return f"series{number}"
 
 
 def _sources(stack: Stack) -> tuple[tuple[SourceSlice, ...], ...]:
@@ -104,10 +101,17 @@ def _value_notes(planes: Sequence[Plane]) -> tuple[str, ...]:
 
 
 def _require_size(planes: Sequence[Plane]) -> None:
+    for plane in planes:
+        if max(plane.columns, plane.rows) > LARGEST_SIDE:
+            raise FormatError(
+                f"{plane.file.name}: {plane.columns} x {plane.rows} pixels: its header is damaged, "
+                "or it is no MR image"
+            )
     size = sum(plane.columns * plane.rows for plane in planes) * np.dtype(np.float32).itemsize
     if size > LARGEST_BYTES:
         raise FormatError(
-            f"its headers promise {size / 2**30:.0f} GiB of pixels: damaged, or no cardiac series"
+            f"its headers promise {size / 2**30:.0f} GiB of intensities, more than "
+            f"{LARGEST_BYTES // 2**30}: damaged, or no cardiac series"
         )
 
 

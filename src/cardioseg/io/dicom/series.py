@@ -1,4 +1,4 @@
-"""Which series there are, and the one that is meant: listed and chosen, never guessed."""
+"""Which series a folder, a file or a zip holds."""
 
 from __future__ import annotations
 
@@ -71,6 +71,12 @@ class Series:
     def size(self) -> str:
         """Columns and rows in words."""
         return f"{self.columns} x {self.rows}" if self.columns else "no pixels"
+
+    @property
+    def place(self) -> Path:
+        """The zip, or the folder of its first file, for messages."""
+        first = self.files[0]
+        return first.path.parent if first.member is None else first.path
 
     @property
     def row(self) -> dict[str, str]:
@@ -166,71 +172,3 @@ def _unfit(header: Dataset) -> str:
     if text(header, "SOPClassUID").startswith(_SECONDARY_CAPTURE):
         return "pictures of a screen"
     return ""
-
-
-def choose_series(
-    found: Sequence[Series], wanted: str | int | None = None, source: str | Path = "the input"
-) -> Series:
-    """The series that is meant.
-
-    Parameters
-    ----------
-    found
-        All series, as :func:`find_series` gives them.
-    wanted
-        A series number, a description or a part of one (upper and lower case alike), or a UID.
-        None takes the only series of images.
-    source
-        Where they come from, for messages.
-
-    Raises
-    ------
-    FormatError
-        If none or several are meant; the message lists them.
-    """
-    if wanted is None or wanted == "":
-        images = [series for series in found if not series.unfit]
-        return _only(
-            images, images or found, f"{source}: {_counted(images)}; choose one (--series)"
-        )
-    for candidates in _matches(found, str(wanted).strip()):
-        if candidates:
-            words = f"{source}: {len(candidates)} series fit {wanted!r}; name one more closely"
-            return _only(candidates, candidates, words)
-    raise FormatError(_listed(f"{source}: no series fits {wanted!r}; there are", found))
-
-
-def _matches(found: Sequence[Series], wanted: str) -> tuple[list[Series], ...]:
-    """Series that fit: by UID, number, whole description, part of it; the first that any does."""
-    folded = wanted.casefold()
-    return (
-        [series for series in found if series.uid == wanted],
-        [series for series in found if str(series.number) == wanted],
-        [series for series in found if series.description.casefold() == folded],
-        [series for series in found if folded in series.description.casefold()],
-    )
-
-
-def _only(candidates: Sequence[Series], listed: Sequence[Series], words: str) -> Series:
-    if len(candidates) != 1:
-        raise FormatError(_listed(words, listed))
-    return candidates[0]
-
-
-def _counted(images: Sequence[Series]) -> str:
-    return f"{len(images)} series of images" if images else "no series of images"
-
-
-def _listed(words: str, series: Sequence[Series]) -> str:
-    """A message and the series, one a line; twins with their UID, which alone tells them apart."""
-    shown = [(each.number, each.description) for each in series]
-    lines = [words + ":"]
-    for each, key in zip(series, shown, strict=True):
-        row = each.row
-        unfit = f" ({each.unfit})" if each.unfit else ""
-        twin = f", UID {each.uid}" if shown.count(key) > 1 else ""
-        lines.append(
-            f"  {row['number']}: {row['description']}, {row['images']} images of {row['size']}, "
-            f"{row['modality']}{unfit}{twin}"
-        )
-    return "\n".join(lines)

@@ -64,6 +64,7 @@ def arrange(planes: Sequence[Plane], same_pixels: SamePixels) -> Stack:
         If they differ in orientation, size or spacing; a slice is missing or out of line; or
         the slices have unequal numbers of frames.
     """
+    _require_one_frame_of_reference(planes)
     _require_one(planes, "orientations", _parallel_groups(planes))
     _require_one(planes, "sizes", _groups(planes, lambda p: f"{p.columns} x {p.rows} pixels"))
     _require_one(planes, "pixel spacings", _groups(planes, _spacing_words))
@@ -76,8 +77,9 @@ def arrange(planes: Sequence[Plane], same_pixels: SamePixels) -> Stack:
 
 
 def _copies_told(copies: int) -> tuple[str, ...]:
-    words = f"{copies} images are there twice (one SOP instance UID): the copies were left out"
-    return (words,) if copies else ()
+    if not copies:
+        return ()
+    return (f"copies of images (one SOP instance UID) were left out: {copies}",)
 
 
 def _without_copies(planes: Sequence[Plane]) -> tuple[int, list[Plane]]:
@@ -115,6 +117,17 @@ def _parallel_groups(planes: Sequence[Plane]) -> dict[str, Group]:
     return {
         f"{name} (view {n})": g for n, (name, g) in enumerate(zip(closest, found, strict=True), 1)
     }
+
+
+def _require_one_frame_of_reference(planes: Sequence[Plane]) -> None:
+    spaces = _groups(planes, lambda p: str(p.dataset.get("FrameOfReferenceUID") or ""))
+    known = [group for uid, group in spaces.items() if uid]
+    if len(known) > 1:
+        raise GeometryError(
+            f"images of {len(known)} frames of reference (such as {known[0][0].file.name} and "
+            f"{known[1][0].file.name}): the patient was moved or placed anew between them, so "
+            "their positions cannot be compared; choose images of one"
+        )
 
 
 def _same_directions(one: Plane, other: Plane) -> bool:
