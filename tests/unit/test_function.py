@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from cardioseg.evaluation.function_charts import bland_altman_figure, bulls_eye,
 from cardioseg.evaluation.function_record import function_csv, function_record, shown_rows
 from cardioseg.evaluation.measured_errors import MeasuredError, MeasuredErrors
 from cardioseg.evaluation.wall import wall_thickness
+from cardioseg.workflows.known_errors import SAX_IDS, errors_of_model
 
 GRID = Geometry((10, 10, 6), np.diag([2.0, 2.0, 10.0, 1.0]))
 VOXEL_ML = 0.04
@@ -340,3 +342,18 @@ def test_records_and_figures() -> None:
     assert png_bytes(disc, dpi=40)[1:4] == b"PNG"
     panels = bland_altman_figure(function_agreement(pairs()))
     assert png_bytes(panels, dpi=40)[1:4] == b"PNG"
+
+
+def test_errors_that_come_with_the_program_are_those_of_the_results() -> None:
+    results = Path(__file__).parents[2] / "docs" / "results" / "function"
+    known = errors_of_model(SAX_IDS[1])
+    assert known == MeasuredErrors.from_json((results / "errors.json").read_text("utf-8"))
+    rows = json.loads((results / "agreement.json").read_text("utf-8"))["agreement"]
+    measured = {
+        (r["quantity"], r["structure"], r["phase"]): (r["bias"], r["patients"]) for r in rows
+    }
+    assert known is not None
+    assert {
+        (e.quantity, e.structure, e.phase): (e.bias, e.patients) for e in known.errors
+    } == measured
+    assert errors_of_model("another") is None

@@ -54,7 +54,6 @@ def function(
     """
     from cardioseg.core.labels import scheme_named
     from cardioseg.core.scan import Body
-    from cardioseg.evaluation.function_agreement import agreement_markdown
     from cardioseg.evaluation.function_record import function_record, shown_rows
     from cardioseg.workflows.function import FunctionInputs, function_of_files
 
@@ -75,9 +74,9 @@ def function(
         result_json({name: function_record(each) for name, each in done.functions.items()})
         return
     for name, each in done.functions.items():
-        if not done.agreement:
+        if not done.pairs:
             result(table(shown_rows(each), f"{name}: ED frame {each.ed}, ES frame {each.es}\n"))
         for note in each.notes:
             say(f"{name}: {note}")
-    if done.agreement:
-        result(agreement_markdown(done.agreement))
+    if done.pairs:
+        result(done.agreement_markdown())

@@ -57,8 +57,8 @@ def find_phases(volumes_ml: ArrayLike) -> Phases:
 
     Examples
     --------
-    >>> find_phases([150.0, 90.0, 60.0, 110.0])
-    Phases(ed=0, es=2, notes=())
+    >>> find_phases([150.0, 60.0])
+    Phases(ed=0, es=1, notes=())
     """
     volumes = np.asarray(volumes_ml, dtype=np.float64)
     if volumes.size < 2:

@@ -124,6 +124,69 @@ def _agreement(key: tuple[str, str, str, str], pairs: Sequence[FunctionPair]) ->
     return QuantityAgreement(*key, values, tuple(undefined))
 
 
+@dataclass(frozen=True)
+class WallAgreement:
+    """Wall thickness of segments 1 to 16 in one phase, prediction minus reference, pooled.
+
+    Parameters
+    ----------
+    phase
+        `ED` or `ES`.
+    segments
+        Segments that both have, of all patients.
+    undefined
+        Segments that either lacks.
+    bias_mm, sd_mm, mean_absolute_error_mm
+        Over the segments; they are not independent of each other, so there is no interval.
+    """
+
+    phase: str
+    segments: int
+    undefined: int
+    bias_mm: float
+    sd_mm: float
+    mean_absolute_error_mm: float
+
+
+def wall_agreement(pairs: Sequence[FunctionPair]) -> tuple[WallAgreement, ...]:
+    """Agreement of wall thickness by segment; empty where fewer than two segments are known."""
+    found = []
+    for phase in ("ED", "ES"):
+        walls = [
+            (p.predicted.wall_ed, p.reference.wall_ed)
+            if phase == "ED"
+            else (p.predicted.wall_es, p.reference.wall_es)
+            for p in pairs
+        ]
+        both = [
+            (predicted, reference)
+            for one, other in walls
+            for predicted, reference in zip(one.values_mm[:-1], other.values_mm[:-1], strict=True)
+        ]
+        known = np.array([p - r for p, r in both if p is not None and r is not None])
+        if len(known) > 1:
+            spread, absolute = float(known.std(ddof=1)), float(np.abs(known).mean())
+            missing = len(both) - len(known)
+            mean = float(known.mean())
+            found.append(WallAgreement(phase, len(known), missing, mean, spread, absolute))
+    return tuple(found)
+
+
+def wall_markdown(found: Sequence[WallAgreement]) -> str:
+    """A table of the wall's agreement."""
+    lines = [
+        "| wall thickness, segments 1 to 16 | segments | undefined | bias (mm) | sd (mm) "
+        "| mean absolute error (mm) |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    lines += [
+        f"| {w.phase} | {w.segments} | {w.undefined} | {w.bias_mm:+.2f} | {w.sd_mm:.2f} "
+        f"| {w.mean_absolute_error_mm:.2f} |"
+        for w in found
+    ]
+    return "\n".join(lines)
+
+
 def _value(measurement: Measurement | None) -> float | None:
     return None if measurement is None else measurement.value
 

@@ -93,7 +93,7 @@ def shown_rows(function: HeartFunction) -> Sequence[Mapping[str, str]]:
 
 
 def groups_markdown(functions: Mapping[str, HeartFunction], groups: Mapping[str, str]) -> str:
-    """Mean and standard deviation of volumes, ejection fractions and mass by pathology group."""
+    """Mean and standard deviation of volumes, ejection fractions, mass and wall by group."""
     keys = dict.fromkeys(
         (each.quantity, each.structure, each.phase, each.unit)
         for function in functions.values()
@@ -114,12 +114,20 @@ def groups_markdown(functions: Mapping[str, HeartFunction], groups: Mapping[str,
             cells.append(_mean_told([m.value for m in found if m is not None]))
         shown = f"{quantity}, {phase}" if quantity == MASS else quantity
         lines.append("| " + " | ".join([shown, structure, unit, *cells]) + " |")
+    walls = [_mean_told([_mean_wall(functions[s]) for s in members[n]], 1) for n in names]
+    lines.append("| " + " | ".join(["mean wall thickness, ED", "myocardium", "mm", *walls]) + " |")
     return "\n".join(lines)
 
 
-def _mean_told(values: Sequence[float | None]) -> str:
+def _mean_wall(function: HeartFunction) -> float | None:
+    """Of segments 1 to 16 at end diastole."""
+    known = [value for value in function.wall_ed.values_mm[:-1] if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _mean_told(values: Sequence[float | None], decimals: int = 0) -> str:
     known = np.array([value for value in values if value is not None])
     if not known.size:
         return "undefined"
-    spread = f" \u00b1 {known.std(ddof=1):.0f}" if known.size > 1 else ""
-    return f"{known.mean():.0f}{spread}"
+    spread = f" \u00b1 {known.std(ddof=1):.{decimals}f}" if known.size > 1 else ""
+    return f"{known.mean():.{decimals}f}{spread}"

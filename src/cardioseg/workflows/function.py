@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,32 +13,12 @@ from cardioseg.core.volume import LabelMap
 from cardioseg.datasets import read_dataset
 from cardioseg.datasets.acdc import phase_and_group
 from cardioseg.errors import CardiosegError, DatasetError, FormatError, OutputExistsError
-from cardioseg.evaluation.figures import png_bytes
 from cardioseg.evaluation.function import FunctionOptions, HeartFunction, heart_function
-from cardioseg.evaluation.function_agreement import (
-    FunctionPair,
-    QuantityAgreement,
-    agreement_markdown,
-    function_agreement,
-    measured_errors,
-)
-from cardioseg.evaluation.function_charts import bland_altman_figure, bulls_eye, volume_curves
-from cardioseg.evaluation.function_record import (
-    Json,
-    function_csv,
-    function_record,
-    groups_markdown,
-)
+from cardioseg.evaluation.function_agreement import FunctionPair
 from cardioseg.evaluation.measured_errors import MeasuredErrors
-from cardioseg.io.atomic import write_bytes, write_text
 from cardioseg.io.nifti import read_label_frames
+from cardioseg.workflows.function_output import FUNCTION_JSON, FunctionResults, write_function
 from cardioseg.workflows.inputs import Input, gather_labels
-from cardioseg.workflows.provenance import file_digest, write_run
-
-FUNCTION_JSON, FUNCTION_CSV = "function.json", "function.csv"
-AGREEMENT_MD, AGREEMENT_JSON, ERRORS_JSON = "agreement.md", "agreement.json", "errors.json"
-GROUPS_MD, BLAND_ALTMAN = "groups.md", "bland_altman.png"
-FORMAT_VERSION = 1
 
 Watch = Callable[[int, int, str], None]
 
@@ -73,26 +52,6 @@ class FunctionInputs:
     errors: Path | None = None
     reference: str = ""
     orientation_known: bool = True
-
-
-@dataclass(frozen=True, eq=False)
-class FunctionResults:
-    """Function of every subject, its agreement where there is a reference, and its group.
-
-    Parameters
-    ----------
-    functions
-        By subject.
-    agreement
-        Empty without a reference.
-    groups
-        Pathology group by subject, where the data set's Info.cfg lies beside the labels or the
-        reference names it.
-    """
-
-    functions: Mapping[str, HeartFunction]
-    agreement: tuple[QuantityAgreement, ...] = ()
-    groups: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -162,9 +121,11 @@ def function_of_files(
             raise type(error)(words if place in words else f"{place}: {words}") from error
     watch(len(subjects), len(subjects), "")
     named = {name: group for name, group in groups.items() if group}
-    results = FunctionResults(functions, function_agreement(pairs) if pairs else (), named)
+    kind = inputs.reference.partition(":")[0]
+    results = FunctionResults(inputs.scheme, functions, tuple(pairs), named, kind)
     if output is not None:
-        _write(results, subjects, inputs, output)
+        files = [each for subject in subjects for each in subject.files]
+        write_function(results, files, output)
     return results
 
 
@@ -231,65 +192,3 @@ def _pair(
     options = _with_phases(FunctionOptions(), known)
     reference = heart_function(labels, options=options)
     return FunctionPair(subject.name, known[0].group, predicted, reference)
-
-
-def _write(
-    results: FunctionResults, subjects: Sequence[_Subject], inputs: FunctionInputs, output: Path
-) -> None:
-    output.mkdir(parents=True, exist_ok=True)
-    record: dict[str, Json] = {
-        "format_version": FORMAT_VERSION,
-        "scheme": inputs.scheme.name,
-        "subjects": {name: function_record(f) for name, f in results.functions.items()},
-    }
-    write_text(output / FUNCTION_JSON, json.dumps(record, indent=2) + "\n")
-    write_text(output / FUNCTION_CSV, function_csv(results.functions))
-    for name, function in results.functions.items():
-        if len(function.volumes_ml[inputs.scheme.structures[0].name]) > 2:
-            write_bytes(output / f"{name}_curves.png", png_bytes(volume_curves(function)))
-        if any(value is not None for value in function.wall_ed.values_mm):
-            figure = bulls_eye({"end diastole": function.wall_ed, "end systole": function.wall_es})
-            write_bytes(output / f"{name}_bulls_eye.png", png_bytes(figure))
-    if results.groups:
-        write_text(output / GROUPS_MD, groups_markdown(results.functions, results.groups) + "\n")
-    if results.agreement:
-        _write_agreement(results.agreement, inputs, output)
-    files: list[Json] = [
-        {"name": each.name, "sha256": file_digest(each.path)}
-        for subject in subjects
-        for each in subject.files
-    ]
-    write_run(output, "function", {"scheme": inputs.scheme.name, "files": list(files)})
-
-
-def _write_agreement(
-    found: Sequence[QuantityAgreement], inputs: FunctionInputs, output: Path
-) -> None:
-    write_text(output / AGREEMENT_MD, agreement_markdown(found) + "\n")
-    rows: list[Json] = []
-    for each in found:
-        limits = each.limits
-        rows.append(
-            {
-                "quantity": each.quantity,
-                "structure": each.structure,
-                "phase": each.phase,
-                "unit": each.unit,
-                "patients": len(each.values),
-                "undefined": list(each.undefined),
-                "bias": None if limits is None else round(limits.bias, 4),
-                "lower": None if limits is None else round(limits.lower, 4),
-                "upper": None if limits is None else round(limits.upper, 4),
-                "mean_absolute_error": round(each.mean_absolute_error, 4) if each.values else None,
-                "correlation": None if each.correlation is None else round(each.correlation, 5),
-                "values": {s: [round(p, 3), round(r, 3)] for s, (p, r) in each.values.items()},
-            }
-        )
-    document: dict[str, Json] = {"format_version": FORMAT_VERSION, "agreement": rows}
-    write_text(output / AGREEMENT_JSON, json.dumps(document, indent=2) + "\n")
-    kind = inputs.reference.partition(":")[0]
-    patients = max(len(each.values) for each in found)
-    source = f"{patients} patients of {kind}, prediction minus reference"
-    write_text(output / ERRORS_JSON, measured_errors(found, source).to_json())
-    figure = bland_altman_figure([each for each in found if len(each.values) > 1])
-    write_bytes(output / BLAND_ALTMAN, png_bytes(figure))
