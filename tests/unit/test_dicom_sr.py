@@ -201,6 +201,23 @@ def test_a_still_volume_has_a_report_without_phases(tmp_path):
     assert iod_errors(tmp_path / "a.sr.dcm") == []
 
 
+def test_images_of_several_series_are_named_one_by_one(tmp_path):
+    grid = oblique_grid()
+    scan = dicom_scan(grid)
+    for number, source in enumerate(scan.sources[0], start=1):
+        source.dataset.SeriesInstanceUID = f"2.25.{number}"
+    labels = LabelMap(np.full(grid.shape, 2, np.uint8), grid, ACDC)
+    (seg,) = write_seg([labels], scan, [0], tmp_path / "a.seg.dcm", SAX)
+    listed = dcmread(seg.path).ReferencedSeriesSequence
+    assert {each.SeriesInstanceUID for each in listed} == {f"2.25.{n}" for n in range(1, 7)}
+    measured = [Measurement("volume", "myocardium", 13.9, "ml")]
+    path = tmp_path / "a.sr.dcm"
+    write_sr(measured, scan, path, SAX, {"": seg})
+    (group,) = highdicom.sr.srread(path).content.get_volumetric_roi_measurement_groups()
+    assert len(group.referenced_segment) == 1 + len(scan.sources[0])
+    assert iod_errors(seg.path) == iod_errors(path) == []
+
+
 def test_a_report_without_measurements_is_refused(tmp_path):
     with pytest.raises(FormatError, match="no measurements"):
         write_sr([], dicom_scan(oblique_grid()), tmp_path / "a.sr.dcm", SAX)

@@ -90,6 +90,7 @@ _UNITS = {
     "g": "gram",
     "mm": "millimeter",
     "ms": "millisecond",
+    "ml/s": "milliliter per second",
     "l/min": "liter per minute",
     "/min": "per minute",
     "ml/m2": "milliliter per square meter",

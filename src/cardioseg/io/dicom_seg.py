@@ -227,11 +227,13 @@ def _segmentation(
     source, phase, instance = place
     slices = source.sources[phase]
     grid = source.scan.frames[phase].geometry
-    multiframe = slices[0].frame_number is not None
-    planes = planes_of(grid) if multiframe else Planes()
+    several = len({each.dataset.SeriesInstanceUID for each in slices}) > 1
+    # highdicom takes the single frames of one series; of others it is told the places.
+    placed = several or slices[0].frame_number is not None
+    planes = planes_of(grid) if placed else Planes()
     images = headers(slices)
     seg = Segmentation(
-        source_images=images[:1] if multiframe else images,
+        source_images=images[:1] if placed else images,
         pixel_array=pixels,
         segmentation_type="BINARY" if pixels.dtype == np.uint8 else "FRACTIONAL",
         segment_descriptions=descriptions,
@@ -255,7 +257,7 @@ def _segmentation(
     )
     seg.ContentQualification = "RESEARCH"
     seg.ContentCreatorName = ""
-    if multiframe:
+    if placed:
         name_source_frames(seg, slices, grid)
     return seg
 

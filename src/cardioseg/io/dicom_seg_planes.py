@@ -1,4 +1,4 @@
-"""Frames of a SEG on a multi-frame source: where each lies, and which frame it was made from."""
+"""Frames of a SEG whose source is not one series of single frames: their places and sources."""
 
 from __future__ import annotations
 
@@ -65,15 +65,23 @@ def name_source_frames(seg: Segmentation, slices: Sequence[SourceSlice], grid: G
         item.DerivationImageSequence = [_derivation(slices[nearest])]
     references = [_reference(each) for each in _objects(slices)]
     seg.SourceImageSequence = references
-    series = Dataset()
-    series.SeriesInstanceUID = slices[0].dataset.SeriesInstanceUID
-    series.ReferencedInstanceSequence = [_reference(each) for each in _objects(slices)]
-    seg.ReferencedSeriesSequence = [series]
+    by_series: dict[str, list[Dataset]] = {}
+    for each in _objects(slices):
+        uid = str(each.dataset.SeriesInstanceUID)
+        by_series.setdefault(uid, []).append(_reference(each))
+    seg.ReferencedSeriesSequence = [_series(*each) for each in by_series.items()]
 
 
 def _objects(slices: Sequence[SourceSlice]) -> list[SourceSlice]:
     """One slice of each source object."""
     return list({each.sop_instance_uid: each for each in slices}.values())
+
+
+def _series(uid: str, instances: list[Dataset]) -> Dataset:
+    series = Dataset()
+    series.SeriesInstanceUID = uid
+    series.ReferencedInstanceSequence = instances
+    return series
 
 
 def _reference(source: SourceSlice) -> Dataset:
@@ -87,7 +95,8 @@ def _derivation(source: SourceSlice) -> Dataset:
     image = _reference(source)
     image.PurposeOfReferenceCodeSequence = [concept(_SOURCE_IMAGE)]
     image.SpatialLocationsPreserved = "YES"
-    image.ReferencedFrameNumber = source.frame_number
+    if source.frame_number is not None:
+        image.ReferencedFrameNumber = source.frame_number
     derivation = Dataset()
     derivation.DerivationCodeSequence = [concept(_SEGMENTATION)]
     derivation.SourceImageSequence = [image]

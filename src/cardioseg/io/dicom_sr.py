@@ -14,7 +14,7 @@ from pydicom.uid import UID, SegmentationStorage
 from cardioseg.core.labels import Code
 from cardioseg.core.measurement import Measurement
 from cardioseg.errors import FormatError
-from cardioseg.io.dicom.source import DicomScan
+from cardioseg.io.dicom.source import DicomScan, SourceSlice
 from cardioseg.io.dicom_codes import (
     ANATOMICAL_STRUCTURE,
     CARDIAC_MRI,
@@ -223,9 +223,7 @@ def _group(
             sop_class_uid=SegmentationStorage,
             sop_instance_uid=seg.sop_instance_uid,
             segment_number=segment.number,
-            source_series=sr.SourceSeriesForSegmentation(
-                first_slice(source).dataset.SeriesInstanceUID
-            ),
+            **_made_from(source.sources[seg.phase]),
         ),
         **shared,
     )
@@ -236,6 +234,24 @@ def _segment(seg: SegFile | None, structure: str) -> Segment | None:
         if segment.structure == structure:
             return segment
     return None
+
+
+class _MadeFrom(TypedDict, total=False):
+    source_series: sr.SourceSeriesForSegmentation
+    source_images: list[sr.SourceImageForSegmentation]
+
+
+def _made_from(slices: Sequence[SourceSlice]) -> _MadeFrom:
+    """The series that a segment was made from; the images, where they are of several series."""
+    series = {str(each.dataset.SeriesInstanceUID) for each in slices}
+    if len(series) == 1:
+        return {"source_series": sr.SourceSeriesForSegmentation(series.pop())}
+    images = {each.sop_instance_uid: each.sop_class_uid for each in slices}
+    return {
+        "source_images": [
+            sr.SourceImageForSegmentation(kind, instance) for instance, kind in images.items()
+        ]
+    }
 
 
 def _time_point(phase: str) -> sr.TimePointContext | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cardioseg.core.measurement import Measurement
 from cardioseg.errors import FormatError
-from cardioseg.evaluation.function import heart_function
+from cardioseg.evaluation.function import FunctionOptions, heart_function
 from cardioseg.io.dicom.source import DicomScan
 from cardioseg.io.dicom_objects import (
     ARTIFICIAL_INTELLIGENCE,
@@ -45,10 +45,15 @@ def write_sr_of(result: Result, folder: Path) -> None:
 
 def measured(result: Result) -> tuple[Measurement, ...]:
     """Heart function where all frames of a cine were segmented, else the volumes of what was."""
-    if result.cycle is None:
+    cycle = result.cycle
+    if cycle is None:
         return result.measurements
     labels = [result.labels[index] for index in sorted(result.labels)]
-    return heart_function(labels, result.scan.times_ms, result.scan.body).measurements
+    # The phases of the result, so that a value and the SEG beside it are of the same frame.
+    options = FunctionOptions()
+    if cycle.ed is not None and cycle.es is not None:
+        options = FunctionOptions(phases=(cycle.ed, cycle.es))
+    return heart_function(labels, result.scan.times_ms, result.scan.body, options).measurements
 
 
 def algorithm(result: Result) -> Algorithm:
