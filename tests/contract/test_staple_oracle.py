@@ -18,7 +18,7 @@ def raters() -> list[Labels]:
     """A heart, two shifted readings of it and a noisy one."""
     _, labels = cohort(1, seed=0)[0].pair()
     found = np.nonzero(labels.array)
-    array = labels.array[tuple(slice(int(p.min()) - 1, int(p.max()) + 2) for p in found)]
+    array = labels.array[tuple(slice(int(p.min()), int(p.max()) + 1) for p in found)]
     rng = np.random.default_rng(0)
     noisy = np.where(rng.random(array.shape) < 0.02, rng.integers(0, 4, array.shape), array)
     return [array, np.roll(array, 1, 0), np.roll(array, -2, 1), noisy.astype(np.uint8)]
