@@ -15,6 +15,7 @@ from cardioseg.cli.making import demo, export, phantom
 from cardioseg.cli.measuring import compare, evaluate
 from cardioseg.cli.observing import observers
 from cardioseg.cli.predicting import predict, scores
+from cardioseg.cli.reporting import report
 from cardioseg.cli.training import cross_validate, train
 from cardioseg.cli.tuning import tune
 from cardioseg.errors import CardiosegError
@@ -49,6 +50,7 @@ for _command in (
     evaluate,
     compare,
     observers,
+    report,
     phantom,
     export,
     models,

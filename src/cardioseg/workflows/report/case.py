@@ -33,11 +33,15 @@ _SEGMENT_MARK = "(AHA "
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One frame whose slices are shown: its name (`ED`, `ES` or empty), labels, and image."""
+    """One frame whose slices are shown: its name (`ED`, `ES` or empty), labels, and image.
+
+    `number` counts from 1 where a frame of a cine has no name; 0 is a still volume.
+    """
 
     name: str
     labels: LabelMap
     image: Volume | None = None
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -191,7 +195,8 @@ def _legend(content: CaseContent, language: Language) -> list[tuple[str, str]]:
 
 
 def _frame(frame: Frame, orientation_known: bool, words: Words) -> dict[str, object]:
-    name = frame.name or words.say(Message.STILL)
+    plain = words.say(Message.FRAME, number=frame.number) if frame.number else ""
+    name = frame.name or plain or words.say(Message.STILL)
     pictures = slice_pictures(frame.image, frame.labels, name, words, orientation_known)
     geometry = frame.labels.geometry
     count = geometry.shape[2 if geometry.native_axis is None else geometry.native_axis]

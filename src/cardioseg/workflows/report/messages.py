@@ -36,7 +36,6 @@ class Message(Enum):
         "contorno y ninguna decisión sobre un paciente puede basarse en él.",
     )
     SKIP = ("Skip to the results", "Ir a los resultados")
-    CONTENTS = ("Contents", "Contenido")
     QUALITY = ("Quality", "Calidad")
     ACCEPT = (
         "Accept: the automatic check found nothing wrong.",
@@ -74,10 +73,8 @@ class Message(Enum):
     STRUCTURE = ("Structure", "Estructura")
     PHASE = ("Phase", "Fase")
     VALUE = ("Value", "Valor")
-    NOTE = ("Note", "Nota")
     UNDEFINED = ("undefined", "no definido")
     RANGE = ("{low} to {high}", "{low} a {high}")
-    VOLUME = ("volume", "volumen")
     FRAME = ("frame {number}", "fotograma {number}")
     SEGMENTS = ("Wall by AHA segment", "Pared por segmento AHA")
     SLICES = ("Slices with contours", "Cortes con contornos")
@@ -98,8 +95,9 @@ class Message(Enum):
         "contornos.",
     )
     SOME_SLICES = (
-        "{shown} of {count} slices are shown, evenly spaced over the labelled ones.",
-        "Se muestran {shown} de {count} cortes, repartidos entre los etiquetados.",
+        "{shown} of {count} slices are shown: those that hold a label, thinned out where there are "
+        "many.",
+        "Se muestran {shown} de {count} cortes: los que tienen etiquetas, menos si son muchos.",
     )
     NO_SLICE_AXIS = (
         "No single axis has the largest spacing: the slices are cut along the last axis.",
@@ -163,7 +161,6 @@ class Message(Enum):
     UNDEFINED_COUNT = ("Undefined", "No definidos")
     MISSED_COUNT = ("Missed", "Omitidas")
     SPURIOUS_COUNT = ("Spurious", "Espurias")
-    MEAN_OF_STRUCTURES = ("mean of structures", "media de las estructuras")
     BOXES = ("Dice by structure", "Dice por estructura")
     BOXES_ALT = (
         "Box plot of Dice by structure, a point for each patient; the figures are in the table.",

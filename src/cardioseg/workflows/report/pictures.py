@@ -142,7 +142,7 @@ def curves_picture(
     axes.set_ylabel(words.say(Message.VOLUME_AXIS))
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
-    figure.legend(loc="outside right upper")
+    figure.legend(loc="outside upper center", ncols=min(len(volumes_ml), 4))
     ends = {"largest": words.number(max(values)), "smallest": words.number(min(values))}
     return Picture(data_uri(png_bytes(figure, dpi=110)), words.say(Message.CURVES_ALT, **ends))
 

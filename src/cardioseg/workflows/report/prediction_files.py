@@ -170,8 +170,8 @@ def _frames(
         if number in numbers and numbers.index(number) < len(labels)
     }
     if not found:
-        name = "" if len(labels) == 1 else f"{numbers[0]}"
-        return (Frame(name, labels[0], images[0]),)
+        number = 0 if len(labels) == 1 else numbers[0]
+        return (Frame("", labels[0], images[0], number),)
     return tuple(Frame(name, labels[i], images[i]) for name, i in found.items())
 
 
