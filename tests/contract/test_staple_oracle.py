@@ -16,7 +16,7 @@ Labels = NDArray[np.uint8]
 @pytest.fixture(scope="module")
 def raters() -> list[Labels]:
     """A heart, two shifted readings of it and a noisy one."""
-    _, labels = cohort(1, seed=0)[0].pair()
+    labels = cohort(1, seed=0)[0].labels()
     found = np.nonzero(labels.array)
     array = labels.array[tuple(slice(int(p.min()), int(p.max()) + 1) for p in found)]
     rng = np.random.default_rng(0)

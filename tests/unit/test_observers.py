@@ -45,7 +45,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("observers")
     rng = np.random.default_rng(0)
     for case in cohort(3, seed=3)[::2]:
-        _, labels = case.pair()
+        labels = case.labels()
         drawn = {
             "Ana": labels.array,
             "Ben": np.roll(labels.array, 1, 0),

@@ -194,10 +194,14 @@ class Message(Enum):
     WORST = ("worst", "peor")
     CASE = ("Case", "Caso")
     EXAMPLES_NOTE = (
-        "By mean Dice over structures. Pictures need the image, the reference and the prediction: "
-        "give --images, --references and --predictions.",
-        "Según el Dice medio de las estructuras. Las imágenes necesitan el estudio, la referencia "
-        "y la predicción: indique --images, --references y --predictions.",
+        "By mean Dice over structures.",
+        "Según el Dice medio de las estructuras.",
+    )
+    NO_EXAMPLES = (
+        "Pictures need the image, the reference and the prediction: give --images, --references "
+        "and --predictions.",
+        "Las imágenes necesitan el estudio, la referencia y la predicción: indique --images, "
+        "--references y --predictions.",
     )
     EXAMPLE_ALT = (
         "{kind} case {case}: image, reference and prediction as contours.",
