@@ -17,7 +17,7 @@ from cardioseg.errors import GeometryError, LabelError
 Float64Array = NDArray[np.float64]
 LabelArray = NDArray[np.uint8]
 
-MAX_ITERATIONS = 200
+MAX_ITERATIONS = 1000
 TOLERANCE = 1e-7
 """STAPLE has converged when no entry of an observer's table moves farther than this."""
 

@@ -126,6 +126,11 @@ def compare_observers(
     consensus = output / "consensus" if output and write_consensus else None
     readings, measured, found = _measure_all(cases, scheme, (raters.observers, consensus), watch)
     notes += found
+    if len(raters.observers) == 2:
+        notes.append(
+            "Of two observers STAPLE cannot tell who is right: its consensus and rates rest on how "
+            "common each structure is."
+        )
     model = _model_name(raters, readings)
     study = study_observers(readings, raters.observers, model, np.random.default_rng(0))
     if not study.structures:
