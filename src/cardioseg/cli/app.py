@@ -16,8 +16,10 @@ from cardioseg.cli.functioning import function
 from cardioseg.cli.listening import listen
 from cardioseg.cli.making import demo, export, phantom
 from cardioseg.cli.measuring import compare, evaluate
+from cardioseg.cli.observing import observers
 from cardioseg.cli.predicting import predict, scores
 from cardioseg.cli.serving import serve
+from cardioseg.cli.reporting import report
 from cardioseg.cli.training import cross_validate, train
 from cardioseg.cli.tuning import tune
 from cardioseg.errors import CardiosegError
@@ -52,6 +54,8 @@ for _command in (
     evaluate,
     compare,
     function,
+    observers,
+    report,
     phantom,
     export,
     listen,
