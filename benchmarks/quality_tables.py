@@ -1,0 +1,3 @@
+"""x"""
+class Measured: pass
+def write_results(*a): pass
