@@ -24,8 +24,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from degradations import DEGRADATIONS, NON_HEARTS, beside_heart
-from quality_tables import Measured, write_results
 
 import cardioseg
 from cardioseg.core.case import Case
@@ -35,9 +33,8 @@ from cardioseg.evaluation.overlap import dice
 from cardioseg.inference.quality.assess import features_of
 from cardioseg.inference.quality.features import FEATURES
 from cardioseg.model import QUALITY, SUMS, open_model, write_folder
-
-ROUNDS = 5
-"""Samples of each degradation: every second patient, end diastole and end systole in turn."""
+from degradations import DEGRADATIONS, NON_HEARTS, beside_heart
+from quality_tables import Measured, write_results
 
 Made = tuple[Volume, LabelMap | None]
 
@@ -73,26 +70,34 @@ def main() -> None:
 
 
 def samples(options: argparse.Namespace) -> Iterator[Sample]:
-    """Every sample, round by round, so that a run which is stopped early is balanced."""
+    """Every sample, round by round, so that a run which is stopped early is balanced.
+
+    Unchanged, both frames of each patient; of each degradation one frame of each patient, end
+    diastole and end systole in turn.
+    """
     dataset = cardioseg.read_dataset(options.data)
     cases = read_split(Path(options.split)).cases(dataset.cases, options.part)
-    subjects = list(dict.fromkeys(case.subject for case in cases))
-    frames = {s: [case for case in cases if case.subject == s] for s in subjects}
-    for case in cases:
-        yield Sample(f"none-{case.id}", "none", case.subject, partial(_degraded, "none", case, 0))
-    for turn in range(ROUNDS):
-        for number, name in enumerate(list(DEGRADATIONS)[1:], 1):
-            subject = subjects[(2 * turn + number) % len(subjects)]
-            case = frames[subject][(turn + number) % len(frames[subject])]
-            make = partial(_degraded, name, case, number)
-            yield Sample(f"{number:02d}-{case.id}", name, subject, make)
+    for index, case in enumerate(cases):
+        yield _changed(0, "none", index, case)
+    for turn in range(len(cases) // 2):
         for number, name in enumerate(NON_HEARTS):
-            if turn < (4 if "phantom" in name else 1):
+            if turn < (3 if "phantom" in name else 1):
                 make = partial(_non_heart, name, number, turn)
                 yield Sample(f"non-{number}-{turn}", name, "", make)
-        case = frames[subjects[2 * turn % len(subjects)]][0]
-        yield Sample(f"beside-{case.id}", "beside the heart", "", partial(_beside, case))
-    yield from _files(options)
+        if turn == 0:
+            yield from _files(options)
+        for number, name in enumerate(DEGRADATIONS):
+            index = 2 * turn + (number + turn) % 2
+            if number:
+                yield _changed(number, name, index, cases[index])
+        if turn % 2 == 0:
+            case = cases[2 * turn]
+            yield Sample(f"beside-{case.id}", "beside the heart", "", partial(_beside, case))
+
+
+def _changed(number: int, name: str, index: int, case: Case) -> Sample:
+    make = partial(_degraded, name, case, (number, index))
+    return Sample(f"{number:02d}-{case.id}", name, case.subject, make)
 
 
 def _files(options: argparse.Namespace) -> Iterator[Sample]:
@@ -102,13 +107,14 @@ def _files(options: argparse.Namespace) -> Iterator[Sample]:
             "file-axial", "whole-heart scan, axial stack", "", partial(_whole_heart, options, None)
         )
         yield Sample(
-            "file-sagittal", "whole-heart scan, sagittal stack", "",
+            "file-sagittal",
+            "whole-heart scan, sagittal stack",
+            "",
             partial(_whole_heart, options, 0),
         )
 
 
-def _degraded(name: str, case: Case, number: int) -> Made:
-    seed = (number, *case.id.encode())
+def _degraded(name: str, case: Case, seed: tuple[int, int]) -> Made:
     return DEGRADATIONS[name](*case.pair(), np.random.default_rng(seed))
 
 
@@ -180,9 +186,7 @@ def recall(sample: Sample, path: Path, scheme: cardioseg.LabelScheme) -> Measure
                 structure.name: dict(zip(FEATURES, row.tolist(), strict=True))
                 for structure, row in zip(scheme.structures, kept["features"], strict=True)
             },
-            dice=dict(
-                zip((s.name for s in scheme.structures), kept["dice"].tolist(), strict=True)
-            ),
+            dice=dict(zip((s.name for s in scheme.structures), kept["dice"].tolist(), strict=True)),
             seconds=(float(kept["seconds"][0]), float(kept["seconds"][1])),
             has_heart=reference is not None,
         )

@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from cardioseg.errors import ModelError, first_problem
-from cardioseg.inference.quality.features import FEATURES, MIRRORS
+from cardioseg.inference.quality.features import FEATURES, MIRRORS, FeatureName
 from cardioseg.model import QUALITY, Model
 from cardioseg.prepare.plan import FrozenModel
 
 Features = Mapping[str, float]
 
-FeatureName = Literal["overlap", "sureness", "kept", "mirrors"]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 SOFTENING = 0.01
@@ -115,7 +114,12 @@ def calibration_of(model: Model) -> Calibration | None:
     return read_calibration(path.read_bytes(), path) if path.is_file() else None
 
 
-def fitted_line(features: Sequence[Features], dice: Sequence[float], error: float = 0.0) -> Line:
+def fitted_line(
+    features: Sequence[Features],
+    dice: Sequence[float],
+    error: float = 0.0,
+    names: Sequence[FeatureName] = FEATURES,
+) -> Line:
     """The line with the least squared error of the Dice.
 
     Parameters
@@ -126,20 +130,22 @@ def fitted_line(features: Sequence[Features], dice: Sequence[float], error: floa
         The true Dice of each, 0 to 1.
     error
         Mean absolute error on patients left out, if it is known.
+    names
+        The features that the line may use.
     """
     from scipy.optimize import minimize
 
-    table = np.array([[log_odds(each[name]) for name in FEATURES] for each in features])
+    table = np.array([[log_odds(each[name]) for name in names] for each in features])
     truth = np.asarray(dice, np.float64)
 
     def loss(weights: NDArray[np.float64]) -> float:
         expected = 1 / (1 + np.exp(-(weights[0] + table @ weights[1:])))
         return float(((expected - truth) ** 2).mean() + RIDGE * (weights[1:] ** 2).mean())
 
-    start = np.full(len(FEATURES) + 1, 0.3)
-    bounds = [(None, None), *[(0, None)] * len(FEATURES)]
+    start = np.full(len(names) + 1, 0.3)
+    bounds = [(None, None), *[(0, None)] * len(names)]
     found = minimize(loss, start, method="L-BFGS-B", bounds=bounds).x
-    weights = {name: float(w) for name, w in zip(FEATURES, found[1:], strict=True)}
+    weights = {name: float(w) for name, w in zip(names, found[1:], strict=True)}
     return Line(intercept=float(found[0]), weights=weights, error=error)
 
 

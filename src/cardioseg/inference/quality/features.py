@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,10 +17,15 @@ from cardioseg.prepare.preparation import Preparation
 Uint8Array = NDArray[np.uint8]
 BoolArray = NDArray[np.bool_]
 
-OVERLAP, SURENESS, KEPT, MIRRORS = "overlap", "sureness", "kept", "mirrors"
+FeatureName = Literal["overlap", "sureness", "kept", "mirrors"]
+
+OVERLAP: Literal["overlap"] = "overlap"
+SURENESS: Literal["sureness"] = "sureness"
+KEPT: Literal["kept"] = "kept"
+MIRRORS: Literal["mirrors"] = "mirrors"
 """Names of the features, as a calibration file names them."""
 
-FEATURES = (OVERLAP, SURENESS, KEPT, MIRRORS)
+FEATURES: tuple[FeatureName, ...] = (OVERLAP, SURENESS, KEPT, MIRRORS)
 
 TURNS = ((-1, 1), (1, -1), (-1, -1))
 """Steps along rows and columns of the mirrored passes: down, across, both."""

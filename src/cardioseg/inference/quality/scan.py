@@ -110,6 +110,8 @@ def grid_reasons(volume: Volume) -> Iterator[Reason]:
 def _blank_reasons(volume: Volume, axis: int) -> Iterator[Reason]:
     slices = np.moveaxis(volume.array, axis, 0)
     spread = slices.reshape(len(slices), -1).std(axis=1, dtype=np.float64)
+    if not spread.any():
+        return
     blank = np.flatnonzero(spread < BLANK * np.median(spread[spread > 0]))
     if len(blank):
         numbers = ", ".join(str(k + 1) for k in blank[:6])
