@@ -214,17 +214,14 @@ def mirrored(image: Volume, labels: LabelMap, rng: np.random.Generator) -> Pair:
 
 
 def coarse(spacing_mm: float) -> Degradation:
-    """A larger in-plane pixel."""
+    """A larger in-plane pixel, but smaller than the distance of slices: it stays a stack."""
 
     def degrade(image: Volume, labels: LabelMap, rng: np.random.Generator) -> Pair:
         i, j, k = image.geometry.shape
         a, b, c = image.geometry.spacing
-        return _resampled(
-            image,
-            labels,
-            (round(i * a / spacing_mm), round(j * b / spacing_mm), k),
-            (spacing_mm, spacing_mm, c),
-        )
+        pixel = min(spacing_mm, 0.9 * c)
+        shape = (round(i * a / pixel), round(j * b / pixel), k)
+        return _resampled(image, labels, shape, (pixel, pixel, c))
 
     return degrade
 
@@ -271,6 +268,26 @@ DEGRADATIONS: dict[str, Degradation] = {
     "pixels of 7 mm": coarse(7.0),
     "long axis": long_axis,
 }
+
+FAULTY = frozenset(
+    {
+        "a third of the slices blank",
+        "every other slice",
+        "slices shuffled",
+        "no base",
+        "no apex",
+        "three slices",
+        "slices shifted, 15 mm",
+        "half of the heart in view",
+        "view ends at the heart",
+        "spacing halved",
+        "spacing doubled",
+        "mirrored",
+        "pixels of 7 mm",
+        "long axis",
+    }
+)
+"""Scans that a person has to hear about even where the contours are right."""
 
 
 def noise_only(rng: np.random.Generator) -> Volume:

@@ -17,19 +17,20 @@ from cardioseg.core.quality import Quality, Verdict
 from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.inference.quality.assess import REVIEW_BELOW, judge, rule_reasons
 from cardioseg.inference.quality.calibration import Calibration, Line, fitted_line
-from cardioseg.inference.quality.features import FEATURES, KEPT, MIRRORS, OVERLAP, SURENESS
+from cardioseg.inference.quality.features import FEATURES, MIRRORS, OVERLAP, WHOLE
 from cardioseg.io.atomic import write_text
 from cardioseg.model import QUALITY, Model
+from degradations import FAULTY
 
 GOOD = REVIEW_BELOW
 """A segmentation is good if every structure's true Dice is at least this."""
 
 FEATURE_SETS = {
     "overlap": (OVERLAP,),
-    "sureness": (SURENESS,),
+    "whole": (WHOLE,),
     "mirrors": (MIRRORS,),
-    "scores only (overlap, sureness, kept)": (OVERLAP, SURENESS, KEPT),
-    "all four": FEATURES,
+    "overlap and whole: no pass of the network": (OVERLAP, WHOLE),
+    "all three": FEATURES,
 }
 
 
@@ -147,12 +148,12 @@ def quality_class(sample: Measured) -> str:
     if not sample.has_heart:
         return "no short-axis heart"
     if sample.worst >= GOOD:
-        return "good"
+        return "good, faulty scan" if sample.name in FAULTY else "good"
     known = [value for value in sample.dice.values() if np.isfinite(value)]
     return "useless" if np.mean(known) < 0.5 else "poor"
 
 
-CLASSES = ("good", "poor", "useless", "no short-axis heart")
+CLASSES = ("good", "good, faulty scan", "poor", "useless", "no short-axis heart")
 
 
 def confusion(judged: Sequence[Judged]) -> dict[str, dict[str, int]]:
@@ -166,7 +167,8 @@ def confusion(judged: Sequence[Judged]) -> dict[str, dict[str, int]]:
 def rates(judged: Sequence[Judged]) -> dict[str, float]:
     """False accepts of all that are not good; good ones that a person has to look at."""
     table = confusion(judged)
-    bad = [table[each] for each in CLASSES[1:]]
+    bad = [table[each] for each in CLASSES[2:]]
+    faulty = table["good, faulty scan"]
     not_good = sum(sum(row.values()) for row in bad)
     good = sum(table["good"].values())
     clean = [e.quality.verdict for e in judged if e.sample.name == "none"]
@@ -175,6 +177,8 @@ def rates(judged: Sequence[Judged]) -> dict[str, float]:
         "not_good": not_good,
         "false_accepts": sum(row["accept"] for row in bad),
         "false_accept_rate": sum(row["accept"] for row in bad) / max(not_good, 1),
+        "faulty_scans": sum(faulty.values()),
+        "faulty_scans_accepted": faulty["accept"],
         "good": good,
         "good_not_accepted": good - table["good"]["accept"],
         "clean": len(clean),
@@ -185,7 +189,7 @@ def rates(judged: Sequence[Judged]) -> dict[str, float]:
 
 
 def _summary(samples, expected, judged, rules_only, structures):
-    seconds = np.array([s.seconds for s in samples])
+    seconds = np.array([s.seconds for s in samples if np.isfinite(s.seconds[0])])
     return {
         "expected_dice": {n: agreement(samples, expected[n], n) for n in structures},
         "feature_sets": {
@@ -268,6 +272,7 @@ def _rate_table(whole: dict[str, float], rules: dict[str, float]) -> str:
     lines = ["| | rules and expected Dice | rules alone |", "|---|---:|---:|"]
     told = (
         ("accepted though not good", "false_accepts", "not_good"),
+        ("contours good, scan faulty, accepted", "faulty_scans_accepted", "faulty_scans"),
         ("good, but not accepted", "good_not_accepted", "good"),
         ("unchanged scans accepted", "clean_accepted", "clean"),
         ("unchanged scans that are good, accepted", "clean_and_good_accepted", "clean_and_good"),

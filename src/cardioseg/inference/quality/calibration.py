@@ -22,6 +22,10 @@ Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 SOFTENING = 0.01
 """Added to both sides of a feature's odds, so that 0 and 1 stay finite."""
 
+TOLERANCE = 0.05
+"""Errors of the expected Dice above this count by their size and no longer by its square: a gross
+failure that no feature shows must not lower what is expected of all the others."""
+
 RIDGE = 1e-3
 """Keeps the weights of features that say the same from growing against each other."""
 
@@ -120,7 +124,7 @@ def fitted_line(
     error: float = 0.0,
     names: Sequence[FeatureName] = FEATURES,
 ) -> Line:
-    """The line with the least squared error of the Dice.
+    """The line with the least pseudo-Huber error of the Dice.
 
     Parameters
     ----------
@@ -140,7 +144,8 @@ def fitted_line(
 
     def loss(weights: NDArray[np.float64]) -> float:
         expected = 1 / (1 + np.exp(-(weights[0] + table @ weights[1:])))
-        return float(((expected - truth) ** 2).mean() + RIDGE * (weights[1:] ** 2).mean())
+        error = np.sqrt(1 + ((expected - truth) / TOLERANCE) ** 2) - 1
+        return float(2 * TOLERANCE * error.mean() + RIDGE * (weights[1:] ** 2).mean())
 
     start = np.full(len(names) + 1, 0.3)
     bounds = [(None, None), *[(0, None)] * len(names)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -17,18 +18,20 @@ from cardioseg.prepare.preparation import Preparation
 Uint8Array = NDArray[np.uint8]
 BoolArray = NDArray[np.bool_]
 
-FeatureName = Literal["overlap", "sureness", "kept", "mirrors"]
+FeatureName = Literal["overlap", "whole", "mirrors"]
 
 OVERLAP: Literal["overlap"] = "overlap"
-SURENESS: Literal["sureness"] = "sureness"
-KEPT: Literal["kept"] = "kept"
+WHOLE: Literal["whole"] = "whole"
 MIRRORS: Literal["mirrors"] = "mirrors"
 """Names of the features, as a calibration file names them."""
 
-FEATURES: tuple[FeatureName, ...] = (OVERLAP, SURENESS, KEPT, MIRRORS)
+FEATURES: tuple[FeatureName, ...] = (OVERLAP, WHOLE, MIRRORS)
 
 TURNS = ((-1, 1), (1, -1), (-1, -1))
 """Steps along rows and columns of the mirrored passes: down, across, both."""
+
+NEAR_MM = 15.0
+"""Scores farther than this from the heart's bounding box don't count in `overlap`."""
 
 MARGIN = 16
 """Pixels around the heart that the mirrored passes see; 24 mm at 1.5 mm a pixel."""
@@ -37,9 +40,10 @@ MARGIN = 16
 def score_features(scores: Float32Array, labels: LabelMap) -> dict[str, dict[str, float]]:
     """What the scores of the prediction tell, by structure; costs no pass of the network.
 
-    `overlap` is the Dice of scores against labels, which would be the expected Dice if the scores
-    were true probabilities; `sureness` the mean score inside the structure; `kept` the share of
-    the structure's most likely voxels that is still in the labels.
+    `overlap` is the Dice of the scores around the heart against the labels, which would be the
+    expected Dice if the scores were true probabilities; loose pieces that were dropped don't count
+    in it. `whole` is the share of everything that the network took for heart that is in the
+    labels, the same for each structure.
 
     Parameters
     ----------
@@ -49,17 +53,30 @@ def score_features(scores: Float32Array, labels: LabelMap) -> dict[str, dict[str
         The answer that was made of them, on the same grid.
     """
     likely = np.asarray(scores.argmax(axis=0), np.uint8)
+    near = _box(labels)
+    counted = ~((likely > 0) & (labels.array == 0))[near]
+    found, left = int(np.count_nonzero(likely)), int(np.count_nonzero(labels.array))
+    whole = min(left / found, 1.0) if found else 0.0
     answer = {}
     for structure in labels.scheme.structures:
         mask, score = labels.mask(structure.name), scores[structure.value]
-        size, inside = int(mask.sum()), float(score[mask].sum(dtype=np.float64))
-        found = int((likely == structure.value).sum())
-        answer[structure.name] = {
-            OVERLAP: 2 * inside / (float(score.sum(dtype=np.float64)) + size) if size else 0.0,
-            SURENESS: inside / size if size else 0.0,
-            KEPT: min(size / found, 1.0) if found else 0.0,
-        }
+        inside = float(score[mask].sum(dtype=np.float64))
+        around = float(score[near][counted].sum(dtype=np.float64))
+        overlap = 2 * inside / (around + int(mask.sum())) if mask.any() else 0.0
+        answer[structure.name] = {OVERLAP: overlap, WHOLE: whole}
     return answer
+
+
+def _box(labels: LabelMap) -> tuple[slice, ...]:
+    """The voxels around the heart, `NEAR_MM` on every side."""
+    box = []
+    for axis, spacing in enumerate(labels.geometry.spacing):
+        others = tuple(each for each in range(3) if each != axis)
+        found = np.flatnonzero(labels.array.any(axis=others))
+        margin = math.ceil(NEAR_MM / spacing)
+        first, last = (found[0], found[-1]) if len(found) else (0, 0)
+        box.append(slice(max(int(first) - margin, 0), int(last) + 1 + margin))
+    return tuple(box)
 
 
 def mirror_features(predictor: Predictor, volume: Volume, labels: LabelMap) -> dict[str, float]:

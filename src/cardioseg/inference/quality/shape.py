@@ -30,7 +30,7 @@ HOLES = 0.01
 PIECES = 0.02
 """Share outside the largest piece of a slice; ACDC's references have none."""
 
-FRAGMENTS, FRAGMENTS_REJECTED = 0.1, 0.5
+FRAGMENTS, FRAGMENTS_REJECTED = 0.2, 0.5
 """Share of what the network found that was dropped as not part of the one heart."""
 
 BORDER = 0.01
