@@ -18,8 +18,8 @@ from cardioseg.cli.making import demo, export, phantom
 from cardioseg.cli.measuring import compare, evaluate
 from cardioseg.cli.observing import observers
 from cardioseg.cli.predicting import predict, scores
-from cardioseg.cli.serving import serve
 from cardioseg.cli.reporting import report
+from cardioseg.cli.serving import serve
 from cardioseg.cli.training import cross_validate, train
 from cardioseg.cli.tuning import tune
 from cardioseg.errors import CardiosegError
@@ -44,24 +44,24 @@ def _help(command: Callable[..., None]) -> str:
 
 for _command in (
     demo,
+    predict,
     inspect,
+    serve,
+    listen,
+    report,
+    function,
+    evaluate,
+    compare,
+    observers,
     train,
     tune,
     cross_validate,
     baseline,
-    predict,
     scores,
-    evaluate,
-    compare,
-    function,
-    observers,
-    report,
     phantom,
-    export,
-    listen,
     convert,
+    export,
     models,
-    serve,
     info,
 ):
     app.command(help=_help(_command))(_command)
