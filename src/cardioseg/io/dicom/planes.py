@@ -10,7 +10,16 @@ from pydicom import Dataset
 from cardioseg.core.geometry import Float64Array
 from cardioseg.errors import FormatError, GeometryError
 from cardioseg.io.dicom.files import DicomFile
-from cardioseg.io.dicom.header import items, number, numbers, text, texts, whole
+from cardioseg.io.dicom.header import (
+    items,
+    number,
+    numbers,
+    quiet,
+    refusing,
+    text,
+    texts,
+    whole,
+)
 
 UNIT_TOLERANCE = 1e-2
 """Direction cosines are written with few digits; farther from unit length they are wrong."""
@@ -112,6 +121,11 @@ def planes_of(file: DicomFile, dataset: Dataset) -> tuple[Plane, ...]:
     FormatError
         If it holds no grey pixels.
     """
+    with quiet(), refusing(file):
+        return _planes(file, dataset)
+
+
+def _planes(file: DicomFile, dataset: Dataset) -> tuple[Plane, ...]:
     _require_grey(file, dataset)
     frames = whole(dataset, "NumberOfFrames") or 1
     if not 1 <= frames <= MOST_FRAMES:
