@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _USAGE = 2
 _MB = 10**6
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def listen(
@@ -64,6 +65,8 @@ def listen(
         fail("nowhere to put results: give --send-to AE@HOST:PORT, --output FOLDER or both", _USAGE)
     if quiet < 0 or max_mb < 1 or max_associations < 1:
         fail("--quiet, --max-mb and --max-associations cannot be that small", _USAGE)
+    if host not in _LOOPBACK:
+        say(f"warning: {host} may be reached from other machines, and DICOM asks for no password")
     options = NodeOptions(
         destinations=tuple(parse_peer(words) for words in send_to or ()),
         output=output,
