@@ -403,6 +403,15 @@ def test_the_calibration_is_covered_by_the_checksums_and_changes_no_id(tmp_path)
         open_model(folder)
 
 
+def test_the_shipped_short_axis_model_has_a_calibration_of_its_structures():
+    models = Path(__file__).resolve().parents[2] / "models" / "acdc" / "src"
+    model = open_model(models / "cardioseg_models_acdc" / "sax")
+    found = calibration_of(model)
+    assert found is not None
+    assert set(found.structures) == {each.name for each in model.plan.label_scheme.structures}
+    assert all(line.error < 0.1 for line in found.structures.values())
+
+
 def test_the_worst_reason_comes_first_and_decides():
     mild, severe = Reason(Verdict.REVIEW, "a", ""), Reason(Verdict.REJECT, "b", "")
     quality = judge([mild, severe, mild], {"LV cavity": 0.95})

@@ -92,8 +92,8 @@ def mirror_features(predictor: Predictor, volume: Volume, labels: LabelMap) -> d
     if not len(used):
         return dict.fromkeys((each.name for each in labels.scheme.structures), 0.0)
     stride = predictor.model.plan.network.stride
-    rows = _span(marked.any(axis=(0, 2)), stride)
-    columns = _span(marked.any(axis=(0, 1)), stride)
+    rows = _span(np.asarray(marked.any(axis=(0, 2))), stride)
+    columns = _span(np.asarray(marked.any(axis=(0, 1))), stride)
     slices = preparation.slices(volume)[used][:, rows, columns]
     return _agreement(predictor.engine, slices, marked[used][:, rows, columns], labels.scheme)
 
