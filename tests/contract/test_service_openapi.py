@@ -8,6 +8,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 from tests.live_server import Live, live
 
 
@@ -34,7 +35,8 @@ def test_answers_are_as_documented(document: schemathesis.BaseSchema, data: st.D
     operations = [each.ok() for each in document.get_all_operations()]
     operation = data.draw(st.sampled_from(operations))
     case = data.draw(operation.as_strategy())
-    case.call_and_validate(timeout=60)
+    # A document cannot say which bytes are a scan, so bytes that fit it may still be refused.
+    case.call_and_validate(timeout=60, excluded_checks=[positive_data_acceptance])
 
 
 def test_the_document_names_every_refusal(server: Live) -> None:

@@ -188,6 +188,8 @@ def test_a_cine_plays_and_the_planes_and_models_change(
     page.click("#planes [data-plane=render]")
     wait_until(page, lambda: coloured(page) > 300)
     assert "%" in page.inner_text("#table")
+    page.reload()
+    page.wait_for_selector("#canvas[data-shown]")
     page.click("#delete")
     page.wait_for_selector("#view", state="hidden")
 

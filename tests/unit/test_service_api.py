@@ -205,6 +205,16 @@ def test_a_deleted_job_leaves_no_file(server: Live, heart: bytes) -> None:
     assert server.client.get(f"/api/jobs/{job}").status_code == 404
 
 
+def test_a_running_job_that_is_deleted_is_stopped_and_the_next_one_runs(heart: bytes) -> None:
+    with live() as running:
+        first, second = (running.upload(heart).json()["id"] for _ in range(2))
+        while running.client.get(f"/api/jobs/{first}").json()["state"] == "queued":
+            time.sleep(0.05)
+        assert running.client.delete(f"/api/jobs/{first}").status_code == 204
+        assert running.finished(second)["state"] == "done"
+        assert [path.name for path in running.server.store.root.iterdir()] == [second]
+
+
 def test_nothing_is_kept_after_its_time(heart: bytes) -> None:
     with live(keep_minutes=0.02) as running:
         job = running.upload(heart).json()["id"]

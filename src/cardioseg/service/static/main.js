@@ -8,6 +8,7 @@ import { chooseLanguage, problemWords, word } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const DEFAULT_FRAME_MS = 50;
+const JOBS = "cardioseg-jobs";
 
 const state = { jobs: [], shown: null, file: null, viewer: null, correction: null, timer: null, models: [] };
 
@@ -128,7 +129,16 @@ function update(job) {
   showFiles(job);
 }
 
+/** Take up the jobs that this tab had before it was loaded again. */
+const resume = safely(async () => {
+  const ids = JSON.parse(sessionStorage.getItem(JOBS) ?? "[]");
+  const found = await Promise.all(ids.map((id) => server.job(id).catch(() => null)));
+  state.jobs = found.filter((job) => job?.state === "done");
+  if (state.jobs.length) await show(state.jobs.at(-1));
+});
+
 function showJobs() {
+  sessionStorage.setItem(JOBS, JSON.stringify(state.jobs.map((job) => job.id)));
   $("jobs").replaceChildren(...state.jobs.map((job) => {
     const button = document.createElement("button");
     button.type = "button";
@@ -171,6 +181,7 @@ const forget = safely(async () => {
   await stopCorrecting(false);
   await server.remove(id);
   state.jobs = state.jobs.filter((job) => job.id !== id);
+  sessionStorage.setItem(JOBS, JSON.stringify(state.jobs.map((job) => job.id)));
   state.viewer?.clear();
   delete $("canvas").dataset.shown;
   state.shown = null;
@@ -367,6 +378,7 @@ function redraw() {
 const start = safely(async () => {
   state.models = await server.models();
   $("model").replaceChildren(...state.models.map((each) => new Option(each.name, each.name)));
+  await resume();
 });
 
 async function begin() {
