@@ -12,12 +12,15 @@ import nibabel as nib
 import numpy as np
 import onnx
 import pytest
+import typer
 from tests.grids import STORAGE_ORDERS, rotated_grid
 from tests.networks import SMALL, exported_network
 
+from cardioseg.cli.making import export as export_command
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import ACDC
 from cardioseg.core.volume import Volume
+from cardioseg.errors import OutputExistsError
 from cardioseg.inference.predictor import load_model
 from cardioseg.io.images import read_labels, read_volume, write_volume
 from cardioseg.model import CARD, NETWORK, Model, write_model
@@ -168,3 +171,17 @@ def test_the_metadata_is_complete(tmp_path: Path) -> None:
         )
     for words in ("percentile", "zscore", "whole_slices", "largest_component", "temperature"):
         assert words in facts["cardioseg.preparation"]
+
+
+def test_the_command_overwrites_neither_file_and_needs_a_target(tmp_path: Path) -> None:
+    model, _ = export(tmp_path, PLANS["native"])
+    (tmp_path / "out").mkdir()
+    target = tmp_path / "out" / "model.onnx"
+    export_command(str(model.folder), target, script=True)
+    assert {each.name for each in target.parent.iterdir()} == {"model.onnx", SCRIPT}
+    target.unlink()
+    with pytest.raises(OutputExistsError, match=rf"{SCRIPT}: is already there; add --force"):
+        export_command(str(model.folder), target, script=True)
+    assert not target.exists()
+    with pytest.raises(typer.BadParameter, match="--output, or a folder with --bundle"):
+        export_command(str(model.folder))
