@@ -86,6 +86,9 @@ def predict(
     part: Part = "validation",
     mirrors: Mirrors = False,
     largest_component: Largest = None,
+    quality: Annotated[
+        bool, typer.Option("--quality/--no-quality", help="Judge each answer and say so.")
+    ] = True,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -110,7 +113,7 @@ def predict(
     from cardioseg.workflows.segment import Wanted
 
     chosen = scheme_named(scheme) if scheme else None
-    wanted = Wanted(kinds_named(write), phase, chosen)
+    wanted = Wanted(kinds_named(write), phase, chosen, quality)
     files = specified(_inputs(inputs, split, part), name, series)
     segmenter: Segmenter
     if is_baseline(model):
@@ -196,10 +199,21 @@ def _finish(outcomes: tuple[Outcome, ...], output: Path, as_json: bool) -> None:
     failed = [outcome for outcome in outcomes if outcome.error]
     for outcome in failed:
         say(f"error: {outcome.error}")
+    for outcome in outcomes:
+        for reason in outcome.quality.reasons if outcome.quality else ():
+            say(f"{reason.verdict}: {outcome.name}: {reason.words}")
     done = len(outcomes) - len(failed)
     if as_json:
         result_json(
-            [{"name": o.name, "seconds": round(o.seconds, 3), "error": o.error} for o in outcomes]
+            [
+                {
+                    "name": o.name,
+                    "seconds": round(o.seconds, 3),
+                    "error": o.error,
+                    "verdict": o.quality.verdict if o.quality else None,
+                }
+                for o in outcomes
+            ]
         )
     elif done:
         seconds = sum(outcome.seconds for outcome in outcomes)

@@ -92,10 +92,10 @@ def matched_cases(raters: Raters, has_model: bool) -> tuple[tuple[ObservedCase, 
         if missing:
             notes.append(f"{name} is left out: {', '.join(missing)} did not label it.")
             continue
-        files = {r: each[name].path for r, each in raters.files.items() if name in each}
-        if has_model and raters.model not in files:
+        paths = {r: each[name].path for r, each in raters.files.items() if name in each}
+        if has_model and raters.model not in paths:
             notes.append(f"{name}: the model did not label it; it counts for the observers only.")
-        cases.append(ObservedCase(name, found[name].subject, files))
+        cases.append(ObservedCase(name, found[name].subject, paths))
     if not cases:
         raise DatasetError(
             f"no case has a label map of every observer ({', '.join(raters.observers)}); "

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cardioseg.core.quality import Quality
 from cardioseg.errors import CardiosegError, FormatError, LabelError, OutputExistsError
 from cardioseg.inference.predictor import Predictor
 from cardioseg.inference.segmenter import Segmenter
@@ -22,13 +23,14 @@ Told = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one input: frames written and the input's digest, or the error."""
+    """What became of one input: frames written, the input's digest and quality, or the error."""
 
     name: str
     seconds: float
     frames: int = 0
     input_sha256: str = ""
     error: str = ""
+    quality: Quality | None = None
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,15 @@ class _Task:
     kinds
         Kinds of output, to find those that are there.
     write
-        Writes one input's outputs into a folder, telling how far it is; returns frames written.
+        Writes one input's outputs into a folder, telling how far it is; returns the number of
+        frames written and their quality.
     facts
         What decides the answer.
     """
 
     command: str
     kinds: tuple[Kind, ...]
-    write: Callable[[Input, Opened, Told], int]
+    write: Callable[[Input, Opened, Told], tuple[int, Quality | None]]
     facts: Mapping[str, Json]
 
 
@@ -98,14 +101,14 @@ def predict_files(
     predictor.scheme.merge_table(target)
     _require_dicom(asked.kinds, inputs)
 
-    def write(each: Input, opened: Opened, told: Told) -> int:
+    def write(each: Input, opened: Opened, told: Told) -> tuple[int, Quality | None]:
         def frame(number: int, count: int) -> None:
             told(f", frame {number} of {count}" if count > 1 else "")
 
         result = segment(predictor, each.name, opened, asked, frame)
         for kind in asked.kinds:
             kind.write(result, output)
-        return len(result.phases)
+        return len(result.phases), result.quality
 
     facts: dict[str, Json] = {**predictor.settings, "scheme": target.name, "phase": asked.phase}
     task = _Task("predict", asked.kinds, write, facts)
@@ -125,14 +128,14 @@ def predict_score_files(
     Parameters, result and errors are those of :func:`predict_files`; a cine is an error.
     """
 
-    def write(each: Input, opened: Opened, told: Told) -> int:
+    def write(each: Input, opened: Opened, told: Told) -> tuple[int, None]:
         if opened.scan.is_cine:
             raise LabelError(f"{each.path}: scores of a cine are not written; split it into frames")
         volume = opened.scan.frames[0]
         scores = predictor.predict_scores(volume)
         path = output / f"{each.name}{NIFTI.ending}"
         write_scores(scores, volume.geometry, path, predictor.model.id)
-        return 1
+        return 1, None
 
     facts: dict[str, Json] = {**predictor.settings, "scheme": predictor.scheme.name}
     return _each(_Task("scores", (NIFTI,), write, facts), inputs, output, force, watch)
@@ -175,11 +178,12 @@ def _one(each: Input, task: _Task, told: Told) -> Outcome:
     started = time.perf_counter()
     try:
         opened = open_input(each)
-        frames = task.write(each, opened, told)
+        frames, quality = task.write(each, opened, told)
     except CardiosegError as error:
         seconds = time.perf_counter() - started
         return Outcome(each.name, seconds, error=_told(each, error))
-    return Outcome(each.name, time.perf_counter() - started, frames, opened.sha256)
+    seconds = time.perf_counter() - started
+    return Outcome(each.name, seconds, frames, opened.sha256, quality=quality)
 
 
 def _told(each: Input, error: CardiosegError) -> str:
@@ -209,4 +213,5 @@ def _record(outcome: Outcome) -> Json:
     if outcome.error:
         # The full message goes to stderr; a log names no path.
         return {**record, "failed": True}
-    return {**record, "input_sha256": outcome.input_sha256, "frames": outcome.frames}
+    record |= {"input_sha256": outcome.input_sha256, "frames": outcome.frames}
+    return record if outcome.quality is None else {**record, "verdict": outcome.quality.verdict}

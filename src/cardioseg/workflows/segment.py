@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from cardioseg.core.labels import LabelScheme
+from cardioseg.core.quality import Quality
 from cardioseg.core.scan import Scan
 from cardioseg.core.volume import LabelMap
 from cardioseg.errors import ConfigError, LabelError
@@ -13,6 +14,7 @@ from cardioseg.evaluation.function import FunctionOptions, HeartFunction, heart_
 from cardioseg.inference.predictor import Prediction
 from cardioseg.inference.segmenter import Segmenter
 from cardioseg.workflows.inputs import Opened
+from cardioseg.workflows.judging import cine_quality, predict_judged
 from cardioseg.workflows.known_errors import errors_of_model
 from cardioseg.workflows.outputs import NIFTI, Kind
 from cardioseg.workflows.result import Result
@@ -34,6 +36,8 @@ class Wanted:
         `all` frames of a cine, `ed`, `es`, or the number of one from 1.
     scheme
         Merge the labels into this scheme; None keeps the model's.
+    quality
+        Judge the answer: a still volume, or of a cine the frames of ED and ES.
 
     Raises
     ------
@@ -44,6 +48,7 @@ class Wanted:
     kinds: tuple[Kind, ...] = (NIFTI,)
     phase: str = "all"
     scheme: LabelScheme | None = None
+    quality: bool = True
 
     def __post_init__(self) -> None:
         if self.phase not in NAMED_PHASES and self.frame is None:
@@ -83,9 +88,13 @@ def segment(segmenter: Segmenter, name: str, opened: Opened, wanted: Wanted, tol
     scan, target = opened.scan, wanted.scheme or segmenter.scheme
     predictions: dict[int, Prediction] = {}
     indices = _indices(scan, wanted.frame)
+    quality = None
     for done, index in enumerate(indices, start=1):
         told(done, len(indices))
-        predictions[index] = segmenter.predict(scan.frames[index])
+        if wanted.quality and len(indices) == 1:
+            predictions[index], quality = predict_judged(segmenter, scan.frames[index])
+        else:
+            predictions[index] = segmenter.predict(scan.frames[index])
     labels = {index: each.labels.read_as(target) for index, each in predictions.items()}
     function, phases = None, indices
     made = predictions[indices[0]].provenance
@@ -93,6 +102,7 @@ def segment(segmenter: Segmenter, name: str, opened: Opened, wanted: Wanted, tol
         own = [each.labels for each in predictions.values()]
         function = _function(own, list(labels.values()), scan, made.model_id)
         phases = _phases(wanted.phase, function, len(indices))
+        quality = _cine_quality(segmenter, scan, function) if wanted.quality else None
     return Result(
         name=name,
         scan=scan,
@@ -102,6 +112,7 @@ def segment(segmenter: Segmenter, name: str, opened: Opened, wanted: Wanted, tol
         input_sha256=opened.sha256,
         source=opened.source,
         function=function,
+        quality=quality,
     )
 
 
@@ -119,6 +130,14 @@ def _function(
     if found.ed is not None and found.es is not None:
         options = replace(options, phases=(found.ed, found.es))
     return heart_function(labels, scan.times_ms, scan.body, options)
+
+
+def _cine_quality(segmenter: Segmenter, scan: Scan, function: HeartFunction) -> Quality:
+    """Of the frames that function is read off; of the first where there are none."""
+    named = [index for index in (function.ed, function.es) if index is not None] or [0]
+    return cine_quality(
+        {index: predict_judged(segmenter, scan.frames[index])[1] for index in named}
+    )
 
 
 def _phases(phase: str, function: HeartFunction, count: int) -> tuple[int, ...]:

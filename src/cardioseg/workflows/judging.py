@@ -1,0 +1,63 @@
+"""Segment and judge: one volume, and what the qualities of a cine's frames make together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from cardioseg.core.quality import Quality
+from cardioseg.core.volume import Volume
+from cardioseg.inference.predictor import Prediction, Predictor
+from cardioseg.inference.quality import predict_assessed
+from cardioseg.inference.quality.assess import judge, rule_reasons
+from cardioseg.inference.segmenter import Segmenter
+
+LARGEST_SCORES_BYTES = 1 << 28
+"""Scores are held whole for judging up to this size; larger volumes are judged by rules alone."""
+
+_FLOAT_BYTES = 4
+
+
+def predict_judged(segmenter: Segmenter, volume: Volume) -> tuple[Prediction, Quality]:
+    """Segment one volume and judge the answer.
+
+    By a network's scores and by rules; a classical baseline has no scores, and rules judge it.
+    """
+    scores_bytes = segmenter.scheme.class_count * volume.array.size * _FLOAT_BYTES
+    if isinstance(segmenter, Predictor) and scores_bytes <= LARGEST_SCORES_BYTES:
+        return predict_assessed(segmenter, volume)
+    prediction = segmenter.predict(volume)
+    found = int(np.count_nonzero(prediction.labels.array))
+    return prediction, judge(rule_reasons(volume, prediction.labels, found), {})
+
+
+def cine_quality(each: Mapping[int, Quality]) -> Quality:
+    """The quality of a cine: the worst verdict of the frames that were judged, and every reason.
+
+    Expected Dice is the lowest of the frames', by structure.
+
+    Parameters
+    ----------
+    each
+        Quality of each judged frame, by its index from 0.
+
+    Examples
+    --------
+    >>> from cardioseg.core.quality import Verdict
+    >>> good, fair = (Quality(Verdict.ACCEPT, {"LV cavity": dice}) for dice in (0.95, 0.9))
+    >>> cine_quality({0: good, 7: fair}).predicted_dice
+    {'LV cavity': 0.9}
+    """
+    reasons = [
+        replace(reason, words=f"frame {index + 1}: {reason.words}")
+        for index, quality in each.items()
+        for reason in quality.reasons
+    ]
+    names = dict.fromkeys(name for quality in each.values() for name in quality.predicted_dice)
+    lowest = {
+        name: min(q.predicted_dice[name] for q in each.values() if name in q.predicted_dice)
+        for name in names
+    }
+    return replace(judge(reasons, {}), predicted_dice=lowest)
