@@ -15,7 +15,7 @@ from cardioseg.core.quality import Reason, Verdict
 from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.errors import ModelError
 from cardioseg.inference.predictor import Predictor
-from cardioseg.inference.quality import assess, predict_assessed
+from cardioseg.inference.quality import assess, assess_by_rules, predict_assessed
 from cardioseg.inference.quality.assess import judge, rule_reasons
 from cardioseg.inference.quality.calibration import (
     Calibration,
@@ -202,6 +202,21 @@ def test_few_slices_blank_slices_constants_and_ct_are_told():
     assert rules(heart(), volume=Volume(values, GRID))["ct"] is Verdict.REJECT
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_no_label_map_breaks_the_gate(seed):
+    rng = np.random.default_rng(seed)
+    shape = tuple(int(n) for n in rng.integers(1, 14, 3))
+    affine = np.diag([*rng.uniform(0.5, 12, 3), 1.0]) @ np.eye(4)[[*rng.permutation(3), 3]]
+    affine[:3, 3] = rng.choice((0, 50))
+    grid = Geometry(shape, affine)
+    array = (rng.integers(0, 4, shape) * (rng.random(shape) < rng.random())).astype(np.uint8)
+    labels = LabelMap(array, grid, ACDC)
+    found = int(rng.integers(0, array.size + 1))
+    for reason in rule_reasons(image(grid), labels, found):
+        assert reason.words
+        assert "nan" not in reason.words
+
+
 def in_patient(axes):
     """The heart's stack with its array axes along directions in the patient (RAS+)."""
     affine = np.eye(4)
@@ -314,6 +329,13 @@ def test_no_heart_is_rejected_and_nothing_is_expected_of_it(tmp_path):
     assert quality.verdict is Verdict.REJECT
     assert {"no_heart", "low_expected_dice"} <= {reason.rule for reason in quality.reasons}
     assert set(quality.predicted_dice.values()) == {0.0}
+
+
+def test_labels_without_scores_are_judged_by_rules():
+    assert assess_by_rules(image(), LabelMap(heart(), GRID, ACDC)).verdict is Verdict.ACCEPT
+    quality = assess_by_rules(image(), LabelMap(opened(), GRID, ACDC))
+    assert quality.verdict is Verdict.REJECT
+    assert quality.predicted_dice == {}
 
 
 def test_unsure_scores_lower_the_expected_dice(tmp_path):

@@ -1,5 +1,5 @@
 """The quality gate: expected Dice, plausibility rules, a verdict with reasons; no reference."""
 
-from cardioseg.inference.quality.assess import assess, predict_assessed
+from cardioseg.inference.quality.assess import assess, assess_by_rules, predict_assessed
 
-__all__ = ["assess", "predict_assessed"]
+__all__ = ["assess", "assess_by_rules", "predict_assessed"]

@@ -79,6 +79,19 @@ def assess(predictor: Predictor, volume: Volume, labels: LabelMap, scores: Float
     return judge(rule_reasons(volume, labels, found), expected)
 
 
+def assess_by_rules(volume: Volume, labels: LabelMap) -> Quality:
+    """Judge labels that have no scores, such as a classical method's or corrected ones.
+
+    Parameters
+    ----------
+    volume
+        The image.
+    labels
+        Its segmentation, on the same grid.
+    """
+    return judge(rule_reasons(volume, labels, int(np.count_nonzero(labels.array))), {})
+
+
 def features_of(
     predictor: Predictor,
     volume: Volume,
