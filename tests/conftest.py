@@ -26,3 +26,9 @@ def acdc_root() -> Path:
 def hvsmr_root() -> Path:
     """HVSMR-2016: image and labels of patient 4, label maps of six others."""
     return _folder("hvsmr2016")
+
+
+@pytest.fixture(scope="session")
+def pig_root() -> Path:
+    """One short-axis cine of a pig as the scanner wrote it: 20 positions, 20 phases."""
+    return _folder("pig_cine")

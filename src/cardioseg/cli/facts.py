@@ -16,25 +16,57 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 
 def inspect(
-    path: Annotated[str, typer.Argument(help="A NIfTI file, or a data set: acdc:FOLDER.")],
+    path: Annotated[
+        str,
+        typer.Argument(
+            help="A NIfTI file; a folder, a file or a zip of DICOM; or a data set: acdc:FOLDER."
+        ),
+    ],
+    series: Annotated[
+        str, typer.Option("--series", help="Of several DICOM series: number or description.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Show grid, orientation, planes, intensities and labels, and what is suspicious.
 
+    Of DICOM the series are listed, without identifiers.
+
     Examples:
       cardioseg inspect scan.nii.gz
 
+      cardioseg inspect DICOM_DIR --series 5
+
       cardioseg inspect acdc:FOLDER --json
     """
+    from cardioseg.datasets.layout import stem
+    from cardioseg.errors import DatasetError
+    from cardioseg.io.dicom import holds_dicom
     from cardioseg.workflows.inspect import inspect_dataset, inspect_file
 
+    place = Path(path)
+    if place.exists() and not stem(place) and holds_dicom(place):
+        _inspect_dicom(place, series, as_json)
+        return
+    if series:
+        raise DatasetError(f"{path}: --series {series}: not DICOM; leave it out")
     kind, colon, _ = path.partition(":")
-    is_dataset = bool(colon) and kind.isalnum() and not Path(path).exists()
-    facts = inspect_dataset(path) if is_dataset else inspect_file(Path(path))
+    is_dataset = bool(colon) and kind.isalnum() and not place.exists()
+    facts = inspect_dataset(path) if is_dataset else inspect_file(place)
     if as_json:
         result_json(facts.to_dict())
     else:
         result(facts.to_text())
+
+
+def _inspect_dicom(place: Path, series: str, as_json: bool) -> None:
+    from cardioseg.workflows.inspect_dicom import inspect_dicom
+
+    facts = inspect_dicom(place, series)
+    if as_json:
+        result_json(facts.to_dict())
+        return
+    words = facts.scan_text()
+    result(table(facts.rows) + (f"\n\n{words}" if words else ""))
 
 
 def models(

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 Inputs = Annotated[
     list[Path],
-    typer.Argument(help="NIfTI files, or folders that are read recursively.", metavar="INPUT"),
+    typer.Argument(
+        help="NIfTI files, folders of them, or DICOM: a folder, a file or a zip.", metavar="INPUT"
+    ),
 ]
 ModelName = Annotated[
     str, typer.Option("--model", help="Installed model, model folder, or baseline: otsu, ...")
@@ -46,6 +48,22 @@ Largest = Annotated[
         help="Keep one heart, one piece of each structure; default: as the model's plan says.",
     ),
 ]
+SeriesName = Annotated[
+    str,
+    typer.Option(
+        "--series",
+        help="Of several DICOM series: number, part of a description, UID, or numbers that join "
+        "series of one slice each, such as 5-9,12.",
+    ),
+]
+OutputName = Annotated[
+    str,
+    typer.Option(
+        "--name",
+        help="Name of the outputs of one input; default: the file's or DICOM folder's own name, so "
+        "give one where that names a patient.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
@@ -56,6 +74,14 @@ def predict(
     engine: EngineName = "auto",
     scheme: Annotated[str, typer.Option("--scheme", help="Merge the labels into this one.")] = "",
     plane: PlaneName = "",
+    series: SeriesName = "",
+    phase: Annotated[
+        str, typer.Option("--phase", help="Frames of a cine: all, ed, es, or a number from 1.")
+    ] = "all",
+    write: Annotated[
+        str, typer.Option("--write", help="Kinds of output, separated by commas: nifti, json, ...")
+    ] = "nifti",
+    name: OutputName = "",
     split: SplitFile = None,
     part: Part = "validation",
     mirrors: Mirrors = False,
@@ -63,21 +89,29 @@ def predict(
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Segment images: NAME.nii.gz in, OUTPUT/NAME.nii.gz out, on the input's own grid.
+    """Segment images: OUTPUT/NAME.nii.gz holds the labels, on the input's own grid.
+
+    A folder of DICOM is one input. Volumes and what else is measured go to NAME.json.
 
     Examples:
       cardioseg predict scan.nii.gz --model sax --output out
 
       cardioseg predict FOLDER --model sax --output out --scheme myocardium_blood
 
+      cardioseg predict DICOM_DIR --model sax --output out --series 5 --write nifti,json
+
       cardioseg predict FOLDER --model otsu --output out
     """
     from cardioseg.baselines.folder import is_baseline
     from cardioseg.core.labels import scheme_named
+    from cardioseg.workflows.inputs import specified
+    from cardioseg.workflows.outputs import kinds_named
     from cardioseg.workflows.predict import predict_files
+    from cardioseg.workflows.segment import Wanted
 
     chosen = scheme_named(scheme) if scheme else None
-    files = _inputs(inputs, split, part)
+    wanted = Wanted(kinds_named(write), phase, chosen)
+    files = specified(_inputs(inputs, split, part), name, series)
     segmenter: Segmenter
     if is_baseline(model):
         segmenter = _baseline(model, plane, engine != "auto" or mirrors or largest_component)
@@ -85,7 +119,7 @@ def predict(
         segmenter = _predictor(model, engine, plane, mirrors, largest_component)
     with Bar("segmenting") as bar:
         outcomes = predict_files(
-            segmenter, files, output, scheme=chosen, force=force, watch=bar.show
+            segmenter, files, output, wanted=wanted, force=force, watch=bar.show
         )
     _finish(outcomes, output, as_json)
 
@@ -96,6 +130,8 @@ def scores(
     model: ModelName = "sax",
     engine: EngineName = "auto",
     plane: PlaneName = "",
+    series: SeriesName = "",
+    name: OutputName = "",
     split: SplitFile = None,
     part: Part = "validation",
     mirrors: Mirrors = False,
@@ -108,11 +144,12 @@ def scores(
       cardioseg scores scan.nii.gz --model sax --output scores
     """
     from cardioseg.baselines.folder import is_baseline
+    from cardioseg.workflows.inputs import specified
     from cardioseg.workflows.predict import predict_score_files
 
     if is_baseline(model):
         fail(f"{model}: a classical baseline gives labels, no probabilities; use `predict`")
-    files = _inputs(inputs, split, part)
+    files = specified(_inputs(inputs, split, part), name, series)
     predictor = _predictor(model, engine, plane, mirrors, False)
     with Bar("scoring") as bar:
         outcomes = predict_score_files(predictor, files, output, force=force, watch=bar.show)

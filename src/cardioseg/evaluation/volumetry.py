@@ -14,7 +14,12 @@ MYOCARDIUM_G_PER_ML = 1.05
 
 REGIONS = ("base", "mid", "apex")
 
-_LEFT_VENTRICLE = "87878005"
+_LEFT_VENTRICLE, _RIGHT_VENTRICLE, _MYOCARDIUM, _BLOOD = (
+    "87878005",
+    "53085002",
+    "74281007",
+    "80891009",
+)
 
 
 def volume_ml(mask: NDArray[np.bool_], geometry: Geometry) -> float:
@@ -113,7 +118,26 @@ def slice_regions(labels: LabelMap, slice_axis: int) -> tuple[str, ...]:
 
 def left_ventricle(scheme: LabelScheme) -> str | None:
     """Name of the left ventricle's structure in a scheme, by its SNOMED code; None without one."""
-    names = [s.name for s in scheme.structures if s.code[1] == _LEFT_VENTRICLE]
+    return _by_code(scheme, _LEFT_VENTRICLE)
+
+
+def right_ventricle(scheme: LabelScheme) -> str | None:
+    """Name of the right ventricle's structure in a scheme; None without one."""
+    return _by_code(scheme, _RIGHT_VENTRICLE)
+
+
+def myocardium(scheme: LabelScheme) -> str | None:
+    """Name of the myocardium in a scheme; None without one."""
+    return _by_code(scheme, _MYOCARDIUM)
+
+
+def blood_pool(scheme: LabelScheme) -> str | None:
+    """Name of the blood of all chambers together in a scheme; None without such a structure."""
+    return _by_code(scheme, _BLOOD)
+
+
+def _by_code(scheme: LabelScheme, code: str) -> str | None:
+    names = [s.name for s in scheme.structures if s.code[1] == code]
     return names[0] if names else None
 
 

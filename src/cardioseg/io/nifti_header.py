@@ -153,7 +153,9 @@ def _raw_header(block: bytes) -> tuple[_RawHeader, int]:
     if block[344:347] == b"ni1" or block[4:7] == b"ni2":
         raise FormatError("one half of a .hdr/.img pair; save it as a single .nii.gz file")
     if block[128:132] == b"DICM":
-        raise FormatError("a DICOM file, not NIfTI; convert the series to .nii.gz first")
+        raise FormatError(
+            "a DICOM file, not NIfTI: take the ending .nii off, or name the folder of its series"
+        )
     raise FormatError("not a NIfTI file; .nii and .nii.gz (NIfTI-1 and NIfTI-2) are read")
 
 

@@ -1,31 +1,76 @@
-"""Which files a command means: files and folders in, named inputs out."""
+"""Which files a command means: files, folders and DICOM series in, named inputs out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cardioseg.core.case import subject_of
+from cardioseg.core.scan import Scan
 from cardioseg.data.splits import read_split
 from cardioseg.datasets.layout import stem
 from cardioseg.errors import DatasetError
+from cardioseg.io.dicom import DicomScan, choose_series, find_series, holds_dicom, read_series
+from cardioseg.io.scans import read_scan
+from cardioseg.workflows.provenance import file_digest
 
-LABEL_ENDINGS = ("_gt", "-label", "_label", "_seg")
+LABEL_ENDINGS = ("_gt", "-label", "_label", "_seg", ".seg")
 SKIPPED_ENDINGS = (*LABEL_ENDINGS, "_4d")
 
 
 @dataclass(frozen=True)
 class Input:
-    """A file and the name that its output gets."""
+    """A scan and the name that its output gets.
+
+    Parameters
+    ----------
+    name
+        Name of its outputs.
+    path
+        A NIfTI file; or a folder, a file or a zip of DICOM.
+    is_dicom
+        Whether it is DICOM.
+    series
+        Which series of it: number, description or UID; empty takes the only one.
+    """
 
     name: str
     path: Path
+    is_dicom: bool = False
+    series: str = ""
 
     @property
     def subject(self) -> str:
         """Whose scan it is: the name before `_frame`."""
         return subject_of(self.name)
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """An input that was read: its scan, the DICOM objects that it came from, its digest."""
+
+    scan: Scan
+    source: DicomScan | None
+    sha256: str
+
+
+def open_input(each: Input) -> Opened:
+    """Read an input.
+
+    The digest is the SHA-256 of a file; of a DICOM series, over its files' sorted digests, so that
+    it is the same in a zip.
+
+    Raises
+    ------
+    FormatError, GeometryError
+        If it cannot be read, or holds several series and none is chosen.
+    """
+    if not each.is_dicom:
+        return Opened(read_scan(each.path), None, file_digest(each.path))
+    series = choose_series(find_series(each.path), each.series, each.path)
+    source = read_series(series)
+    return Opened(source.scan, source, series.digest())
 
 
 def label_name(name: str) -> str:
@@ -45,29 +90,72 @@ def label_name(name: str) -> str:
 def gather_images(paths: Iterable[Path]) -> tuple[Input, ...]:
     """Images among files and folders; folders are read recursively, label files in them skipped.
 
+    A folder or a zip that holds DICOM is one input, and its name is the input's.
+
     Raises
     ------
     DatasetError
-        If a path does not exist, nothing is found, or two inputs have one name.
+        If a path does not exist, nothing is found, a folder holds NIfTI and DICOM, or two inputs
+        have one name.
     """
     found: list[Input] = []
     for path in paths:
-        if not path.is_dir():
-            found.append(_named_file(path))
-            continue
-        inside = [
-            Input(name, file)
-            for file in sorted(path.rglob("*"))
-            if (name := stem(file)) and not name.endswith(SKIPPED_ENDINGS) and file.is_file()
-        ]
-        if not inside:
-            raise DatasetError(
-                f"{path}: no image in this folder (looked for .nii and .nii.gz, not ending in "
-                f"{', '.join(SKIPPED_ENDINGS)})"
-            )
-        found += inside
+        found += _in_folder(path) if path.is_dir() else [_image_file(path)]
     _require_distinct(found)
     return tuple(found)
+
+
+def _in_folder(path: Path) -> list[Input]:
+    inside = [
+        Input(name, file)
+        for file in sorted(path.rglob("*"))
+        if (name := stem(file)) and not name.endswith(SKIPPED_ENDINGS) and file.is_file()
+    ]
+    dicom = holds_dicom(path)
+    if inside and dicom:
+        raise DatasetError(
+            f"{path}: holds NIfTI and DICOM files (such as {inside[0].path.name}); name the files, "
+            "or a folder that holds one of the two"
+        )
+    if not inside and not dicom:
+        raise DatasetError(
+            f"{path}: no image in this folder (looked for DICOM, .nii and .nii.gz, not ending in "
+            f"{', '.join(SKIPPED_ENDINGS)})"
+        )
+    return [Input(_dicom_name(path), path, is_dicom=True)] if dicom else inside
+
+
+def _image_file(path: Path) -> Input:
+    if not stem(path) and holds_dicom(path):
+        return Input(_dicom_name(path), path, is_dicom=True)
+    return _named_file(path)
+
+
+def _dicom_name(path: Path) -> str:
+    """A folder's name, or a file's without its suffix."""
+    place = path.resolve()
+    return (place.name if path.is_dir() else place.stem) or "scan"
+
+
+def specified(inputs: Sequence[Input], name: str = "", series: str = "") -> tuple[Input, ...]:
+    """The inputs with a name of the user's choice, and with the series to read.
+
+    Raises
+    ------
+    DatasetError
+        If one name is given to several inputs or cannot be a file's, or a series is chosen where
+        no input is DICOM.
+    """
+    if name and len(inputs) != 1:
+        raise DatasetError(f"--name {name}: there are {len(inputs)} inputs; name one at a time")
+    if name and (Path(name).name != name or "\\" in name or name.startswith(".")):
+        raise DatasetError(f"--name {name}: not a file's name; leave out folders and leading dots")
+    if series and not any(each.is_dicom for each in inputs):
+        raise DatasetError(f"--series {series}: no input is DICOM; leave it out")
+    return tuple(
+        replace(each, name=name or each.name, series=series if each.is_dicom else "")
+        for each in inputs
+    )
 
 
 def of_part(inputs: Sequence[Input], split: Path, part: str) -> tuple[Input, ...]:
@@ -111,7 +199,9 @@ def _named_file(path: Path) -> Input:
         raise DatasetError(f"{path}: no such file or folder")
     name = stem(path)
     if not name:
-        raise DatasetError(f"{path}: not a NIfTI file (.nii or .nii.gz)")
+        raise DatasetError(
+            f"{path}: not a NIfTI file (.nii or .nii.gz), a DICOM file or a zip of them"
+        )
     return Input(name, path)
 
 

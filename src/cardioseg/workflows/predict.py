@@ -3,33 +3,54 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cardioseg.core.labels import LabelScheme
-from cardioseg.core.volume import Volume
-from cardioseg.errors import CardiosegError, LabelError, OutputExistsError
+from cardioseg.errors import CardiosegError, FormatError, LabelError, OutputExistsError
 from cardioseg.inference.predictor import Predictor
 from cardioseg.inference.segmenter import Segmenter
-from cardioseg.io.nifti import read_frames, write_label_frames, write_labels, write_scores
-from cardioseg.workflows.inputs import Input
-from cardioseg.workflows.provenance import Json, file_digest, write_run
-
-OUTPUT_SUFFIX = ".nii.gz"
+from cardioseg.io.nifti import write_scores
+from cardioseg.workflows.inputs import Input, Opened, open_input
+from cardioseg.workflows.outputs import NIFTI, Kind
+from cardioseg.workflows.provenance import Json, write_run
+from cardioseg.workflows.segment import Wanted, segment
 
 Watch = Callable[[int, int, str], None]
+Told = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one input: its output, or the error."""
+    """What became of one input: frames written and the input's digest, or the error."""
 
     name: str
-    output: Path | None
     seconds: float
-    frames: int = 1
+    frames: int = 0
+    input_sha256: str = ""
     error: str = ""
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What a command does with each input, and what run.json tells of it.
+
+    Parameters
+    ----------
+    command
+        Its name.
+    kinds
+        Kinds of output, to find those that are there.
+    write
+        Writes one input's outputs into a folder, telling how far it is; returns frames written.
+    facts
+        What decides the answer.
+    """
+
+    command: str
+    kinds: tuple[Kind, ...]
+    write: Callable[[Input, Opened, Told], int]
+    facts: Mapping[str, Json]
 
 
 def predict_files(
@@ -37,53 +58,58 @@ def predict_files(
     inputs: Sequence[Input],
     output: Path,
     *,
-    scheme: LabelScheme | None = None,
+    wanted: Wanted | None = None,
     force: bool = False,
     watch: Watch = lambda done, total, name: None,
 ) -> tuple[Outcome, ...]:
-    """Write NAME.nii.gz for every input, and run.json.
+    """Write what is wanted of every input, and run.json.
 
     Parameters
     ----------
     predictor
         Model and engine, or a classical baseline.
     inputs
-        Files, each with a name of its own.
+        Scans, each with a name of its own.
     output
         Folder; created if needed.
-    scheme
-        Merge the labels into this scheme; None keeps the model's.
+    wanted
+        Kinds of output, frames and scheme; None writes NAME.nii.gz of all frames.
     force
         Overwrite outputs that are there.
     watch
-        Called with files done, files in all, and the name of the next.
+        Called with inputs done, inputs in all, and what is next.
 
     Returns
     -------
     tuple of Outcome
-        A file that fails does not stop the others.
+        An input that fails does not stop the others.
 
     Raises
     ------
     OutputExistsError
         If an output is there and `force` is not set; nothing has been written then.
     LabelError
-        If the model's labels cannot be merged into `scheme`.
+        If the model's labels cannot be merged into the scheme.
+    FormatError
+        If a kind of output needs DICOM and an input is not.
     """
-    target = scheme or predictor.scheme
+    asked = wanted or Wanted()
+    target = asked.scheme or predictor.scheme
     predictor.scheme.merge_table(target)
+    _require_dicom(asked.kinds, inputs)
 
-    def write(each: Input, path: Path) -> int:
-        predictions = [predictor.predict(frame) for frame in read_frames(each.path)]
-        labels = [prediction.labels.read_as(target) for prediction in predictions]
-        made_by = predictions[0].provenance.model_id
-        if len(labels) == 1:
-            write_labels(labels[0], path, made_by)
-        else:
-            write_label_frames(labels, path, made_by)
-        return len(labels)
+    def write(each: Input, opened: Opened, told: Told) -> int:
+        def frame(number: int, count: int) -> None:
+            told(f", frame {number} of {count}" if count > 1 else "")
 
-    return _each(predictor, inputs, output, write, ("predict", target.name, force), watch)
+        result = segment(predictor, each.name, opened, asked, frame)
+        for kind in asked.kinds:
+            kind.write(result, output)
+        return len(result.phases)
+
+    facts: dict[str, Json] = {**predictor.settings, "scheme": target.name, "phase": asked.phase}
+    task = _Task("predict", asked.kinds, write, facts)
+    return _each(task, inputs, output, force, watch)
 
 
 def predict_score_files(
@@ -99,58 +125,61 @@ def predict_score_files(
     Parameters, result and errors are those of :func:`predict_files`; a cine is an error.
     """
 
-    def write(each: Input, path: Path) -> int:
-        volume = _single(read_frames(each.path), each)
+    def write(each: Input, opened: Opened, told: Told) -> int:
+        if opened.scan.is_cine:
+            raise LabelError(f"{each.path}: scores of a cine are not written; split it into frames")
+        volume = opened.scan.frames[0]
         scores = predictor.predict_scores(volume)
+        path = output / f"{each.name}{NIFTI.ending}"
         write_scores(scores, volume.geometry, path, predictor.model.id)
         return 1
 
-    options = ("scores", predictor.scheme.name, force)
-    return _each(predictor, inputs, output, write, options, watch)
+    facts: dict[str, Json] = {**predictor.settings, "scheme": predictor.scheme.name}
+    return _each(_Task("scores", (NIFTI,), write, facts), inputs, output, force, watch)
 
 
-def _single(frames: Sequence[Volume], each: Input) -> Volume:
-    if len(frames) != 1:
-        raise LabelError(f"{each.path}: scores of a cine are not written; split it into frames")
-    return frames[0]
+def _require_dicom(kinds: Sequence[Kind], inputs: Sequence[Input]) -> None:
+    needy = [kind.name for kind in kinds if kind.needs_dicom]
+    others = [each.path for each in inputs if not each.is_dicom]
+    if needy and others:
+        raise FormatError(
+            f"{others[0]}: not DICOM, so {' and '.join(needy)} cannot be written: they refer to "
+            "the images that they were made from; name a DICOM folder or leave them out"
+        )
 
 
 def _each(
-    predictor: Segmenter,
-    inputs: Sequence[Input],
-    output: Path,
-    write: Callable[[Input, Path], int],
-    options: tuple[str, str, bool],
-    watch: Watch,
+    task: _Task, inputs: Sequence[Input], output: Path, force: bool, watch: Watch
 ) -> tuple[Outcome, ...]:
-    command, scheme, force = options
-    targets = [output / f"{each.name}{OUTPUT_SUFFIX}" for each in inputs]
-    _require_free(targets, inputs, force)
+    _require_free(task.kinds, inputs, output, force)
     output.mkdir(parents=True, exist_ok=True)
     outcomes: list[Outcome] = []
-    records: list[Json] = []
     try:
-        for done, (each, path) in enumerate(zip(inputs, targets, strict=True)):
-            watch(done, len(inputs), each.name)
-            outcome = _one(each, path, write)
-            outcomes.append(outcome)
-            records.append(_record(each, outcome))
+        for done, each in enumerate(inputs):
+
+            def told(words: str, done: int = done, name: str = each.name) -> None:
+                watch(done, len(inputs), name + words)
+
+            told("")
+            outcomes.append(_one(each, task, told))
         watch(len(inputs), len(inputs), "")
     finally:
         # Also after Ctrl-C: what was written stays and is told.
-        facts = _facts(predictor, scheme, records)
-        if records:
-            write_run(output, command, facts)
+        if outcomes:
+            records: list[Json] = [_record(outcome) for outcome in outcomes]
+            write_run(output, task.command, {**task.facts, "files": records})
     return tuple(outcomes)
 
 
-def _one(each: Input, path: Path, write: Callable[[Input, Path], int]) -> Outcome:
+def _one(each: Input, task: _Task, told: Told) -> Outcome:
     started = time.perf_counter()
     try:
-        frames = write(each, path)
+        opened = open_input(each)
+        frames = task.write(each, opened, told)
     except CardiosegError as error:
-        return Outcome(each.name, None, time.perf_counter() - started, 0, _told(each, error))
-    return Outcome(each.name, path, time.perf_counter() - started, frames)
+        seconds = time.perf_counter() - started
+        return Outcome(each.name, seconds, error=_told(each, error))
+    return Outcome(each.name, time.perf_counter() - started, frames, opened.sha256)
 
 
 def _told(each: Input, error: CardiosegError) -> str:
@@ -159,21 +188,25 @@ def _told(each: Input, error: CardiosegError) -> str:
     return words if str(each.path) in words else f"{each.path}: {words}"
 
 
-def _require_free(targets: Sequence[Path], inputs: Sequence[Input], force: bool) -> None:
-    for target, each in zip(targets, inputs, strict=True):
-        if target.exists() and target.resolve() == each.path.resolve():
-            raise OutputExistsError(f"{target}: is an input; name another output folder")
-        if target.exists() and not force:
-            raise OutputExistsError(f"{target}: is already there; add --force to overwrite it")
+def _require_free(
+    kinds: Sequence[Kind], inputs: Sequence[Input], output: Path, force: bool
+) -> None:
+    there = [
+        (path, each.path)
+        for each in inputs
+        for kind in kinds
+        for path in kind.files_there(output, each.name)
+    ]
+    for path, source in there:
+        if path.resolve() == source.resolve():
+            raise OutputExistsError(f"{path}: is an input; name another output folder")
+        if not force:
+            raise OutputExistsError(f"{path}: is already there; add --force to overwrite it")
 
 
-def _record(each: Input, outcome: Outcome) -> Json:
-    record: dict[str, Json] = {"name": each.name, "seconds": round(outcome.seconds, 3)}
-    if outcome.output is None:
+def _record(outcome: Outcome) -> Json:
+    record: dict[str, Json] = {"name": outcome.name, "seconds": round(outcome.seconds, 3)}
+    if outcome.error:
         # The full message goes to stderr; a log names no path.
         return {**record, "failed": True}
-    return {**record, "input_sha256": file_digest(each.path), "frames": outcome.frames}
-
-
-def _facts(predictor: Segmenter, scheme: str, records: list[Json]) -> dict[str, Json]:
-    return {**predictor.settings, "scheme": scheme, "files": records}
+    return {**record, "input_sha256": outcome.input_sha256, "frames": outcome.frames}

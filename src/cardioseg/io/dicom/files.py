@@ -1,0 +1,184 @@
+"""Where DICOM objects lie: files of a folder, one file, or members of a zip that stays packed."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from cardioseg.errors import FormatError
+
+PREAMBLE_BYTES = 132
+"""128 free bytes and `DICM` open a DICOM file (PS3.10, 7.1)."""
+
+MOST_MEMBERS = 100_000
+"""A cardiac examination has a few thousand images."""
+
+LARGEST_MEMBER_BYTES = 2**31
+"""An enhanced cine is below 200 MB; a member that unpacks to more than 2 GiB is no image."""
+
+_DIRECTORY_NAMES = ("DICOMDIR",)
+_ENCRYPTED = 0x1
+_FIRST_ELEMENTS = tuple(bytes((n, 0)) for n in (0x00, 0x01, 0x05, 0x08, 0x12, 0x16, 0x18))
+"""What can come first in group 0008: its length, the character set, the image type, dates, UIDs."""
+
+
+@dataclass(frozen=True)
+class DicomFile:
+    """One DICOM object on disk or inside a zip.
+
+    Parameters
+    ----------
+    path
+        The file, or the zip.
+    member
+        Name inside the zip; None for a file of its own.
+    archive
+        The open zip, which the members share: its index is read once. It closes with the last.
+    """
+
+    path: Path
+    member: str | None = None
+    archive: zipfile.ZipFile | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def name(self) -> str:
+        """The file's own name, for messages: no folder, which may be a patient's name."""
+        return self.path.name if self.member is None else Path(self.member).name
+
+    @contextmanager
+    def opened(self) -> Iterator[BinaryIO]:
+        """The object's bytes as a stream that can seek.
+
+        Raises
+        ------
+        FormatError
+            If it cannot be read, or unpacks to more than 2 GiB.
+        """
+        try:
+            if self.archive is None or self.member is None:
+                with self.path.open("rb") as stream:
+                    yield stream
+            else:
+                yield io.BytesIO(_unpacked(self.archive, self.member))
+        except OSError as error:
+            raise FormatError(
+                f"{self.name}: cannot be read: {error.strerror or error}; copy it again"
+            ) from error
+        except (zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+            raise FormatError(f"{self.name}: damaged: cannot be unpacked; copy it again") from error
+
+
+@dataclass(frozen=True)
+class FoundFiles:
+    """The DICOM objects of a place, and how many other files were passed over."""
+
+    dicom: tuple[DicomFile, ...]
+    skipped: int = 0
+
+
+def find_files(path: Path) -> FoundFiles:
+    """DICOM objects in a folder (recursively), in a zip, or one file.
+
+    A DICOMDIR is an index, not an image: it is passed over. Members of a zip are read in memory; no
+    name inside it becomes a path.
+
+    Raises
+    ------
+    FormatError
+        If the path does not exist, or is a zip that is damaged or encrypted.
+    """
+    if path.is_dir():
+        files = sorted(Path(top) / name for top, _, names in os.walk(path) for name in names)
+        candidates = [DicomFile(file) for file in files]
+    elif not path.is_file():
+        raise FormatError(f"{path}: no such file or folder")
+    elif is_zip(path):
+        candidates = _members(path)
+    else:
+        candidates = [DicomFile(path)]
+    found = tuple(each for each in candidates if is_dicom_file(each))
+    return FoundFiles(found, len(candidates) - len(found))
+
+
+def holds_dicom(path: Path) -> bool:
+    """Whether a path is a DICOM file or a zip, or a folder with a DICOM file in it.
+
+    A zip counts as one without being opened: no other input is packed like that.
+    """
+    if path.is_dir():
+        files = (Path(top) / name for top, _, names in os.walk(path) for name in sorted(names))
+        return any(is_dicom_file(DicomFile(file)) for file in files)
+    return path.is_file() and (is_zip(path) or is_dicom_file(DicomFile(path)))
+
+
+def is_zip(path: Path) -> bool:
+    """Whether a file is a zip, by its content."""
+    with path.open("rb") as stream:
+        return stream.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
+
+
+def is_dicom_file(file: DicomFile) -> bool:
+    """Whether a file opens as DICOM does: with the preamble, or like old files with group 0008."""
+    if file.name.upper() in _DIRECTORY_NAMES or file.name.startswith("._"):
+        return False
+    head = _head(file)
+    if head[128:PREAMBLE_BYTES] == b"DICM":
+        return True
+    return head[:2] == b"\x08\x00" and head[2:4] in _FIRST_ELEMENTS
+
+
+def _head(file: DicomFile) -> bytes:
+    """The first bytes; of a zip's member without unpacking the rest. Empty if it is unreadable."""
+    try:
+        if file.archive is not None and file.member is not None:
+            with file.archive.open(file.member) as member:
+                return member.read(PREAMBLE_BYTES)
+        if not file.path.is_file():  # a socket or a pipe would wait for ever
+            return b""
+        with file.path.open("rb") as stream:
+            return stream.read(PREAMBLE_BYTES)
+    except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError):
+        return b""
+
+
+def _members(path: Path) -> list[DicomFile]:
+    """The files in a zip, by name.
+
+    Raises
+    ------
+    FormatError
+        If it cannot be listed, is encrypted, or holds too many files.
+    """
+    try:
+        packed = zipfile.ZipFile(path)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise FormatError(f"{path}: a damaged zip ({error}); pack or copy it again") from error
+    inside = [each for each in packed.infolist() if not each.is_dir()]
+    if len(inside) > MOST_MEMBERS:
+        raise FormatError(
+            f"{path}: {len(inside)} files in the zip, more than {MOST_MEMBERS}; "
+            "pack one examination at a time"
+        )
+    if any(each.flag_bits & _ENCRYPTED for each in inside):
+        raise FormatError(f"{path}: an encrypted zip; unpack it and name the folder")
+    names = sorted(each.filename for each in inside)
+    return [DicomFile(path, name, packed) for name in names]
+
+
+def _unpacked(packed: zipfile.ZipFile, member: str) -> bytes:
+    """A member's bytes, counted while unpacking: what a zip promises may be a lie."""
+    with packed.open(member) as stream:
+        data = stream.read(LARGEST_MEMBER_BYTES + 1)
+    if len(data) > LARGEST_MEMBER_BYTES:
+        raise FormatError(
+            f"{Path(member).name}: unpacks to more than {LARGEST_MEMBER_BYTES // 2**30} GiB; "
+            "no MR image does: the zip is damaged or hostile"
+        )
+    return data

@@ -1,0 +1,148 @@
+"""Results of heart function, and the files that they become."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from cardioseg.core.labels import LabelScheme
+from cardioseg.evaluation.figures import png_bytes
+from cardioseg.evaluation.function import HeartFunction
+from cardioseg.evaluation.function_agreement import (
+    FunctionPair,
+    QuantityAgreement,
+    agreement_markdown,
+    function_agreement,
+    measured_errors,
+    wall_agreement,
+    wall_markdown,
+)
+from cardioseg.evaluation.function_charts import bland_altman_figure, bulls_eye, volume_curves
+from cardioseg.evaluation.function_record import (
+    Json,
+    function_csv,
+    function_record,
+    groups_markdown,
+)
+from cardioseg.io.atomic import write_bytes, write_text
+from cardioseg.workflows.inputs import Input
+from cardioseg.workflows.provenance import file_digest, write_run
+
+FUNCTION_JSON, FUNCTION_CSV = "function.json", "function.csv"
+AGREEMENT_MD, AGREEMENT_JSON, ERRORS_JSON = "agreement.md", "agreement.json", "errors.json"
+GROUPS_MD, BLAND_ALTMAN = "groups.md", "bland_altman.png"
+FORMAT_VERSION = 1
+
+_DECIMALS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class FunctionResults:
+    """Function of every subject, beside the reference's where there is one, and its group.
+
+    Parameters
+    ----------
+    scheme
+        Of the label maps.
+    functions
+        By subject.
+    pairs
+        Function from prediction and from reference; empty without a reference.
+    groups
+        Pathology group by subject, where the data set's Info.cfg lies beside the labels or the
+        reference names it.
+    reference
+        Kind of the data set that the references are of; empty without one.
+    """
+
+    scheme: LabelScheme
+    functions: Mapping[str, HeartFunction]
+    pairs: tuple[FunctionPair, ...] = ()
+    groups: Mapping[str, str] = field(default_factory=dict)
+    reference: str = ""
+
+    def to_record(self) -> dict[str, Json]:
+        """Function by subject, and the agreement where there are pairs: what `--json` prints."""
+        record = _subjects_record(self)
+        return {**record, **_agreement_record(self)} if self.pairs else record
+
+    def agreement_markdown(self) -> str:
+        """Tables of agreement of volumes and function, and of the wall; empty without pairs."""
+        if not self.pairs:
+            return ""
+        tables = [agreement_markdown(function_agreement(self.pairs))]
+        walls = wall_agreement(self.pairs)
+        return "\n\n".join([*tables, wall_markdown(walls)] if walls else tables)
+
+
+def write_function(results: FunctionResults, files: Sequence[Input], output: Path) -> None:
+    """Write tables, figures and run.json of the label maps in `files` into a folder."""
+    output.mkdir(parents=True, exist_ok=True)
+    write_text(output / FUNCTION_JSON, json.dumps(_subjects_record(results), indent=2) + "\n")
+    write_text(output / FUNCTION_CSV, function_csv(results.functions))
+    if results.groups:
+        write_text(output / GROUPS_MD, groups_markdown(results.functions, results.groups) + "\n")
+    if results.pairs:
+        _write_agreement(results, output)
+    for name, function in results.functions.items():
+        _write_figures(name, function, output)
+    told: list[Json] = [{"name": each.name, "sha256": file_digest(each.path)} for each in files]
+    write_run(output, "function", {"scheme": results.scheme.name, "files": told})
+
+
+def _write_figures(name: str, function: HeartFunction, output: Path) -> None:
+    frames = len(next(iter(function.volumes_ml.values())))
+    if frames > 2:
+        write_bytes(output / f"{name}_curves.png", png_bytes(volume_curves(function)))
+    if any(value is not None for value in function.wall_ed.values_mm):
+        figure = bulls_eye({"end diastole": function.wall_ed, "end systole": function.wall_es})
+        write_bytes(output / f"{name}_bulls_eye.png", png_bytes(figure))
+
+
+def _write_agreement(results: FunctionResults, output: Path) -> None:
+    found = function_agreement(results.pairs)
+    write_text(output / AGREEMENT_JSON, json.dumps(_agreement_record(results), indent=2) + "\n")
+    write_text(output / AGREEMENT_MD, results.agreement_markdown() + "\n")
+    patients = max(len(each.values) for each in found)
+    source = f"{patients} patients of {results.reference}, prediction minus reference"
+    write_text(output / ERRORS_JSON, measured_errors(found, source).to_json())
+    shown = [each for each in found if len(each.values) > 1]
+    if shown:
+        write_bytes(output / BLAND_ALTMAN, png_bytes(bland_altman_figure(shown)))
+
+
+def _subjects_record(results: FunctionResults) -> dict[str, Json]:
+    return {
+        "format_version": FORMAT_VERSION,
+        "scheme": results.scheme.name,
+        "subjects": {name: function_record(f) for name, f in results.functions.items()},
+    }
+
+
+def _agreement_record(results: FunctionResults) -> dict[str, Json]:
+    walls: list[Json] = [dict(asdict(each)) for each in wall_agreement(results.pairs)]
+    return {
+        "format_version": FORMAT_VERSION,
+        "agreement": [_quantity_record(each) for each in function_agreement(results.pairs)],
+        "wall_thickness": walls,
+    }
+
+
+def _quantity_record(each: QuantityAgreement) -> Json:
+    limits, correlation = each.limits, each.correlation
+    return {
+        "quantity": each.quantity,
+        "structure": each.structure,
+        "phase": each.phase,
+        "unit": each.unit,
+        "patients": len(each.values),
+        "undefined": list(each.undefined),
+        "bias": None if limits is None else round(limits.bias, _DECIMALS),
+        "lower": None if limits is None else round(limits.lower, _DECIMALS),
+        "upper": None if limits is None else round(limits.upper, _DECIMALS),
+        "mean_absolute_error": round(each.mean_absolute_error, _DECIMALS) if each.values else None,
+        "correlation": None if correlation is None else round(correlation, _DECIMALS),
+        "values": {s: [round(p, 3), round(r, 3)] for s, (p, r) in each.values.items()},
+    }

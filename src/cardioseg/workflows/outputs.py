@@ -1,0 +1,164 @@
+"""The kinds of output that `predict` writes: each a value with a name, an ending and a writer."""
+
+from __future__ import annotations
+
+import glob
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from cardioseg.errors import ConfigError
+from cardioseg.evaluation.function_record import measurement_record
+from cardioseg.io.atomic import write_text
+from cardioseg.io.images import write_label_frames, write_labels
+from cardioseg.workflows.provenance import FORMAT_VERSION, Json
+from cardioseg.workflows.result import Result
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of output.
+
+    Parameters
+    ----------
+    name
+        As `--write` takes it.
+    ending
+        What follows the input's name; `*` stands for any letters where it writes several files.
+    write
+        Writes one result into a folder, each file whole or not at all.
+    needs_dicom
+        Whether only DICOM inputs can have it.
+    """
+
+    name: str
+    ending: str
+    write: Callable[[Result, Path], None]
+    needs_dicom: bool = False
+
+    def files_there(self, folder: Path, name: str) -> tuple[Path, ...]:
+        """Files of this kind that a folder already holds for one name."""
+        if "*" not in self.ending:
+            path = folder / f"{name}{self.ending}"
+            return (path,) if path.exists() else ()
+        return tuple(sorted(folder.glob(glob.escape(name) + self.ending)))
+
+
+def write_nifti(result: Result, folder: Path) -> None:
+    """Write NAME.nii.gz: the label map, of several frames as one 4-D file."""
+    path, made_by = folder / f"{result.name}.nii.gz", result.provenance.model_id
+    if len(result.phases) == 1:
+        write_labels(result.chosen[0], path, made_by)
+    else:
+        write_label_frames(result.chosen, path, made_by)
+
+
+def write_facts(result: Result, folder: Path) -> None:
+    """Write NAME.json: measurements, quality, volumes over the cycle, notes, provenance."""
+    text = json.dumps(facts(result), indent=2, ensure_ascii=False)
+    write_text(folder / f"{result.name}.json", text + "\n")
+
+
+def facts(result: Result) -> dict[str, Json]:
+    """What NAME.json holds; frames are counted from 1, and no identifier is in it."""
+    made = result.provenance
+    return {
+        "format_version": FORMAT_VERSION,
+        "name": result.name,
+        "frames": [index + 1 for index in result.phases],
+        "measurements": [measurement_record(each) for each in result.measurements],
+        "quality": _quality(result),
+        "function": _function(result),
+        "notes": list(result.scan.notes),
+        "provenance": {
+            "model": made.model,
+            "model_id": made.model_id,
+            "engine": made.engine,
+            "scheme": result.scheme.name,
+            "version": version("cardioseg"),
+            "input_sha256": result.input_sha256,
+        },
+    }
+
+
+def write_seg_objects(result: Result, folder: Path) -> None:
+    """Write NAME.seg.dcm; the library for it takes a second to import, so only who needs it."""
+    from cardioseg.workflows.dicom_outputs import write_seg_of
+
+    write_seg_of(result, folder)
+
+
+def write_sr_object(result: Result, folder: Path) -> None:
+    """Write NAME.sr.dcm."""
+    from cardioseg.workflows.dicom_outputs import write_sr_of
+
+    write_sr_of(result, folder)
+
+
+def _quality(result: Result) -> Json:
+    quality = result.quality
+    if quality is None:
+        return None
+    return {
+        "verdict": quality.verdict.value,
+        "predicted_dice": dict(quality.predicted_dice),
+        "reasons": [
+            {"verdict": each.verdict.value, "rule": each.rule, "words": each.words}
+            for each in quality.reasons
+        ],
+    }
+
+
+def _function(result: Result) -> Json:
+    function = result.function
+    if function is None:
+        return None
+    return {
+        "times_ms": list(function.times_ms),
+        "volumes_ml": {
+            name: [round(volume, 4) for volume in curve]
+            for name, curve in function.volumes_ml.items()
+        },
+        "ed": None if function.ed is None else function.ed + 1,
+        "es": None if function.es is None else function.es + 1,
+        "notes": list(function.notes),
+    }
+
+
+NIFTI = Kind("nifti", ".nii.gz", write_nifti)
+FACTS = Kind("json", ".json", write_facts)
+SEG = Kind("seg", "[-.]*seg.dcm", write_seg_objects, needs_dicom=True)
+SR = Kind("sr", ".sr.dcm", write_sr_object, needs_dicom=True)
+
+# The report refers to the SEG: SEG comes first.
+KINDS: tuple[Kind, ...] = (NIFTI, FACTS, SEG, SR)
+"""All kinds, in the order in which they are written; a new kind is one more value here."""
+
+
+def kinds_named(words: str, kinds: tuple[Kind, ...] = KINDS) -> tuple[Kind, ...]:
+    """The kinds that a list such as `nifti,json` names.
+
+    NAME.json comes with every kind beyond the label map: reports and archives' objects tell what it
+    holds.
+
+    Raises
+    ------
+    ConfigError
+        If a kind is unknown, or none is named; the message lists them.
+
+    Examples
+    --------
+    >>> [kind.name for kind in kinds_named("nifti")]
+    ['nifti']
+    """
+    wanted = {each.strip() for each in words.split(",") if each.strip()}
+    known = [kind.name for kind in kinds]
+    unknown = sorted(wanted - set(known))
+    if unknown or not wanted:
+        what = f"unknown output {', '.join(unknown)}" if unknown else "no output named"
+        raise ConfigError(f"--write: {what}; choose from {', '.join(known)}")
+    if wanted != {NIFTI.name}:
+        wanted.add(FACTS.name)
+    return tuple(kind for kind in kinds if kind.name in wanted)

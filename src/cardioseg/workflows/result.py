@@ -1,0 +1,74 @@
+"""What segmenting one input gives: the value that every kind of output is written from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cardioseg.core.labels import LabelScheme
+from cardioseg.core.measurement import Measurement
+from cardioseg.core.quality import Quality
+from cardioseg.core.scan import Scan
+from cardioseg.core.volume import LabelMap
+from cardioseg.evaluation.function import HeartFunction
+from cardioseg.inference.predictor import Provenance
+from cardioseg.io.dicom import DicomScan
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """One input, segmented.
+
+    Parameters
+    ----------
+    name
+        Name of its outputs; no identifier.
+    scan
+        The images.
+    labels
+        Label map of every frame that was segmented, by its index from 0, in the scheme to write.
+    phases
+        Indices of the frames that are written.
+    provenance
+        What made the labels.
+    input_sha256
+        Digest of the input: of the file, or over the sorted digests of a series' files.
+    source
+        The DICOM objects that the scan came from; None for other formats.
+    function
+        Volumes over time and what follows from them; None unless all frames of a cine were
+        segmented.
+    quality
+        How far the labels can be trusted; None where it was not judged.
+    """
+
+    name: str
+    scan: Scan
+    labels: Mapping[int, LabelMap]
+    phases: tuple[int, ...]
+    provenance: Provenance
+    input_sha256: str
+    source: DicomScan | None = None
+    function: HeartFunction | None = None
+    quality: Quality | None = None
+
+    @property
+    def chosen(self) -> tuple[LabelMap, ...]:
+        """Label maps of the frames that are written."""
+        return tuple(self.labels[index] for index in self.phases)
+
+    @property
+    def scheme(self) -> LabelScheme:
+        """Scheme of the label maps."""
+        return self.labels[self.phases[0]].scheme
+
+    @property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """Heart function of a cine, else the volume of each structure in each written frame."""
+        if self.function is not None:
+            return self.function.measurements
+        return tuple(
+            Measurement("volume", s.name, round(self.labels[index].volume_ml(s.name), 4), "ml")
+            for index in self.phases
+            for s in self.scheme.structures
+        )

@@ -1,0 +1,145 @@
+"""Segment one scan: the frames that are asked for, and heart function where all are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from cardioseg.core.labels import LabelScheme
+from cardioseg.core.scan import Scan
+from cardioseg.core.volume import LabelMap
+from cardioseg.errors import ConfigError, LabelError
+from cardioseg.evaluation.function import FunctionOptions, HeartFunction, heart_function
+from cardioseg.inference.predictor import Prediction
+from cardioseg.inference.segmenter import Segmenter
+from cardioseg.workflows.inputs import Opened
+from cardioseg.workflows.known_errors import errors_of_model
+from cardioseg.workflows.outputs import NIFTI, Kind
+from cardioseg.workflows.result import Result
+
+NAMED_PHASES = ("all", "ed", "es")
+
+Told = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of each input.
+
+    Parameters
+    ----------
+    kinds
+        Kinds of output.
+    phase
+        `all` frames of a cine, `ed`, `es`, or the number of one from 1.
+    scheme
+        Merge the labels into this scheme; None keeps the model's.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such phase.
+    """
+
+    kinds: tuple[Kind, ...] = (NIFTI,)
+    phase: str = "all"
+    scheme: LabelScheme | None = None
+
+    def __post_init__(self) -> None:
+        if self.phase not in NAMED_PHASES and self.frame is None:
+            raise ConfigError(
+                f"--phase {self.phase}: choose {', '.join(NAMED_PHASES)}, or the number of a frame "
+                "from 1"
+            )
+
+    @property
+    def frame(self) -> int | None:
+        """Index of the one frame from 0, where a number is asked for."""
+        number = self.phase if self.phase.isascii() and self.phase.isdigit() else "0"
+        return int(number) - 1 if int(number) else None
+
+
+def segment(segmenter: Segmenter, name: str, opened: Opened, wanted: Wanted, told: Told) -> Result:
+    """Segment the frames that are asked for; for `ed` and `es` all, since volumes tell them.
+
+    Parameters
+    ----------
+    segmenter
+        Model and engine, or a classical baseline.
+    name
+        Name of the outputs.
+    opened
+        The input.
+    wanted
+        Phase and scheme.
+    told
+        Called with the number of each frame and of all, before it is segmented.
+
+    Raises
+    ------
+    LabelError
+        If the scan has no such frame, or no ventricle was found to tell ED and ES by.
+    """
+    scan, target = opened.scan, wanted.scheme or segmenter.scheme
+    predictions: dict[int, Prediction] = {}
+    indices = _indices(scan, wanted.frame)
+    for done, index in enumerate(indices, start=1):
+        told(done, len(indices))
+        predictions[index] = segmenter.predict(scan.frames[index])
+    labels = {index: each.labels.read_as(target) for index, each in predictions.items()}
+    function, phases = None, indices
+    made = predictions[indices[0]].provenance
+    if len(indices) > 1:
+        own = [each.labels for each in predictions.values()]
+        function = _function(own, list(labels.values()), scan, made.model_id)
+        phases = _phases(wanted.phase, function, len(indices))
+    return Result(
+        name=name,
+        scan=scan,
+        labels=labels,
+        phases=phases,
+        provenance=made,
+        input_sha256=opened.sha256,
+        source=opened.source,
+        function=function,
+    )
+
+
+def _function(
+    own: list[LabelMap], labels: list[LabelMap], scan: Scan, model_id: str
+) -> HeartFunction:
+    """Function of the label maps to write.
+
+    Its phases are told by the model's own: a coarser scheme may not tell the ventricles apart.
+    """
+    options = FunctionOptions(errors=errors_of_model(model_id))
+    found = heart_function(own, scan.times_ms, scan.body, options)
+    if labels[0].scheme == own[0].scheme:
+        return found
+    if found.ed is not None and found.es is not None:
+        options = replace(options, phases=(found.ed, found.es))
+    return heart_function(labels, scan.times_ms, scan.body, options)
+
+
+def _phases(phase: str, function: HeartFunction, count: int) -> tuple[int, ...]:
+    """Indices of the frames that `all`, `ed` or `es` means."""
+    if phase not in ("ed", "es"):
+        return tuple(range(count))
+    chosen = function.ed if phase == "ed" else function.es
+    if chosen is None:
+        raise LabelError(
+            f"no ventricle was found in any frame, so nothing says which is {phase.upper()}; "
+            "name the frame by its number (--phase K)"
+        )
+    return (chosen,)
+
+
+def _indices(scan: Scan, frame: int | None) -> tuple[int, ...]:
+    """All frames, or the one that is asked for."""
+    if frame is None:
+        return tuple(range(len(scan.frames)))
+    if frame >= len(scan.frames):
+        raise LabelError(
+            f"--phase {frame + 1}: the scan has {len(scan.frames)} frames; choose one of them"
+        )
+    return (frame,)

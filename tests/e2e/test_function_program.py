@@ -1,0 +1,116 @@
+"""`cardioseg function` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.short_axis_heart import round_heart
+from typer.testing import CliRunner, Result
+
+from cardioseg.cli.app import app
+from cardioseg.core.volume import LabelMap
+from cardioseg.errors import CardiosegError, DatasetError, FormatError, OutputExistsError
+from cardioseg.io.nifti import write_label_frames, write_labels
+from cardioseg.workflows.phantoms import write_phantoms
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["function", *map(str, arguments)])
+
+
+def frames() -> list[LabelMap]:
+    radii = (25.0, 23.0, 21.0, 18.0)
+    return [
+        round_heart(tuple(f * r for r in radii), spacing=(2.5, 10.0)) for f in (1.0, 0.8, 0.7, 0.9)
+    ]
+
+
+@pytest.fixture
+def cine(tmp_path: Path) -> Path:
+    path = tmp_path / "cine.nii.gz"
+    write_label_frames(frames(), path)
+    return path
+
+
+def test_a_cine_prints_a_table(cine: Path) -> None:
+    done = run(cine, "--height", 1.8, "--weight", 80, "--sex", "F", "--heart-rate", 60)
+    assert done.exit_code == 0, done.output
+    assert "cine: ED frame 0, ES frame 2" in done.stdout
+    line = next(x for x in done.stdout.splitlines() if x.startswith("ejection fraction"))
+    assert "LV cavity" in line
+    assert float(line.split()[4]) == pytest.approx(51.0, abs=1.5)  # 1 - 0.7 squared
+    assert "51 to 71" in line
+    assert "end-diastolic volume index" in done.stdout
+    assert "cardiac output" in done.stdout
+
+
+def test_a_cine_writes_tables_and_figures_that_agree(cine: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    done = run(cine, "--output", output, "--json", "--frame-ms", 200)
+    assert done.exit_code == 0, done.output
+    names = {path.name for path in output.iterdir()}
+    assert {"function.json", "function.csv", "run.json", "cine_curves.png"} <= names
+    written = json.loads((output / "function.json").read_text())
+    assert written == json.loads(done.stdout)
+    assert written["subjects"]["cine"]["times_ms"] == [0.0, 200.0, 400.0, 600.0]
+    assert "/" not in json.dumps(json.loads((output / "run.json").read_text())["files"])
+    assert isinstance(run(cine, "--output", output).exception, OutputExistsError)
+    assert run(cine, "--output", output, "--force").exit_code == 0
+
+
+def test_references_against_themselves_agree(tmp_path: Path) -> None:
+    write_phantoms(tmp_path / "acdc", 2, 0)
+    output = tmp_path / "out"
+    reference = f"acdc:{tmp_path / 'acdc'}"
+    done = run(tmp_path / "acdc" / "training", "--reference", reference, "--output", output)
+    assert done.exit_code == 0, done.output
+    document = json.loads((output / "agreement.json").read_text())
+    found = document["agreement"]
+    as_json = run(tmp_path / "acdc" / "training", "--reference", reference, "--json")
+    assert json.loads(as_json.stdout)["agreement"] == found
+    assert {row["quantity"] for row in found} >= {"ejection fraction", "myocardial mass"}
+    assert all(row["mean_absolute_error"] == 0 for row in found)
+    assert (output / "bland_altman.png").is_file()
+    errors = output / "errors.json"
+    again = run(tmp_path / "acdc" / "training", "--errors", errors, "--json")
+    measured = next(iter(json.loads(again.stdout)["subjects"].values()))["measurements"]
+    fraction = next(m for m in measured if m["quantity"] == "ejection fraction")
+    assert fraction["low"] == fraction["value"] == fraction["high"]
+
+
+def test_frames_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    for number, frame in zip((1, 2, 10), frames(), strict=False):
+        write_labels(frame, tmp_path / f"p_frame{number}.nii.gz")
+    done = run(tmp_path, "--json")
+    found = json.loads(done.stdout)["subjects"]["p"]
+    assert (found["ed"], found["es"]) == (0, 2)
+    assert found["volumes_ml"]["LV cavity"] == sorted(
+        found["volumes_ml"]["LV cavity"], reverse=True
+    )
+
+
+def error_of(*arguments: object) -> BaseException:
+    done = run(*arguments)
+    assert isinstance(done.exception, CardiosegError), done.output
+    return done.exception
+
+
+def test_errors_say_what_to_do(cine: Path, tmp_path: Path) -> None:
+    write_phantoms(tmp_path / "acdc", 1, 0)
+    reference = f"acdc:{tmp_path / 'acdc'}"
+    error = error_of(cine, "--reference", reference)
+    assert isinstance(error, DatasetError)
+    assert "has no case cine" in str(error)
+    error = error_of(cine, "--errors", cine)
+    assert isinstance(error, FormatError)
+    assert "errors" in str(error)
+    assert isinstance(error_of(cine, "--errors", tmp_path / "none.json"), FormatError)
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    write_label_frames(frames(), folder / "p_frame01.nii.gz")
+    write_labels(frames()[0], folder / "p_frame02.nii.gz")
+    assert "one cine or single frames" in str(error_of(folder))
+    assert run(cine, "--sex", "X").exit_code == 2
+    assert run(cine, "--height", 175).exit_code == 2
