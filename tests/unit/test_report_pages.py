@@ -22,7 +22,7 @@ from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.errors import ConfigError, DatasetError, FormatError, OutputExistsError
 from cardioseg.evaluation import Report, Row
 from cardioseg.evaluation.figures import new_figure, png_bytes
-from cardioseg.io.nifti import write_labels, write_volume
+from cardioseg.io.nifti import write_frames, write_labels, write_volume
 from cardioseg.workflows.report import CaseContent, Frame, Language, Origin, case_report
 from cardioseg.workflows.report.cohort import CohortContent, claim_facts, cohort_report
 from cardioseg.workflows.report.folder import ReportOptions, report_folder
@@ -330,6 +330,18 @@ def test_a_folder_of_predictions_becomes_pages(predictions: Path) -> None:
     target = predictions / "single.html"
     with pytest.raises(DatasetError, match="name a folder"):
         report_folder(predictions, options, target)
+
+
+def test_the_frame_that_was_segmented_is_shown(predictions: Path) -> None:
+    images = predictions.parents[1] / "images"
+    image = frame().image
+    assert image
+    write_frames([image] * 5, images / "one.nii.gz")  # NAME.json says that frame 4 was segmented
+    page, _ = report_folder(predictions, ReportOptions(images=images))
+    assert Message.NO_IMAGE.english not in page.read_text(encoding="utf-8")
+    write_frames([image] * 3, images / "one.nii.gz")
+    with pytest.raises(DatasetError, match="3 frames, the labels one"):
+        report_folder(predictions, ReportOptions(images=images, force=True))
 
 
 def test_what_cannot_be_reported_is_told(predictions: Path, tmp_path: Path) -> None:

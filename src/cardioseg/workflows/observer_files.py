@@ -9,7 +9,7 @@ from pathlib import Path
 from cardioseg.core.labels import Code, LabelScheme, Structure
 from cardioseg.core.volume import LabelMap
 from cardioseg.errors import DatasetError
-from cardioseg.io.nifti import read_labels
+from cardioseg.io.images import read_labels
 from cardioseg.workflows.inputs import Input, gather_labels
 
 _ANATOMY: Code = ("SCT", "123037004", "Anatomical structure")
@@ -84,8 +84,8 @@ def gather_raters(folders: ObserverFolders) -> Raters:
 def matched_cases(raters: Raters, has_model: bool) -> tuple[tuple[ObservedCase, ...], list[str]]:
     """Cases that all observers have, and sentences about the others."""
     found: dict[str, Input] = {}
-    for files in raters.files.values():
-        found |= {name: each for name, each in files.items() if name not in found}
+    for given in raters.files.values():
+        found |= {name: each for name, each in given.items() if name not in found}
     cases, notes = [], []
     for name in sorted(found):
         missing = [o for o in raters.observers if name not in raters.files[o]]

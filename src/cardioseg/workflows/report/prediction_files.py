@@ -14,7 +14,7 @@ from cardioseg.core.measurement import Measurement
 from cardioseg.core.quality import Quality, Reason, Verdict
 from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.errors import DatasetError, FormatError, first_problem
-from cardioseg.io.nifti import read_frames, read_label_frames
+from cardioseg.io.images import read_frames, read_label_frames
 from cardioseg.workflows.inputs import Input
 from cardioseg.workflows.provenance import RUN
 from cardioseg.workflows.report.case import CaseContent, Frame, Origin
@@ -131,7 +131,7 @@ def read_case_content(
     if scheme is None and not named:
         raise DatasetError(f"{each.path}: neither {each.name}.json nor run.json names its scheme")
     labels = read_label_frames(each.path, scheme or scheme_named(named))
-    images = _images(image, len(labels), each)
+    images = _images(image, len(labels), facts.frames, each)
     pictures = _pictures(each)
     return CaseContent(
         name=each.name,
@@ -175,16 +175,21 @@ def _frames(
     return tuple(Frame(name, labels[i], images[i]) for name, i in found.items())
 
 
-def _images(path: Path | None, count: int, each: Input) -> tuple[Volume | None, ...]:
+def _images(
+    path: Path | None, count: int, numbers: tuple[int, ...], each: Input
+) -> tuple[Volume | None, ...]:
+    """The image's frames that were segmented, `numbers` counting from 1; None without an image."""
     if path is None:
         return (None,) * count
     frames = read_frames(path)
-    if len(frames) != count:
-        raise DatasetError(
-            f"{path}: {len(frames)} frames, the labels {each.path.name} have {count}; "
-            "give the image that was segmented"
-        )
-    return frames
+    if len(frames) == count:
+        return frames
+    if len(numbers) == count and all(1 <= number <= len(frames) for number in numbers):
+        return tuple(frames[number - 1] for number in numbers)
+    raise DatasetError(
+        f"{path}: {len(frames)} frames, the labels {each.path.name} have {count}; "
+        "give the image that was segmented"
+    )
 
 
 def _measurements(facts: _Case, labels: tuple[LabelMap, ...]) -> tuple[Measurement, ...]:
