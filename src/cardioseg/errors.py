@@ -48,6 +48,10 @@ class OutputExistsError(CardiosegError):
     """An output is already there and would be overwritten."""
 
 
+class NetworkError(CardiosegError):
+    """A DICOM node that cannot be reached, refuses, or a port that is taken."""
+
+
 class MissingExtraError(CardiosegError):
     """A feature that needs an optional dependency.
 

@@ -188,7 +188,8 @@ def test_frames_are_sorted_by_temporal_index_where_there_are_no_trigger_times(tm
         dataset.TemporalPositionIdentifier = t + 1
         dataset.InstanceNumber = 1000 - dataset.InstanceNumber
 
-    found = read(write_series(tmp_path, CINE, GRID, edit))
+    found, words = told(write_series(tmp_path, CINE, GRID, edit))
+    assert "order of temporal position" in words
     assert found.scan.times_ms == ()
     assert np.array_equal(values_at(found.scan.frames[3], GRID), CINE[3])
 
@@ -198,7 +199,8 @@ def test_frames_by_instance_number_are_told(tmp_path) -> None:
         del dataset.TriggerTime
 
     found, words = told(write_series(tmp_path, CINE, GRID, edit))
-    assert "no trigger times" in words
+    assert "order of acquisition number" not in words
+    assert "order of instance number" in words
     assert np.array_equal(values_at(found.scan.frames[2], GRID), CINE[2])
 
 
@@ -209,6 +211,15 @@ def test_a_heart_rate_that_changed_between_slices_is_told(tmp_path) -> None:
     found, words = told(write_series(tmp_path, CINE, GRID, edit))
     assert "heart" in words
     assert found.scan.times_ms == (75, 115, 155, 195)
+
+
+def test_frames_that_span_more_than_a_heartbeat_are_told(tmp_path) -> None:
+    def edit(dataset: Dataset, t: int, k: int) -> None:
+        dataset.TriggerTime = str(900 * t)
+
+    found, words = told(write_series(tmp_path, CINE, GRID, edit))
+    assert found.scan.times_ms[-1] == 2700
+    assert "2.7 s, longer than a heartbeat" in words
 
 
 def test_copies_are_left_out_and_told(tmp_path) -> None:

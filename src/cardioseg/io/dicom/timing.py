@@ -15,6 +15,9 @@ Key = Callable[[Plane], float | None]
 TIMES_AGREE = 0.5
 """Share of the frame distance by which one frame's times may differ between slices in silence."""
 
+LONGEST_CYCLE_MS = 2500.0
+"""A heart that beats 24 times a minute; frames that span more are not one cycle."""
+
 _CLOCKS: tuple[tuple[str, Key], ...] = (
     ("trigger time", lambda plane: plane.trigger_ms),
     ("temporal position", lambda plane: plane.temporal),
@@ -54,10 +57,11 @@ def in_order(
     """
     if all(len(group) == 1 for group in positions):
         return [list(group) for group in positions], (), ()
-    for _, key in _CLOCKS:
+    for name, key in _CLOCKS:
         if all(_distinct(group, key) for group in positions):
             ordered = _sorted(positions, key)
-            return ordered, *_times(ordered)
+            times, notes = _times(ordered)
+            return ordered, times, notes if times else (*notes, _order_told(name))
     for name, key in _CLOCKS:
         if any(len({key(plane) for plane in group}) > 1 for group in positions):
             settled, dropped = _settled(positions, key, name, same_pixels)
@@ -65,6 +69,13 @@ def in_order(
             times, notes = _times(ordered)
             return ordered, times, (*_dropped_told(dropped), *notes)
     return _counted(positions, same_pixels)
+
+
+def _order_told(name: str) -> str:
+    return (
+        f"the header tells no usable trigger times: frames are in the order of {name}, and nothing "
+        "says that they are one heartbeat"
+    )
 
 
 def _distinct(group: Group, key: Key) -> bool:
@@ -140,8 +151,7 @@ def _counted(
         return kept, (), notes
     for name, key in _COUNTERS:
         if all(_distinct(group, key) for group in kept):
-            words = f"the header tells no trigger times: frames are in the order of {name}"
-            return _sorted(kept, key), (), (*notes, words)
+            return _sorted(kept, key), (), (*notes, _order_told(name))
     first, second = next(group for group in kept if len(group) > 1)[:2]
     raise GeometryError(_clash(first, second, "nothing tells their order"))
 
@@ -167,10 +177,17 @@ def _times(positions: Sequence[Group]) -> tuple[tuple[float, ...], tuple[str, ..
     if len(set(medians)) < len(medians):
         return (), ()
     step = (medians[-1] - medians[0]) / max(len(medians) - 1, 1)
+    notes: tuple[str, ...] = ()
+    if medians[-1] - medians[0] > LONGEST_CYCLE_MS:
+        notes = (
+            f"the frames span {(medians[-1] - medians[0]) / 1000:.1f} s, longer than a heartbeat: "
+            "not a cine of one cycle (perfusion?), so its ED and ES mean nothing",
+        )
     spread = max(max(times) - min(times) for times in known)
     if spread <= TIMES_AGREE * step:
-        return medians, ()
+        return medians, notes
     return medians, (
+        *notes,
         f"the trigger times of one frame differ by up to {spread:.0f} ms between slices (the heart "
         "rate changed between breath-holds): frames go by their order, times are medians",
     )

@@ -1,0 +1,232 @@
+"""DICOM over the network: objects sent by C-STORE, objects received by C-STORE, C-ECHO answered."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+from pydicom import dcmread
+from pydicom.uid import (
+    EnhancedMRImageStorage,
+    LegacyConvertedEnhancedMRImageStorage,
+    MRImageStorage,
+)
+from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, evt
+
+from cardioseg.errors import NetworkError
+
+VERIFICATION = "1.2.840.10008.1.1"
+SUCCESS = 0x0000
+OUT_OF_RESOURCES = 0xA700
+CANNOT_UNDERSTAND = 0xC000
+
+ACCEPTED = (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
+"""What the node takes: MR images; all else is refused when the association is made."""
+
+TIMEOUT_S = 30.0
+
+_PEER = re.compile(r"(?P<title>[^@]+)@(?P<host>\[[0-9a-fA-F:]+\]|[^:@]+):(?P<port>\d{1,5})")
+_TITLE = re.compile(r"[ -\[\]-~]{1,16}")
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A DICOM node: its AE title and address.
+
+    Raises
+    ------
+    NetworkError
+        If the title is not 1 to 16 plain letters, or the port not 1 to 65535.
+    """
+
+    title: str
+    host: str
+    port: int
+
+    def __post_init__(self) -> None:
+        require_title(self.title)
+        if not 1 <= self.port <= 65535:
+            raise NetworkError(f"port {self.port}: choose 1 to 65535")
+
+
+def parse_peer(words: str) -> Peer:
+    """A peer from AE@HOST:PORT.
+
+    Raises
+    ------
+    NetworkError
+        If the words are not of that form.
+
+    Examples
+    --------
+    >>> parse_peer("ARCHIVE@127.0.0.1:4242")
+    Peer(title='ARCHIVE', host='127.0.0.1', port=4242)
+    """
+    found = _PEER.fullmatch(words)
+    if found is None:
+        raise NetworkError(
+            f"{words!r}: a DICOM node is named AE@HOST:PORT, as ARCHIVE@10.0.0.5:104"
+        )
+    return Peer(found["title"], found["host"].strip("[]"), int(found["port"]))
+
+
+def require_title(title: str) -> None:
+    """Refuse what is no AE title.
+
+    Raises
+    ------
+    NetworkError
+        If it is empty, longer than 16 letters, or holds a backslash or what is not ASCII.
+    """
+    if not _TITLE.fullmatch(title) or not title.strip():
+        raise NetworkError(f"AE title {title!r}: 1 to 16 ASCII letters, without a backslash")
+
+
+def send(paths: Sequence[Path], peer: Peer, title: str) -> None:
+    """Store objects at a peer, in one association.
+
+    Parameters
+    ----------
+    paths
+        DICOM files.
+    peer
+        Where they go.
+    title
+        Our own AE title.
+
+    Raises
+    ------
+    NetworkError
+        If the peer cannot be reached, refuses the association or an object.
+    """
+    headers = [dcmread(path, stop_before_pixels=True) for path in paths]
+    entity = _entity(title)
+    for header in headers:
+        syntax = header.file_meta.TransferSyntaxUID
+        entity.add_requested_context(header.SOPClassUID, syntax)
+    association = entity.associate(peer.host, peer.port, ae_title=peer.title)
+    if not association.is_established:
+        raise NetworkError(
+            f"{peer.title} at {peer.host}:{peer.port}: cannot be reached or refuses; check title, "
+            "address and port, and that the node knows ours"
+        )
+    try:
+        for path in paths:
+            _store(association, path, peer)
+    finally:
+        association.release()
+
+
+def _store(association: Any, path: Path, peer: Peer) -> None:
+    try:
+        status = association.send_c_store(path)
+    except ValueError as error:
+        raise NetworkError(f"{peer.title}: does not take this kind of object") from error
+    code = status.Status if status else None
+    # Bxxx are warnings: stored, with something coerced.
+    if code != SUCCESS and (code is None or code >> 12 != 0xB):
+        told = "no answer" if code is None else f"status {code:04X}"
+        raise NetworkError(f"{peer.title}: has not stored an object ({told})")
+
+
+def _entity(title: str) -> Any:
+    entity = AE(ae_title=title)
+    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = TIMEOUT_S
+    entity.connection_timeout = TIMEOUT_S
+    return entity
+
+
+class Sink(Protocol):
+    """Where received objects go; called from the threads of the associations."""
+
+    def receive(self, association: int, sender: str, study: str, data: bytes) -> bool:
+        """Take one object as a DICOM file's bytes; False if there is no room for it."""
+        ...
+
+    def released(self, association: int) -> None:
+        """An association has ended, well or not."""
+        ...
+
+
+class Receiver:
+    """A storage SCP, listening from the block's beginning to its end.
+
+    Parameters
+    ----------
+    title
+        Our AE title; callers must name it.
+    address
+        Host and port; port 0 takes a free one.
+    sink
+        Where objects go.
+    associations
+        How many may be open at once; further ones are refused.
+
+    Raises
+    ------
+    NetworkError
+        If the title is none, or the address cannot be listened on.
+    """
+
+    def __init__(
+        self, title: str, address: tuple[str, int], sink: Sink, associations: int = 4
+    ) -> None:
+        require_title(title)
+        self._address, self._sink = address, sink
+        self._entity = _entity(title)
+        self._entity.maximum_associations = associations
+        self._entity.require_called_aet = True
+        for kind in ACCEPTED:
+            self._entity.add_supported_context(kind, ALL_TRANSFER_SYNTAXES)
+        self._entity.add_supported_context(VERIFICATION)
+        self._server: Any = None
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return int(self._server.socket.getsockname()[1])
+
+    def __enter__(self) -> Receiver:
+        handlers = [
+            (evt.EVT_C_STORE, self._stored),
+            (evt.EVT_CONN_CLOSE, self._ended),
+        ]
+        try:
+            self._server = self._entity.start_server(
+                self._address, block=False, evt_handlers=handlers
+            )
+        except OSError as error:
+            host, port = self._address
+            raise NetworkError(
+                f"{host}:{port}: cannot be listened on: {error.strerror or error}; "
+                "choose another port (--port) or address (--host)"
+            ) from error
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._entity.shutdown()
+
+    def _stored(self, event: Any) -> int:
+        data = event.encoded_dataset()
+        sender = str(event.assoc.requestor.ae_title)
+        try:
+            header = dcmread(io.BytesIO(data), specific_tags=["StudyInstanceUID"])
+            study = str(header.StudyInstanceUID)
+        except Exception:
+            # Whatever a peer sends must not end the node.
+            return CANNOT_UNDERSTAND
+        taken = self._sink.receive(id(event.assoc), sender, study, data)
+        return SUCCESS if taken else OUT_OF_RESOURCES
+
+    def _ended(self, event: Any) -> None:
+        self._sink.released(id(event.assoc))

@@ -1,0 +1,147 @@
+"""What SEG and SR share: who made them, new UIDs, and a source header that is complete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import highdicom
+from pydicom import Dataset
+from pydicom.uid import generate_uid
+
+from cardioseg.core.labels import Code
+from cardioseg.errors import FormatError
+from cardioseg.io.atomic import atomic_path
+from cardioseg.io.dicom.source import DicomScan, SourceSlice
+
+MANUFACTURER = "cardioseg (open source)"
+MODEL_NAME = "cardioseg"
+SERIAL_NUMBER = "none"
+RESEARCH_ONLY = "research only"
+
+ARTIFICIAL_INTELLIGENCE: Code = ("DCM", "123110", "Artificial Intelligence")
+HISTOGRAM_ANALYSIS: Code = ("DCM", "123105", "Histogram Analysis")
+DEFORMABLE_MODELS: Code = ("DCM", "123111", "Deformable Models")
+
+_LONG_STRING = 64
+_SEG_SERIES = 7000
+"""Series numbers from here on are ours; an archive sorts them after the scanner's."""
+
+_MAY_BE_EMPTY = (
+    "PatientID",
+    "PatientName",
+    "PatientBirthDate",
+    "PatientSex",
+    "AccessionNumber",
+    "StudyID",
+    "StudyDate",
+    "StudyTime",
+    "ReferringPhysicianName",
+)
+_MUST_BE_THERE = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
+
+NewUid = Callable[[], str]
+
+
+def random_uid() -> str:
+    """A new UID from a random UUID (root 2.25): it tells nothing about patient or machine."""
+    return str(generate_uid(prefix=None))
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """What made a segmentation, as DICOM objects name it.
+
+    Parameters
+    ----------
+    name
+        The model's or the method's name.
+    model_id
+        Hash of what decides its answer.
+    version
+        Version of the program; None takes the installed one's.
+    family
+        Coded kind of algorithm, of CID 7162.
+    """
+
+    name: str
+    model_id: str
+    version: str | None = None
+    family: Code = ARTIFICIAL_INTELLIGENCE
+
+    @property
+    def full_name(self) -> str:
+        """Program and model, as a viewer shows it."""
+        return short(f"{MODEL_NAME} {self.name}")
+
+    @property
+    def used_version(self) -> str:
+        """The program's version."""
+        return self.version or version("cardioseg")
+
+
+def short(words: str) -> str:
+    """What fits into an LO element: 64 characters."""
+    return words if len(words) <= _LONG_STRING else words[: _LONG_STRING - 1] + "…"
+
+
+def concept(code: Code) -> highdicom.sr.CodedConcept:
+    """A coded concept as highdicom takes it."""
+    scheme, value, meaning = code
+    return highdicom.sr.CodedConcept(value, scheme, short(meaning))
+
+
+def series_number(source: SourceSlice) -> int:
+    """Number of a new series, derived from the source's so that a list of series shows both."""
+    number = source.dataset.get("SeriesNumber")
+    return _SEG_SERIES + (int(number) % 1000 if number else 0)
+
+
+def first_slice(source: DicomScan) -> SourceSlice:
+    """The slice whose patient and study an object copies."""
+    return source.sources[0][0]
+
+
+def complete_header(source: SourceSlice) -> Dataset:
+    """The slice's header with every element of type 2 that patient and study need.
+
+    Raises
+    ------
+    FormatError
+        If a UID is missing that an object must refer to.
+    """
+    header = Dataset()
+    header.update(source.dataset)
+    missing = [name for name in _MUST_BE_THERE if not header.get(name)]
+    if missing:
+        raise FormatError(
+            f"the source images lack {', '.join(missing)}: an object that refers to them cannot be "
+            "written; take the images from the archive, or write NIfTI (--write nifti)"
+        )
+    for name in _MAY_BE_EMPTY:
+        if name not in header:
+            setattr(header, name, "")
+    return header
+
+
+def headers(slices: Sequence[SourceSlice]) -> list[Dataset]:
+    """Complete headers, one an object: slices of a multi-frame object share theirs."""
+    found: dict[str, Dataset] = {}
+    for each in slices:
+        if each.sop_instance_uid not in found:
+            found[each.sop_instance_uid] = complete_header(each)
+    return list(found.values())
+
+
+def save(dataset: Dataset, path: Path) -> None:
+    """Write an object as a DICOM file, whole or not at all.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be written.
+    """
+    with atomic_path(path) as temporary:
+        dataset.save_as(temporary, enforce_file_format=True, overwrite=True)

@@ -1,0 +1,103 @@
+"""Frames of a SEG whose source is not one series of single frames: their places and sources."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import highdicom
+import numpy as np
+from highdicom.seg import Segmentation
+from pydicom import Dataset
+
+from cardioseg.core.geometry import Geometry
+from cardioseg.io.dicom.source import SourceSlice
+from cardioseg.io.dicom_objects import concept
+
+_SEGMENTATION = ("DCM", "113076", "Segmentation")
+_SOURCE_IMAGE = ("DCM", "121322", "Source image for image processing operation")
+_LPS = np.array([-1.0, -1.0, 1.0])
+
+
+@dataclass(frozen=True, eq=False)
+class Planes:
+    """Where the frames of one phase lie; all None takes them from single-frame source images."""
+
+    positions: Sequence[highdicom.PlanePositionSequence] | None = None
+    orientation: highdicom.PlaneOrientationSequence | None = None
+    measures: highdicom.PixelMeasuresSequence | None = None
+
+
+def planes_of(grid: Geometry) -> Planes:
+    """Measures, orientation and positions of a grid's slices, as highdicom takes them.
+
+    A multi-frame object holds the frames of all phases, several at each place: the places of one
+    phase have to be told. RAS+ becomes DICOM's LPS+ here.
+    """
+    starts = grid.to_world([(0, 0, k) for k in range(grid.shape[2])]) * _LPS
+    cosines = (grid.directions * _LPS[:, None])[:, :2].T
+    across, down, along = grid.spacing
+    return Planes(
+        [highdicom.PlanePositionSequence("PATIENT", image_position=start) for start in starts],
+        highdicom.PlaneOrientationSequence("PATIENT", image_orientation=cosines.ravel()),
+        highdicom.PixelMeasuresSequence(
+            pixel_spacing=(down, across), slice_thickness=along, spacing_between_slices=along
+        ),
+    )
+
+
+def name_source_frames(seg: Segmentation, slices: Sequence[SourceSlice], grid: Geometry) -> None:
+    """Refer each frame to the source frame of its own phase and to no other at its place.
+
+    Parameters
+    ----------
+    seg
+        Made from the header of one of the slices' objects; changed in place.
+    slices
+        The source of each slice along the grid's third axis.
+    grid
+        The grid.
+    """
+    starts = grid.to_world([(0, 0, k) for k in range(grid.shape[2])]) * _LPS
+    for item in seg.PerFrameFunctionalGroupsSequence:
+        here = np.array(item.PlanePositionSequence[0].ImagePositionPatient, np.float64)
+        nearest = int(np.linalg.norm(starts - here, axis=1).argmin())
+        item.DerivationImageSequence = [_derivation(slices[nearest])]
+    references = [_reference(each) for each in _objects(slices)]
+    seg.SourceImageSequence = references
+    by_series: dict[str, list[Dataset]] = {}
+    for each in _objects(slices):
+        uid = str(each.dataset.SeriesInstanceUID)
+        by_series.setdefault(uid, []).append(_reference(each))
+    seg.ReferencedSeriesSequence = [_series(*each) for each in by_series.items()]
+
+
+def _objects(slices: Sequence[SourceSlice]) -> list[SourceSlice]:
+    """One slice of each source object."""
+    return list({each.sop_instance_uid: each for each in slices}.values())
+
+
+def _series(uid: str, instances: list[Dataset]) -> Dataset:
+    series = Dataset()
+    series.SeriesInstanceUID = uid
+    series.ReferencedInstanceSequence = instances
+    return series
+
+
+def _reference(source: SourceSlice) -> Dataset:
+    reference = Dataset()
+    reference.ReferencedSOPClassUID = source.sop_class_uid
+    reference.ReferencedSOPInstanceUID = source.sop_instance_uid
+    return reference
+
+
+def _derivation(source: SourceSlice) -> Dataset:
+    image = _reference(source)
+    image.PurposeOfReferenceCodeSequence = [concept(_SOURCE_IMAGE)]
+    image.SpatialLocationsPreserved = "YES"
+    if source.frame_number is not None:
+        image.ReferencedFrameNumber = source.frame_number
+    derivation = Dataset()
+    derivation.DerivationCodeSequence = [concept(_SEGMENTATION)]
+    derivation.SourceImageSequence = [image]
+    return derivation

@@ -1,0 +1,211 @@
+"""A DICOM node: a study comes in, its short-axis series are segmented, SEG and SR go out."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cardioseg.errors import CardiosegError, NetworkError
+from cardioseg.io.dicom_network import Peer
+
+Work = Callable[[Path, Path, str, Callable[[str], None]], tuple[Path, ...]]
+"""Segments the images of a folder into another: incoming, output, job's name, teller."""
+
+Send = Callable[[Sequence[Path], Peer], None]
+
+STEP_S = 0.1
+TRIES = 3
+
+
+@dataclass(frozen=True)
+class NodeOptions:
+    """How a node behaves.
+
+    Parameters
+    ----------
+    destinations
+        Peers that results may go to: to the one that has the sender's AE title, else the first.
+    output
+        Folder that also keeps results, in one folder a job; None keeps none.
+    quiet_s
+        A study is whole when its associations have ended and nothing came for this long.
+    most_bytes
+        Of all studies that wait or are worked on; what would go beyond is refused.
+    oldest_s
+        A study that is not whole by then is deleted.
+    retry_s
+        Wait before results are sent again.
+    """
+
+    destinations: tuple[Peer, ...] = ()
+    output: Path | None = None
+    quiet_s: float = 5.0
+    most_bytes: int = 4 * 2**30
+    oldest_s: float = 3600.0
+    retry_s: float = 5.0
+
+
+@dataclass
+class _Study:
+    """What has come of one study so far."""
+
+    job: str
+    folder: Path
+    sender: str
+    begun: float
+    touched: float
+    size: int = 0
+    objects: int = 0
+    open: set[int] = field(default_factory=set)
+
+
+class Node:
+    """Keeps received studies, and works on them one after the other.
+
+    Its log lines name jobs by random ids; nothing of a study but counts and times is in them.
+
+    Parameters
+    ----------
+    folder
+        For temporary files; images and results are deleted when their job ends.
+    work
+        Segments a study.
+    send
+        Sends results to a peer.
+    options
+        Limits, destinations and times.
+    tell
+        Takes log lines.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        work: Work,
+        send: Send,
+        options: NodeOptions,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._folder, self._work, self._send = folder, work, send
+        self._options, self._tell = options, tell
+        self._studies: dict[str, _Study] = {}
+        self._working: int = 0
+        self._lock = threading.Lock()
+
+    def receive(self, association: int, sender: str, study: str, data: bytes) -> bool:
+        """Keep one object; False if the limit on bytes is reached."""
+        now = time.monotonic()
+        with self._lock:
+            held = self._working + sum(each.size for each in self._studies.values())
+            if held + len(data) > self._options.most_bytes:
+                self._tell("refused an object: the limit on bytes is reached (--max-mb)")
+                return False
+            found = self._studies.get(study)
+            if found is None:
+                found = self._studies[study] = self._begin(sender, now)
+            found.size, found.objects, found.touched = (
+                found.size + len(data),
+                found.objects + 1,
+                now,
+            )
+            found.open.add(association)
+            path = found.folder / f"{found.objects:06}.dcm"
+            path.write_bytes(data)
+        return True
+
+    def released(self, association: int) -> None:
+        """Note that an association has ended; the quiet time of its studies begins."""
+        with self._lock:
+            for study in self._studies.values():
+                if association in study.open:
+                    study.open.discard(association)
+                    study.touched = time.monotonic()
+
+    def run(self, stop: threading.Event) -> None:
+        """Work on whole studies until told to stop."""
+        while not stop.is_set():
+            study = self._next()
+            if study is None:
+                stop.wait(STEP_S)
+            else:
+                self._process(study, stop)
+
+    def _begin(self, sender: str, now: float) -> _Study:
+        job = secrets.token_hex(4)
+        folder = self._folder / job
+        folder.mkdir(mode=0o700)
+        self._tell(f"job {job}: receiving")
+        return _Study(job, folder, sender, now, now)
+
+    def _next(self) -> _Study | None:
+        """The first study that is whole; those that are too old are deleted."""
+        now = time.monotonic()
+        with self._lock:
+            for key, study in list(self._studies.items()):
+                if now - study.begun > self._options.oldest_s:
+                    del self._studies[key]
+                    shutil.rmtree(study.folder, ignore_errors=True)
+                    self._tell(f"job {study.job}: never whole; deleted")
+                elif not study.open and now - study.touched >= self._options.quiet_s:
+                    self._working = study.size
+                    return self._studies.pop(key)
+        return None
+
+    def _process(self, study: _Study, stop: threading.Event) -> None:
+        self._say(study, f"{study.objects} objects received")
+        started = time.monotonic()
+        results = study.folder / "results"
+        try:
+            written = self._work(
+                study.folder, results, study.job, lambda line: self._say(study, line)
+            )
+            self._keep(study, written)
+            self._deliver(study, written, stop)
+        except CardiosegError as error:
+            self._say(study, f"failed: {error}")
+        except Exception as error:
+            # One bad study must not end the node. The words of an unforeseen error may hold what a
+            # header says: only its kind is told.
+            self._say(study, f"failed: {type(error).__name__}")
+        finally:
+            shutil.rmtree(study.folder, ignore_errors=True)
+            self._working = 0
+            self._say(
+                study, f"ended after {time.monotonic() - started:.1f} s; its files are deleted"
+            )
+
+    def _keep(self, study: _Study, written: Sequence[Path]) -> None:
+        if self._options.output is None or not written:
+            return
+        target = self._options.output / study.job
+        target.mkdir(parents=True)
+        for path in written:
+            shutil.copyfile(path, target / path.name)
+
+    def _deliver(self, study: _Study, written: Sequence[Path], stop: threading.Event) -> None:
+        destinations = self._options.destinations
+        if not written:
+            self._say(study, "no short-axis series was segmented; nothing to send")
+            return
+        if not destinations:
+            return
+        own = [peer for peer in destinations if peer.title == study.sender]
+        peer = own[0] if own else destinations[0]
+        for attempt in range(1, TRIES + 1):
+            try:
+                self._send(written, peer)
+            except NetworkError as error:
+                self._say(study, f"not sent, attempt {attempt} of {TRIES}: {error}")
+                if attempt == TRIES or stop.wait(self._options.retry_s):
+                    return
+            else:
+                self._say(study, f"{len(written)} objects sent to {peer.title}")
+                return
+
+    def _say(self, study: _Study, line: str) -> None:
+        self._tell(f"job {study.job}: {line}")

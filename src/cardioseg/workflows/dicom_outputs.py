@@ -1,0 +1,81 @@
+"""SEG and SR of a result: the kinds of output that an archive stores beside their source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cardioseg.errors import FormatError
+from cardioseg.io.dicom.source import DicomScan
+from cardioseg.io.dicom_objects import (
+    ARTIFICIAL_INTELLIGENCE,
+    DEFORMABLE_MODELS,
+    HISTOGRAM_ANALYSIS,
+    Algorithm,
+)
+from cardioseg.io.dicom_seg import write_seg
+from cardioseg.io.dicom_seg_file import SUFFIX as SEG_SUFFIX
+from cardioseg.io.dicom_seg_file import SegFile, phase_path
+from cardioseg.io.dicom_seg_read import read_seg_file
+from cardioseg.io.dicom_sr import SUFFIX as SR_SUFFIX
+from cardioseg.io.dicom_sr import write_sr
+from cardioseg.workflows.result import Result
+
+_FAMILIES = {"otsu": HISTOGRAM_ANALYSIS, "active-contour": DEFORMABLE_MODELS}
+
+
+def write_seg_of(result: Result, folder: Path) -> None:
+    """Write NAME.seg.dcm; of several frames NAME-phaseNN.seg.dcm each."""
+    write_seg(
+        result.chosen, _source(result), result.phases, _seg_path(result, folder), algorithm(result)
+    )
+
+
+def write_sr_of(result: Result, folder: Path) -> None:
+    """Write NAME.sr.dcm: the measurements, beside the SEG of this result if it is in the folder."""
+    write_sr(
+        result.measurements,
+        _source(result),
+        folder / f"{result.name}{SR_SUFFIX}",
+        algorithm(result),
+        _segs(result, folder),
+    )
+
+
+def algorithm(result: Result) -> Algorithm:
+    """What made the result, as its objects name it."""
+    made = result.provenance
+    family = _FAMILIES.get(made.model, ARTIFICIAL_INTELLIGENCE)
+    return Algorithm(made.model, made.model_id, family=family)
+
+
+def _source(result: Result) -> DicomScan:
+    if result.source is None:
+        raise FormatError(
+            f"{result.name}: not a DICOM input, so no SEG or SR can refer to its images; "
+            "give the DICOM folder, or write other kinds of output"
+        )
+    return result.source
+
+
+def _seg_path(result: Result, folder: Path) -> Path:
+    return folder / f"{result.name}{SEG_SUFFIX}"
+
+
+def _segs(result: Result, folder: Path) -> dict[str, SegFile]:
+    """SEGs of this result's ED and ES (or of its one frame) that are in the folder."""
+    found: dict[str, SegFile] = {}
+    for name, index in _named_phases(result).items():
+        if index not in result.phases:
+            continue
+        path = phase_path(_seg_path(result, folder), index, len(result.phases))
+        seg = read_seg_file(path, index, result.labels[index], _source(result))
+        if seg is not None:
+            found[name] = seg
+    return found
+
+
+def _named_phases(result: Result) -> dict[str, int]:
+    if result.function is None:
+        return {"": result.phases[0]} if len(result.phases) == 1 else {}
+    named = {"ED": result.function.ed, "ES": result.function.es}
+    return {name: index for name, index in named.items() if index is not None}

@@ -1,0 +1,107 @@
+"""One received study: each of its short-axis series segmented, as SEG and SR."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from cardioseg.core.geometry import Geometry
+from cardioseg.errors import CardiosegError
+from cardioseg.inference.segmenter import Segmenter
+from cardioseg.io.dicom import Series, find_series, read_series
+from cardioseg.workflows.inputs import Opened
+from cardioseg.workflows.outputs import SEG, SR
+from cardioseg.workflows.segment import Wanted, segment
+
+FEWEST_SLICES = 4
+"""Fewer parallel slices are long-axis views or scouts."""
+
+OBLIQUE_DEGREES = 15.0
+"""A short-axis stack is steeper than this against each of the body's axes; axial, coronal and
+sagittal stacks are not."""
+
+Tell = Callable[[str], None]
+
+
+def segment_study(
+    segmenter: Segmenter, incoming: Path, output: Path, job: str, tell: Tell
+) -> tuple[Path, ...]:
+    """Segment every short-axis series of a folder.
+
+    Parameters
+    ----------
+    segmenter
+        Model and engine, or a classical baseline.
+    incoming
+        Folder with the study's images.
+    output
+        Folder for the results; created if needed.
+    job
+        Name of the results, and all that is told of whose they are.
+    tell
+        Called with lines for the log, without identifiers.
+
+    Returns
+    -------
+    tuple of Path
+        SEG and SR of each series; of a cine the SEGs of ED and ES.
+
+    Raises
+    ------
+    FormatError
+        If the folder holds no DICOM object.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    found = find_series(incoming)
+    for number, series in enumerate(found, start=1):
+        which = f"series {number} of {len(found)}"
+        try:
+            told = _segment_series(segmenter, series, output, f"{job}-{number}")
+        except CardiosegError as error:
+            told = f"left out: {error}"
+        tell(f"{which}: {told}")
+    return tuple(sorted(output.glob("*.dcm")))
+
+
+def why_not_short_axis(geometry: Geometry) -> str:
+    """Why a stack is no short-axis stack; empty if it may be one.
+
+    Examples
+    --------
+    >>> why_not_short_axis(Geometry((64, 64, 10), np.diag([1.5, 1.5, 8.0, 1.0])))
+    'parallel to a plane of the body'
+    """
+    if geometry.shape[2] < FEWEST_SLICES:
+        return f"fewer than {FEWEST_SLICES} slices"
+    if geometry.native_axis != 2:
+        return "slices are not the longest side of its voxels"
+    steepest = float(np.abs(geometry.directions[:, 2]).max())
+    if steepest > np.cos(np.radians(OBLIQUE_DEGREES)):
+        return "parallel to a plane of the body"
+    return ""
+
+
+def _segment_series(segmenter: Segmenter, series: Series, output: Path, name: str) -> str:
+    """Segment one series if it is a short-axis stack; what to say of it."""
+    if series.unfit or series.modality != "MR":
+        return f"left out: {series.unfit or 'not MR'}"
+    source = read_series(series)
+    reason = why_not_short_axis(source.scan.frames[0].geometry)
+    if reason:
+        return f"left out: {reason}"
+    opened = Opened(source.scan, source, series.digest())
+    result = segment(segmenter, name, opened, Wanted(), lambda done, total: None)
+    function = result.function
+    if function is not None:
+        named = [index for index in (function.ed, function.es) if index is not None]
+        if not named:
+            return "left out: no heart was found in any frame"
+        result = replace(result, phases=tuple(dict.fromkeys(named)))
+    elif not result.chosen[0].array.any():
+        return "left out: no heart was found"
+    SEG.write(result, output)
+    SR.write(result, output)
+    return f"segmented, {len(source.scan.frames)} frames"

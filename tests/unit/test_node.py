@@ -1,0 +1,186 @@
+"""The DICOM node's bookkeeping: when a study is whole, what is refused, deleted, sent and told."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from cardioseg.errors import FormatError, NetworkError
+from cardioseg.io.dicom_network import Peer, parse_peer, require_title
+from cardioseg.service import node as node_module
+from cardioseg.service.node import Node, NodeOptions
+
+ARCHIVE, SCANNER = Peer("ARCHIVE", "127.0.0.1", 4242), Peer("SCANNER", "127.0.0.1", 104)
+
+
+class Bench:
+    """A node with a work and a peer that only note what they are given."""
+
+    def __init__(self, tmp_path: Path, work=None, send=None, **options) -> None:
+        self.folder = tmp_path / "temporary"
+        self.folder.mkdir()
+        self.lines: list[str] = []
+        self.worked: list[list[bytes]] = []
+        self.sent: list[tuple[list[str], Peer]] = []
+        self.done = threading.Event()
+        settings = {"quiet_s": 0.05, "retry_s": 0.01, "destinations": (ARCHIVE, SCANNER), **options}
+        self.node = Node(
+            self.folder, work or self.work, send or self.send, NodeOptions(**settings), self.tell
+        )
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self.node.run, args=(self.stop,), daemon=True)
+        self.thread.start()
+
+    def work(self, incoming, output, job, tell):
+        self.worked.append([path.read_bytes() for path in sorted(incoming.glob("*.dcm"))])
+        tell("series 1 of 1: segmented")
+        output.mkdir()
+        (output / f"{job}.seg.dcm").write_bytes(b"SEG")
+        return (output / f"{job}.seg.dcm",)
+
+    def send(self, paths, peer):
+        self.sent.append(([path.read_text() for path in paths], peer))
+
+    def tell(self, line):
+        self.lines.append(line)
+        if "ended after" in line or "deleted" in line:
+            self.done.set()
+
+    def wait(self):
+        assert self.done.wait(5), self.lines
+        self.stop.set()
+        self.thread.join(5)
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch):
+    monkeypatch.setattr(node_module, "STEP_S", 0.01)
+    made = []
+
+    def make(**options):
+        made.append(Bench(tmp_path, **options))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.stop.set()
+        each.thread.join(5)
+
+
+def test_a_study_is_worked_on_when_its_associations_have_ended(bench):
+    it = bench()
+    assert it.node.receive(1, "SCANNER", "1.2.3", b"one")
+    assert it.node.receive(2, "SCANNER", "1.2.3", b"two")
+    it.node.released(1)
+    time.sleep(0.2)
+    assert it.worked == []
+    it.node.released(2)
+    it.wait()
+    assert it.worked == [[b"one", b"two"]]
+    assert list(it.folder.iterdir()) == []
+
+
+def test_results_go_to_the_peer_that_has_the_senders_title_else_to_the_first(bench):
+    it = bench()
+    it.node.receive(1, "SCANNER", "1.2.3", b"one")
+    it.node.released(1)
+    assert it.done.wait(5)
+    it.done.clear()
+    it.node.receive(2, "ELSEWHERE", "1.2.3", b"one")
+    it.node.released(2)
+    it.wait()
+    assert it.sent == [(["SEG"], SCANNER), (["SEG"], ARCHIVE)]
+
+
+def test_log_lines_name_the_job_and_nothing_of_the_study(bench):
+    it = bench()
+    it.node.receive(1, "SCANNER", "1.2.3.4.5", b"Probe^Invented")
+    it.node.released(1)
+    it.wait()
+    jobs = {line.split(":")[0] for line in it.lines}
+    assert len(jobs) == 1
+    assert not any(words in line for line in it.lines for words in ("1.2.3.4.5", "Probe"))
+
+
+def test_what_goes_beyond_the_limit_is_refused(bench):
+    it = bench(most_bytes=5, quiet_s=60.0)
+    assert it.node.receive(1, "SCANNER", "1.2.3", b"1234")
+    assert not it.node.receive(1, "SCANNER", "1.2.3", b"56")
+    assert it.node.receive(1, "SCANNER", "9.9.9", b"5")
+    assert not it.node.receive(2, "SCANNER", "9.9.9", b"6")
+
+
+def test_a_study_that_never_ends_is_deleted(bench):
+    it = bench(oldest_s=0.1)
+    it.node.receive(1, "SCANNER", "1.2.3", b"one")
+    it.wait()
+    assert it.worked == []
+    assert list(it.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "told", "untold"),
+    [
+        (FormatError("no DICOM file"), "failed: no DICOM file", "xyz"),
+        (RuntimeError("Probe^Invented"), "failed: RuntimeError", "Probe"),
+    ],
+)
+def test_a_study_that_fails_is_told_and_deleted_and_the_next_one_is_done(
+    bench, error, told, untold
+):
+    def broken(incoming, output, job, tell):
+        raise error
+
+    it = bench(work=broken)
+    it.node.receive(1, "SCANNER", "1.2.3", b"one")
+    it.node.released(1)
+    it.wait()
+    assert any(told in line for line in it.lines)
+    assert not any(untold in line for line in it.lines)
+    assert list(it.folder.iterdir()) == []
+    assert it.sent == []
+
+
+def test_sending_is_tried_again(bench):
+    tries = []
+
+    def refused_once(paths, peer):
+        tries.append(peer)
+        if len(tries) == 1:
+            raise NetworkError("ARCHIVE: cannot be reached")
+
+    it = bench(send=refused_once)
+    it.node.receive(1, "X", "1.2.3", b"one")
+    it.node.released(1)
+    it.wait()
+    assert len(tries) == 2
+    assert any("attempt 1 of 3" in line for line in it.lines)
+    assert any("1 objects sent to ARCHIVE" in line for line in it.lines)
+
+
+def test_results_are_kept_where_that_is_asked_for(bench, tmp_path):
+    it = bench(output=tmp_path / "kept", destinations=())
+    it.node.receive(1, "X", "1.2.3", b"one")
+    it.node.released(1)
+    it.wait()
+    (folder,) = (tmp_path / "kept").iterdir()
+    assert [path.read_bytes() for path in folder.iterdir()] == [b"SEG"]
+
+
+@pytest.mark.parametrize("words", ["", "ARCHIVE", "ARCHIVE@host", "@h:1", "A@h:99999", "A@h:0"])
+def test_what_is_no_peer_is_told(words):
+    with pytest.raises(NetworkError):
+        parse_peer(words)
+
+
+@pytest.mark.parametrize("title", ["", "   ", "SEVENTEEN_LETTERS", "BACK\\SLASH", "É"])
+def test_what_is_no_title_is_told(title):
+    with pytest.raises(NetworkError, match="AE title"):
+        require_title(title)
+
+
+def test_an_address_of_version_6_is_a_peer():
+    assert parse_peer("A B@[::1]:104") == Peer("A B", "::1", 104)
