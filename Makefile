@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PEERS := benchmarks/peers
+SPEED := benchmarks/speed
 # For `make peers`: minutes of training for each method, seeds, cardioseg's preset or TOML file, runs of
 # cardioseg that are there already (SEED=RUN), and the folder that resumes.
 MINUTES ?= 60
@@ -11,8 +12,11 @@ SEEDS ?= 0
 PRESET ?= fast
 OURS ?=
 PEERS_OUTPUT ?= peers-output
+# For `make bench`: where its files go, and further options (python -m benchmarks.speed.run --help).
+BENCH_OUTPUT ?= bench-output
+BENCH ?=
 
-.PHONY: demo test check format docs peers clean setup
+.PHONY: demo test check format docs viewer peers bench bench-peers clean setup
 
 demo: setup  ## train a small network on synthetic hearts and open the result
 	$(BIN)/cardioseg demo --output demo-output
@@ -34,12 +38,22 @@ format: setup  ## let ruff format and mend what it can
 docs: setup  ## make the pictures of the documentation anew
 	$(BIN)/python docs/make_pictures.py
 
+viewer: setup  ## the viewer of `cardioseg serve`, NiiVue, from npm
+	$(BIN)/python hatch_build.py
+
 peers: setup $(PEERS)/.venv/.installed  ## nnU-Net and MONAI beside cardioseg: ACDC=FOLDER MINUTES=60 SEEDS="0"
 	$(BIN)/python -m benchmarks.peers.run --acdc "$(ACDC)" --minutes $(MINUTES) --seeds $(SEEDS) \
 		--preset "$(PRESET)" --ours $(OURS) --output "$(PEERS_OUTPUT)"
 
+bench: setup  ## every figure of docs/performance.md on this machine: BENCH_OUTPUT=bench-output
+	$(BIN)/python -m benchmarks.speed.run --output "$(BENCH_OUTPUT)" $(BENCH)
+
+bench-peers: setup $(PEERS)/.venv/.installed $(SPEED)/.venv/.installed  ## the same beside Keras, MONAI and nnU-Net
+	$(BIN)/python -m benchmarks.speed.run --output "$(BENCH_OUTPUT)" --only inference training $(BENCH) \
+		--keras $(SPEED)/.venv/bin/python --peers $(PEERS)/.venv/bin/python
+
 clean:
-	rm -rf $(VENV) $(PEERS)/.venv demo-output dist build
+	rm -rf $(VENV) $(PEERS)/.venv $(SPEED)/.venv demo-output dist build
 
 setup: $(VENV)/.installed
 
@@ -58,4 +72,9 @@ $(PEERS)/.venv/.installed: $(PEERS)/requirements.txt
 	$(PYTHON) -m venv $(PEERS)/.venv
 	$(PEERS)/.venv/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
 	$(PEERS)/.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $(PEERS)/requirements.txt
+	touch $@
+
+$(SPEED)/.venv/.installed: $(SPEED)/requirements-keras.txt
+	$(PYTHON) -m venv $(SPEED)/.venv
+	$(SPEED)/.venv/bin/python -m pip install --quiet --disable-pip-version-check -r $(SPEED)/requirements-keras.txt
 	touch $@

@@ -8,12 +8,26 @@ first step (docs/results/sax.md): the shipped weights have seen the patient that
 
 from __future__ import annotations
 
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+import numpy as np
+from scipy import ndimage
+
 import cardioseg
+from cardioseg.core.labels import ACDC
+from cardioseg.core.measurement import Measurement
+from cardioseg.core.quality import Quality, Reason, Verdict
+from cardioseg.core.volume import LabelMap
 from cardioseg.evaluation import comparison_figure, png_bytes
+from cardioseg.evaluation.observers import study_observers
+from cardioseg.evaluation.observers_charts import agreement_chart
+from cardioseg.evaluation.readings import read_case
 from cardioseg.phantom import cohort
+from cardioseg.workflows.report import CaseContent, Frame, Origin, case_report
+from cardioseg.workflows.report.pdf import find_browser
 
 PICTURES = Path(__file__).parent / "pictures"
 SHOWN = "patient030_frame01"
@@ -25,6 +39,69 @@ def draw_phantom() -> None:
     image, labels = case.pair()
     figure = comparison_figure(image, {"labels": labels})
     (PICTURES / "phantom.png").write_bytes(png_bytes(figure, dpi=90))
+
+
+def draw_observers() -> None:
+    """Three simulated observers of six synthetic hearts, and a simulated model."""
+    cross = ndimage.generate_binary_structure(2, 1)[:, :, None]
+    readings = []
+    for case in cohort(6, seed=3)[::2]:
+        labels = case.labels()
+        grown = ndimage.grey_dilation(labels.array, footprint=cross)
+        drawn = {
+            "exact": labels.array,
+            "shifted": np.roll(labels.array, 1, 0),
+            "generous": np.where(labels.array == 0, grown, labels.array),
+            "model": np.roll(labels.array, 2, 1),
+        }
+        maps = {name: LabelMap(array, labels.geometry, ACDC) for name, array in drawn.items()}
+        readings += read_case(maps, case.id, case.subject)
+    observers = ("exact", "shifted", "generous")
+    study = study_observers(readings, observers, "model", np.random.default_rng(0))
+    (PICTURES / "observers.png").write_bytes(png_bytes(agreement_chart(study), dpi=90))
+
+
+def draw_report() -> None:
+    """The page of a synthetic heart, as a browser shows it; left as it is without a browser."""
+    browser = find_browser()
+    if browser is None:
+        print("no browser: docs/pictures/report.png is left as it is")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "page.html"
+        page.write_text(case_report(_report_content()), encoding="utf-8")
+        subprocess.run(
+            [
+                browser,
+                "--headless",
+                "--no-sandbox",
+                "--hide-scrollbars",
+                "--window-size=900,1500",
+                f"--user-data-dir={folder}/profile",
+                f"--screenshot={(PICTURES / 'report.png').resolve()}",
+                page.as_uri(),
+            ],
+            check=True,
+            capture_output=True,
+        )
+
+
+def _report_content() -> CaseContent:
+    """Volumes are those of the phantom's own labels; verdict and reason are made up."""
+    frames = []
+    for case in cohort(1, seed=0):
+        image, labels = case.pair()
+        frames.append(Frame(case.phase, labels, image))
+    large, small = (frame.labels.volume_ml("LV cavity") for frame in frames)
+    values = (
+        Measurement("end-diastolic volume", "LV cavity", large, "ml", phase="ED"),
+        Measurement("end-systolic volume", "LV cavity", small, "ml", phase="ES"),
+        Measurement("ejection fraction", "LV cavity", 100 * (large - small) / large, "%"),
+        Measurement("cardiac output", "LV cavity", None, "l/min", note="no times in the file"),
+    )
+    reason = Reason(Verdict.REVIEW, "holes", "an example of a reason: look at the apex")
+    quality = Quality(Verdict.REVIEW, {}, (reason,))
+    return CaseContent("phantom_000", tuple(frames), values, quality, Origin("none: a phantom"))
 
 
 def draw_validation(acdc: str, model: str) -> None:
@@ -43,5 +120,7 @@ def draw_validation(acdc: str, model: str) -> None:
 if __name__ == "__main__":
     PICTURES.mkdir(exist_ok=True)
     draw_phantom()
+    draw_observers()
+    draw_report()
     if len(sys.argv) > 2:
         draw_validation(sys.argv[1], sys.argv[2])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cardioseg.evaluation.measure import evaluate
     from cardioseg.evaluation.report import Report
     from cardioseg.inference.predictor import Prediction, Predictor, load_model
-    from cardioseg.io.nifti import read_frames, read_labels, read_volume, write_labels
+    from cardioseg.io.images import read_frames, read_labels, read_volume, write_labels
     from cardioseg.prepare.plan import Plan
 
 _HOMES = {
@@ -40,10 +40,10 @@ _HOMES = {
     "Prediction": "inference.predictor",
     "Predictor": "inference.predictor",
     "load_model": "inference.predictor",
-    "read_frames": "io.nifti",
-    "read_labels": "io.nifti",
-    "read_volume": "io.nifti",
-    "write_labels": "io.nifti",
+    "read_frames": "io.images",
+    "read_labels": "io.images",
+    "read_volume": "io.images",
+    "write_labels": "io.images",
     "Plan": "prepare.plan",
 }
 

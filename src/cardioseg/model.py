@@ -15,6 +15,9 @@ from cardioseg.io.atomic import write_bytes, write_text
 from cardioseg.prepare.plan import Plan
 
 PLAN, NETWORK, CARD, SUMS = "plan.json", "model.onnx", "card.md", "SHA256SUMS"
+QUALITY = "quality.json"
+"""Optional: how the quality gate's numbers become an expected Dice; no part of the id."""
+
 LICENCE_ROW, VALIDATION_ROW = "Licence of the weights", "Validation"
 """Rows of a card's first table that a list of models shows."""
 
@@ -92,7 +95,7 @@ def open_model(source: str | Path) -> Model:
             )
             raise ModelError(f"{source}: no such model folder or installed model ({names})")
         folder = installed[str(source)]
-    verify_folder(folder, (PLAN, NETWORK, SUMS), (PLAN, NETWORK))
+    verify_folder(folder, (PLAN, NETWORK, SUMS), (PLAN, NETWORK, QUALITY))
     plan = Plan.from_json((folder / PLAN).read_bytes(), folder / PLAN)
     identity = content_id((folder / PLAN).read_bytes() + (folder / NETWORK).read_bytes())
     return Model(str(source) if folder != Path(source) else folder.name, folder, plan, identity)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +12,16 @@ import numpy as np
 import pytest
 
 from cardioseg.core.geometry import Geometry
-from cardioseg.core.labels import ACDC, MYOCARDIUM_BLOOD, LabelScheme
+from cardioseg.core.labels import ACDC, HVSMR2, LEFT_ATRIUM, MMWHS, MYOCARDIUM_BLOOD, LabelScheme
 from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.datasets import READERS, read_dataset
+from cardioseg.datasets import mmwhs as mmwhs_reader
+from cardioseg.datasets import mnms as mnms_reader
+from cardioseg.datasets.layout import IMAGE_SUFFIXES
 from cardioseg.errors import DatasetError, FormatError
-from cardioseg.io.nifti import write_labels, write_volume
+from cardioseg.io.images import write_exact, write_frames, write_labels, write_volume
 
-SHAPE = (6, 5, 4)
+SHAPE = (10, 5, 4)
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,29 @@ def image(path: Path, affine: np.ndarray) -> None:
 
 def labels(path: Path, affine: np.ndarray, scheme: LabelScheme) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    write_labels(LabelMap(every_structure(scheme), Geometry(SHAPE, affine), scheme), path)
+
+
+def source_labels(
+    path: Path,
+    affine: np.ndarray,
+    scheme: LabelScheme,
+    own: Mapping[int, int],
+    filled: tuple[bool, ...] = (True,),
+) -> None:
+    """Labels in the data set's own numbers, in the filled ones of its frames."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    array = every_structure(scheme)
+    numbers = np.zeros(SHAPE, np.int16)
+    for source, value in own.items():
+        numbers[array == value] = source
+    write_exact(Geometry(SHAPE, affine), [numbers * each for each in filled], path)
+
+
+def every_structure(scheme: LabelScheme) -> np.ndarray:
     array = np.zeros(SHAPE, np.uint8)
     array[1 : 1 + len(scheme.structures), 1:4] = np.arange(1, scheme.class_count)[:, None, None]
-    write_labels(LabelMap(array, Geometry(SHAPE, affine), scheme), path)
+    return array
 
 
 def acdc(root: Path) -> Layout:
@@ -116,13 +139,107 @@ def nnunet(root: Path) -> Layout:
     return Layout("nnunet", root, ACDC, cases, ("patient009_frame01",), "dataset.json")
 
 
-LAYOUTS: tuple[Callable[[Path], Layout], ...] = (acdc, hvsmr, nnunet)
+def hvsmr2(root: Path) -> Layout:
+    affine = np.array([[0, 0, 0.9, -42], [-0.8, 0, 0, 22], [0, -0.8, 0, 87], [0, 0, 0, 1.0]])
+    for variant in ("orig", "cropped", "cropped_norm"):
+        for patient in ("pat0", "pat12"):
+            image(root / variant / f"{patient}_{variant}.nii.gz", affine)
+            if variant != "cropped_norm" and patient == "pat0":
+                labels(root / variant / f"{patient}_{variant}_seg.nii.gz", affine, HVSMR2)
+                labels(root / variant / f"{patient}_{variant}_seg_endpoints.nii.gz", affine, HVSMR2)
+    (root / "hvsmr_clinical.csv").write_text("Pat,Category\n0,simple\n")
+    cases = (("pat0_cropped", "pat0"), ("pat12_cropped", "pat12"))
+    return Layout("hvsmr2", root, HVSMR2, cases, ("pat12_cropped",), "")
+
+
+def lasc(root: Path) -> Layout:
+    affine = np.diag([-0.625, -0.625, 0.625, 1.0])
+    for part, name in (("Training Set", "0RZDK210BSMWAA6467LU"), ("Testing Set", "4SLROJZ1V82Q")):
+        image(root / part / name / "lgemri.nrrd", affine)
+    path = root / "Training Set" / "0RZDK210BSMWAA6467LU" / "laendo.nrrd"
+    source_labels(path, affine, LEFT_ATRIUM, {255: 1})
+    cases = tuple((name, name) for name in ("0RZDK210BSMWAA6467LU", "4SLROJZ1V82Q"))
+    return Layout("lasc", root, LEFT_ATRIUM, cases, ("4SLROJZ1V82Q",), "")
+
+
+def mmwhs(root: Path) -> Layout:
+    affine = np.array([[0, 0, 1.1, -42], [-0.9, 0, 0, 22], [0, -0.9, 0, 87], [0, 0, 0, 1.0]])
+    for name in ("mr_train/mr_train_1001", "mr_test/mr_test_2001", "ct_train/ct_train_1001"):
+        image(root / f"{name}_image.nii.gz", affine)
+    own = mmwhs_reader.SOURCE_VALUES
+    source_labels(root / "mr_train" / "mr_train_1001_label.nii.gz", affine, MMWHS, own)
+    cases = (("mr_test_2001", "mr_test_2001"), ("mr_train_1001", "mr_train_1001"))
+    return Layout("mmwhs", root, MMWHS, cases, ("mr_test_2001",), "")
+
+
+def mnms(root: Path) -> Layout:
+    affine = np.array([[0, 1.2, 0, 3], [-1.2, 0, 0, 5], [0, 0, 9.6, 7], [0, 0, 0, 1.0]])
+    grid = Geometry(SHAPE, affine)
+    for part, name in (("Training/Labeled", "A0S9V9"), ("Training/Unlabeled", "B2C5E7")):
+        folder = root / part / name
+        folder.mkdir(parents=True)
+        still = Volume(np.random.default_rng(len(part)).random(SHAPE, np.float32), grid)
+        write_frames([still] * 3, folder / f"{name}_sa.nii.gz")
+    own = mnms_reader.SOURCE_VALUES
+    path = root / "Training" / "Labeled" / "A0S9V9" / "A0S9V9_sa_gt.nii.gz"
+    source_labels(path, affine, ACDC, own, filled=(False, True, True))
+    rows = "External code,Vendor,Pathology,ED,ES\nA0S9V9,A,HCM,2,1\nB2C5E7,B,NOR,2,1\n"
+    (root / mnms_reader.TABLE).write_text(rows)
+    cases = tuple(
+        (f"{name}_frame{frame:02d}", name) for name in ("A0S9V9", "B2C5E7") for frame in (1, 2)
+    )
+    unlabelled = ("B2C5E7_frame01", "B2C5E7_frame02")
+    return Layout("mnms", root, ACDC, cases, unlabelled, mnms_reader.TABLE)
+
+
+def mnms2(root: Path) -> Layout:
+    affine = np.array([[0, 1.2, 0, 3], [-1.2, 0, 0, 5], [0, 0, 9.6, 7], [0, 0, 0, 1.0]])
+    own = mnms_reader.SOURCE_VALUES
+    for patient in ("001", "161"):
+        for view in ("SA", "LA"):
+            for phase in ("ED", "ES"):
+                name = root / "dataset" / patient / f"{patient}_{view}_{phase}"
+                image(Path(f"{name}.nii.gz"), affine)
+                if patient == "001":
+                    source_labels(Path(f"{name}_gt.nii.gz"), affine, ACDC, own)
+    (root / "dataset_information.csv").write_text("SUBJECT_CODE,DISEASE\n1,HCM\n161,TRI\n")
+    cases = tuple((f"{p}_SA_{phase}", p) for p in ("001", "161") for phase in ("ED", "ES"))
+    return Layout("mnms2", root, ACDC, cases, ("161_SA_ED", "161_SA_ES"), "")
+
+
+def msd(root: Path) -> Layout:
+    affine = np.diag([1.25, 1.25, 1.37, 1.0])
+    for name in ("imagesTr/la_003", "imagesTr/la_004", "imagesTs/la_001"):
+        image(root / f"{name}.nii.gz", affine)
+    for name in ("la_003", "la_004"):
+        labels(root / "labelsTr" / f"{name}.nii.gz", affine, LEFT_ATRIUM)
+    facts = {"name": "LeftAtrium", "labels": {"0": "background", "1": "left atrium"}}
+    (root / "dataset.json").write_text(json.dumps(facts))
+    cases = tuple((name, name) for name in ("la_001", "la_003", "la_004"))
+    return Layout("msd", root, LEFT_ATRIUM, cases, ("la_001",), "dataset.json")
+
+
+LAYOUTS: tuple[Callable[[Path], Layout], ...] = (
+    acdc,
+    hvsmr,
+    hvsmr2,
+    lasc,
+    mmwhs,
+    mnms,
+    mnms2,
+    msd,
+    nnunet,
+)
 
 
 @pytest.fixture(params=LAYOUTS, ids=lambda make: make.__name__)
 def layout(request: pytest.FixtureRequest, tmp_path: Path) -> Layout:
     found: Layout = request.param(tmp_path / "data")
     return found
+
+
+def images_of(layout: Layout) -> list[Path]:
+    return [path for path in layout.folder.rglob("*") if path.name.endswith(IMAGE_SUFFIXES)]
 
 
 def test_every_reader_takes_part() -> None:
@@ -155,14 +272,14 @@ def test_listing_opens_no_image(layout: Layout, monkeypatch: pytest.MonkeyPatch)
 
         monkeypatch.setattr(owner, name, spy)
     dataset = read_dataset(layout.spec)
-    assert [path for path in opened if path.endswith((".nii", ".nii.gz"))] == []
+    assert [path for path in opened if path.endswith(IMAGE_SUFFIXES)] == []
     # The spy sees what is opened: reading one case afterwards shows up.
     dataset.cases[0].image()
-    assert [path for path in opened if path.endswith((".nii", ".nii.gz"))] != []
+    assert [path for path in opened if path.endswith(IMAGE_SUFFIXES)] != []
 
 
 def test_listing_survives_damaged_images_and_reading_tells(layout: Layout) -> None:
-    for path in layout.folder.rglob("*.nii.gz"):
+    for path in images_of(layout):
         path.write_bytes(b"")
     dataset = read_dataset(layout.spec)
     assert len(dataset.cases) == len(layout.cases)
@@ -193,7 +310,8 @@ def test_labels_are_read_in_a_coarser_scheme(layout: Layout) -> None:
     cases = read_dataset(layout.spec, MYOCARDIUM_BLOOD).cases
     first = next(case for case in cases if case.load_labels is not None)
     assert first.labels().scheme == MYOCARDIUM_BLOOD
-    assert set(np.unique(first.labels().array)) == {0, 1, 2}
+    expected = set(layout.scheme.merge_table(MYOCARDIUM_BLOOD).tolist())
+    assert set(np.unique(first.labels().array)) == expected
 
 
 def test_reading_twice_gives_the_same(layout: Layout) -> None:
@@ -202,7 +320,7 @@ def test_reading_twice_gives_the_same(layout: Layout) -> None:
 
 
 def test_leftovers_of_a_broken_write_are_no_cases(layout: Layout) -> None:
-    for path in list(layout.folder.rglob("*.nii.gz")):
+    for path in images_of(layout):
         path.with_name(f".{path.name}").write_bytes(b"half")
     assert len(read_dataset(layout.spec).cases) == len(layout.cases)
 

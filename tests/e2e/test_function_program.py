@@ -53,7 +53,7 @@ def test_a_cine_writes_tables_and_figures_that_agree(cine: Path, tmp_path: Path)
     names = {path.name for path in output.iterdir()}
     assert {"function.json", "function.csv", "run.json", "cine_curves.png"} <= names
     written = json.loads((output / "function.json").read_text())
-    assert written["subjects"] == json.loads(done.stdout)
+    assert written == json.loads(done.stdout)
     assert written["subjects"]["cine"]["times_ms"] == [0.0, 200.0, 400.0, 600.0]
     assert "/" not in json.dumps(json.loads((output / "run.json").read_text())["files"])
     assert isinstance(run(cine, "--output", output).exception, OutputExistsError)
@@ -66,15 +66,29 @@ def test_references_against_themselves_agree(tmp_path: Path) -> None:
     reference = f"acdc:{tmp_path / 'acdc'}"
     done = run(tmp_path / "acdc" / "training", "--reference", reference, "--output", output)
     assert done.exit_code == 0, done.output
-    found = json.loads((output / "agreement.json").read_text())["agreement"]
+    document = json.loads((output / "agreement.json").read_text())
+    found = document["agreement"]
+    as_json = run(tmp_path / "acdc" / "training", "--reference", reference, "--json")
+    assert json.loads(as_json.stdout)["agreement"] == found
     assert {row["quantity"] for row in found} >= {"ejection fraction", "myocardial mass"}
     assert all(row["mean_absolute_error"] == 0 for row in found)
     assert (output / "bland_altman.png").is_file()
     errors = output / "errors.json"
     again = run(tmp_path / "acdc" / "training", "--errors", errors, "--json")
-    measured = next(iter(json.loads(again.stdout).values()))["measurements"]
+    measured = next(iter(json.loads(again.stdout)["subjects"].values()))["measurements"]
     fraction = next(m for m in measured if m["quantity"] == "ejection fraction")
     assert fraction["low"] == fraction["value"] == fraction["high"]
+
+
+def test_frames_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    for number, frame in zip((1, 2, 10), frames(), strict=False):
+        write_labels(frame, tmp_path / f"p_frame{number}.nii.gz")
+    done = run(tmp_path, "--json")
+    found = json.loads(done.stdout)["subjects"]["p"]
+    assert (found["ed"], found["es"]) == (0, 2)
+    assert found["volumes_ml"]["LV cavity"] == sorted(
+        found["volumes_ml"]["LV cavity"], reverse=True
+    )
 
 
 def error_of(*arguments: object) -> BaseException:

@@ -136,3 +136,36 @@ def test_an_open_wall_is_undefined_and_not_thin() -> None:
     assert [wall.values_mm[i] for i in (4, 5)] == [None, None]
     assert "no closed wall" in wall.reasons[4]
     assert [wall.values_mm[i] for i in (1, 2)] == pytest.approx([9.0, 9.0], abs=0.3)
+
+
+@pytest.mark.parametrize(
+    ("towards_deg", "segments"),
+    [
+        (90, (1, 7, 13)),  # the anterior wall: septum at 0 degrees, front and head at 90
+        (30, (2, 8)),
+        (-30, (3, 9)),
+        (0, (14,)),
+        (-90, (4, 10, 15)),
+        (-150, (5, 11)),
+        (150, (6, 12)),
+        (180, (16,)),
+    ],
+)
+def test_a_thick_stretch_is_found_in_the_segment_of_that_name(
+    towards_deg: int, segments: tuple[int, ...]
+) -> None:
+    heart = round_heart(wall_mm=8.0)
+    array = heart.array.copy()
+    n = array.shape[0]
+    x, y = (np.indices((n, n)) - n / 2) * 1.4
+    off = (np.degrees(np.arctan2(y, x)) - towards_deg + 180) % 360 - 180
+    for k in range(1, array.shape[2] - 1):
+        inner = (array[..., k] == 3) & (np.abs(off) < 20)
+        # Inwards, so that the right ventricle still touches where it did.
+        array[..., k][inner & (np.hypot(x, y) > [0, 27, 26, 25, 24, 23, 21, 19, 17, 15][k] - 5)] = 2
+    values = wall_thickness(LabelMap(array, heart.geometry, heart.scheme)).values_mm
+    for segment in segments:
+        first, count = ((0, 6), (6, 6), (12, 4))[(segment > 6) + (segment > 12)]
+        level = [v for v in values[first : first + count] if v is not None]
+        assert values[segment - 1] == max(level), values
+        assert max(level) > 9.0  # 8 mm elsewhere

@@ -12,6 +12,7 @@ from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import ACDC
 from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.errors import GeometryError
+from cardioseg.ops import intensity
 from cardioseg.ops.components import keep_largest, keep_one_heart, largest_component
 from cardioseg.ops.grid import Window, centred_window, reorientation
 from cardioseg.ops.intensity import scale_moments, scale_percentiles
@@ -276,3 +277,29 @@ def test_slices_that_touch_at_a_corner_are_one_heart_and_nothing_stays_nothing()
     np.testing.assert_array_equal(keep_one_heart(labels).array, array)
     empty = LabelMap(np.zeros((2, 2, 2), np.uint8), Geometry((2, 2, 2), np.eye(4)), ACDC)
     assert not keep_one_heart(empty).array.any()
+
+
+def test_more_pieces_than_sixteen_bits_count():
+    mask = np.zeros((600, 600), bool)
+    mask[::2, ::2] = True
+    mask[100:103, 100:104] = True
+    kept = largest_component(mask)
+    assert kept[100:103, 100:104].all()
+    assert kept.sum() == 14
+
+
+def test_percentiles_of_very_many_values_come_from_a_sample(monkeypatch):
+    values = np.random.default_rng(0).normal(size=(40, 50, 60)).astype(np.float32)
+    whole = scale_percentiles(values)
+    monkeypatch.setattr(intensity, "LARGEST_SAMPLE", values.size // 10)
+    sampled = scale_percentiles(values)
+    np.testing.assert_allclose(sampled, whole, atol=0.02)
+    assert (sampled != whole).any()
+
+
+@pytest.mark.parametrize("normalise", [scale_percentiles, scale_moments])
+def test_intensities_can_be_scaled_in_place(normalise):
+    values = np.random.default_rng(1).normal(3, 2, size=(4, 5, 6)).astype(np.float32)
+    expected = normalise(values)
+    assert normalise(values, out=values) is values
+    np.testing.assert_array_equal(values, expected)

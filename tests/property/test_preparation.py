@@ -64,7 +64,7 @@ def network_engine(network):
 
 def segment(engine, plan, volume):
     preparation = Preparation(volume.geometry, plan)
-    return preparation.restore_labels(engine(preparation.slices(volume)[:, None]), ACDC)
+    return preparation.restore_labels([engine(preparation.slices(volume)[:, None])], ACDC)
 
 
 @few
@@ -82,14 +82,14 @@ def test_whole_slices_leave_no_pixel_unseen(pose, plane):
     # Scores without background come back everywhere: every native pixel has a source.
     scores = np.zeros((preparation.sliced.shape[0], 4, rows, columns), np.float32)
     scores[:, 3] = 1
-    assert (preparation.restore_labels(scores, ACDC).array == 3).all()
+    assert (preparation.restore_labels([scores], ACDC).array == 3).all()
 
 
 def test_a_crop_leaves_the_margin_as_background_and_whole_slices_do_not():
     grid = Geometry((40, 40, 2), np.diag([1.5, 1.5, 8.0, 1.0]))
     sure = np.zeros((2, 4, 16, 16), np.float32)
     sure[:, 3] = 1
-    cropped = Preparation(grid, plan_of(size=(16, 16))).restore_labels(sure, ACDC)
+    cropped = Preparation(grid, plan_of(size=(16, 16))).restore_labels([sure], ACDC)
     assert (cropped.array == 3).mean() == pytest.approx(0.16)
 
 
@@ -102,7 +102,7 @@ def test_at_the_plans_spacing_labels_return_exactly(pose, plane, seed):
     labels = random_labels(grid, seed)
     preparation = Preparation(grid, plan_of(plane=plane, size=(24, 24)))
     prepared = preparation.label_slices(labels)
-    restored = preparation.restore_labels(one_hot(prepared), ACDC)
+    restored = preparation.restore_labels([one_hot(prepared)], ACDC)
     np.testing.assert_array_equal(restored.array, labels.array)
     assert restored.geometry is grid
     assert (
@@ -122,7 +122,7 @@ def ball(grid, radius_mm):
 def test_at_other_spacings_a_structure_returns_almost_unchanged(grid, plane):
     labels = ball(grid, 18)
     preparation = Preparation(grid, plan_of(plane=plane, size=(64, 64)))
-    restored = preparation.restore_labels(one_hot(preparation.label_slices(labels)), ACDC)
+    restored = preparation.restore_labels([one_hot(preparation.label_slices(labels))], ACDC)
     assert dice(restored.array == 3, labels.array == 3) > 0.94
     assert restored.volume_ml("LV cavity") == pytest.approx(labels.volume_ml("LV cavity"), rel=0.05)
 
@@ -137,7 +137,7 @@ def test_restored_scores_sum_to_one_and_agree_with_restored_labels(grid, plane, 
     restored = preparation.restore_scores(scores)
     assert restored.shape == (4, *grid.shape)
     np.testing.assert_allclose(restored.sum(axis=0), 1, atol=1e-5)
-    labels = preparation.restore_labels(scores, ACDC)
+    labels = preparation.restore_labels([scores], ACDC)
     np.testing.assert_array_equal(restored.argmax(axis=0), labels.array)
 
 

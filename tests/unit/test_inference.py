@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from cardioseg.core.geometry import Geometry
 from cardioseg.core.volume import Volume
 from cardioseg.errors import GeometryError, PlaneWarning
 from cardioseg.inference.ensemble import Mirrored
-from cardioseg.inference.predictor import BATCH_SIZE, Predictor, load_model
+from cardioseg.inference.predictor import LARGEST_BATCH, Predictor, load_model
 from cardioseg.model import NETWORK, Model, write_model
 from cardioseg.ops.grid import reorientation
 from cardioseg.prepare.plan import Plan
@@ -79,7 +80,7 @@ def test_a_constant_answer_fills_the_field_of_view_on_the_inputs_own_grid():
 def test_slices_go_to_the_engine_in_batches():
     engine = Constant((1, 0, 0, 0))
     Predictor(MODEL, engine).predict(image_on(GRID))
-    assert engine.asked == [(BATCH_SIZE, 1, 24, 24), (11 - BATCH_SIZE, 1, 24, 24)]
+    assert engine.asked == [(LARGEST_BATCH, 1, 24, 24), (11 - LARGEST_BATCH, 1, 24, 24)]
 
 
 def test_what_lies_outside_the_field_of_view_is_background():
@@ -254,3 +255,26 @@ def test_a_very_anisotropic_volume_is_told_where_planes_are_averaged():
         Predictor(ORTHOGONAL, engine).predict(image_on(GRID))
     Predictor(ORTHOGONAL, engine, plane="native").predict(image_on(GRID))
     Predictor(ORTHOGONAL, engine).predict(image_on(BLOCK))
+
+
+def test_memory_grows_with_the_volume_and_never_holds_its_scores():
+    # Scores of four classes alone would be four times the volume.
+    grid = Geometry((96, 96, 160), np.diag([1.5, 1.5, 2.0, 1.0]))
+    plan = PLAN.model_copy(update={"size": (96, 96), "plane": "axial", "largest_component": True})
+    predictor = Predictor(replace(MODEL, plan=plan), Bright())
+    ramp = np.linspace(0, 1, 96, dtype=np.float32)[:, None, None]
+    volume = Volume(np.broadcast_to(ramp, grid.shape), grid)
+    predictor.predict(volume)
+    tracemalloc.start()
+    predictor.predict(volume)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2.6 * volume.array.nbytes
+
+
+def test_a_large_slice_goes_to_the_engine_alone():
+    grid = Geometry((20, 18, 5), np.diag([1.5, 1.5, 8.0, 1.0]))
+    plan = PLAN.model_copy(update={"size": (800, 800)})
+    engine = Constant((1, 0, 0, 0))
+    Predictor(replace(MODEL, plan=plan), engine).predict(image_on(grid))
+    assert [shape[0] for shape in engine.asked] == [1] * 5

@@ -52,3 +52,13 @@ def test_only_the_subjects_of_a_part(tmp_path: Path) -> None:
         of_part(chosen, split, "test")
     with pytest.raises(DatasetError, match="part"):
         of_part(chosen, split, "tests")
+
+
+def test_images_and_labels_of_every_format(tmp_path: Path) -> None:
+    _touch(tmp_path, "a.nrrd", "b.mha", "c.mhd", "c.raw", "a.seg.nrrd", "d.nii.gz", "d_gt.nrrd")
+    assert [each.name for each in gather_images([tmp_path])] == ["a", "b", "c", "d"]
+    assert [each.name for each in gather_labels(tmp_path)] == ["a", "d"]
+    assert gather_labels(tmp_path / "a.seg.nrrd")[0].name == "a"
+    _touch(tmp_path, "d.mha")
+    with pytest.raises(DatasetError, match="one name"):
+        gather_images([tmp_path])

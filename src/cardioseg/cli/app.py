@@ -10,12 +10,16 @@ import typer
 
 from cardioseg.cli.classical import baseline
 from cardioseg.cli.console import EXIT_BAD_INPUT, EXIT_INTERRUPTED, say, told_warnings
+from cardioseg.cli.converting import convert
 from cardioseg.cli.facts import info, inspect, models
 from cardioseg.cli.functioning import function
 from cardioseg.cli.listening import listen
 from cardioseg.cli.making import demo, export, phantom
 from cardioseg.cli.measuring import compare, evaluate
+from cardioseg.cli.observing import observers
 from cardioseg.cli.predicting import predict, scores
+from cardioseg.cli.reporting import report
+from cardioseg.cli.serving import serve
 from cardioseg.cli.training import cross_validate, train
 from cardioseg.cli.tuning import tune
 from cardioseg.errors import CardiosegError
@@ -40,19 +44,23 @@ def _help(command: Callable[..., None]) -> str:
 
 for _command in (
     demo,
+    predict,
     inspect,
+    serve,
+    listen,
+    report,
+    function,
+    evaluate,
+    compare,
+    observers,
     train,
     tune,
     cross_validate,
     baseline,
-    predict,
     scores,
-    evaluate,
-    compare,
-    function,
     phantom,
+    convert,
     export,
-    listen,
     models,
     info,
 ):

@@ -54,7 +54,7 @@ def function(
     """
     from cardioseg.core.labels import scheme_named
     from cardioseg.core.scan import Body
-    from cardioseg.evaluation.function_record import function_record, shown_rows
+    from cardioseg.evaluation.function_record import shown_rows
     from cardioseg.workflows.function import FunctionInputs, function_of_files
 
     if sex not in ("", "F", "M"):
@@ -71,7 +71,7 @@ def function(
     with Bar("measuring") as bar:
         done = function_of_files(labels, inputs, output, force=force, watch=bar.show)
     if as_json:
-        result_json({name: function_record(each) for name, each in done.functions.items()})
+        result_json(done.to_record())
         return
     for name, each in done.functions.items():
         if not done.pairs:

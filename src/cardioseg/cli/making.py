@@ -92,19 +92,37 @@ def phantom(
 
 def export(
     model: Annotated[str, typer.Argument(help="Installed model or model folder.")],
-    output: Annotated[Path, typer.Option(help="The .onnx file to write.")],
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+    output: Annotated[Path | None, typer.Option(help="The .onnx file to write.")] = None,
+    script: Annotated[
+        bool,
+        typer.Option("--script", help="Write run_exported.py beside it: runs without cardioseg."),
+    ] = False,
+    bundle: Annotated[Path | None, typer.Option(help="Folder for a MONAI Bundle.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the files.")] = False,
 ) -> None:
     """Write a model as one ONNX file, preparation and labels described in its metadata.
 
-    Example:
+    Examples:
       cardioseg export sax --output sax.onnx
-    """
-    from cardioseg.errors import OutputExistsError
-    from cardioseg.model import open_model
-    from cardioseg.workflows.export import export_onnx
 
-    if output.exists() and not force:
-        raise OutputExistsError(f"{output}: is already there; add --force to overwrite it")
-    export_onnx(open_model(model), output)
-    result(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
+      cardioseg export sax --output sax.onnx --script
+
+      cardioseg export sax --bundle sax-bundle
+    """
+    from cardioseg.model import open_model
+    from cardioseg.workflows.bundle import write_bundle
+    from cardioseg.workflows.export import SCRIPT, export_onnx, require_absent, write_script
+
+    if output is None and (bundle is None or script):
+        raise typer.BadParameter("name the .onnx file with --output, or a folder with --bundle")
+    opened = open_model(model)
+    if output is not None:
+        beside = output.with_name(SCRIPT)
+        require_absent((output, beside) if script else (output,), force=force)
+        export_onnx(opened, output)
+        if script:
+            write_script(beside)
+        result(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
+    if bundle is not None:
+        write_bundle(opened, bundle, force=force)
+        result(f"{bundle}: MONAI Bundle of {opened.name}")

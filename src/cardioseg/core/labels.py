@@ -88,6 +88,8 @@ class LabelScheme:
 
     def unknown_values(self, array: NDArray[np.generic]) -> list[float]:
         """Values of an array that the scheme does not know, sorted."""
+        if array.dtype.kind in "bu" and array.size and array.max() < self.class_count:
+            return []
         values = np.unique(array)
         return [float(v) for v in values if v not in range(self.class_count)]
 
@@ -151,6 +153,10 @@ class LabelScheme:
 _MYOCARDIUM = ("#009E73", _snomed("74281007", "Myocardium"))
 _LV = ("#E69F00", _snomed("87878005", "Left ventricle"))
 _RV = ("#56B4E9", _snomed("53085002", "Right ventricle"))
+_LA = ("#F0E442", _snomed("82471001", "Left atrium"))
+_RA = ("#0072B2", _snomed("73829009", "Right atrium"))
+_AORTA = ("#D55E00", _snomed("15825003", "Aorta"))
+_PULMONARY = ("#CC79A7", _snomed("81040000", "Pulmonary artery"))
 
 MYOCARDIUM_BLOOD = LabelScheme(
     "myocardium_blood",
@@ -173,17 +179,33 @@ HVSMR2 = LabelScheme(
     (
         Structure("LV", 1, *_LV),
         Structure("RV", 2, *_RV),
-        Structure("LA", 3, "#F0E442", _snomed("82471001", "Left atrium")),
-        Structure("RA", 4, "#0072B2", _snomed("73829009", "Right atrium")),
-        Structure("aorta", 5, "#D55E00", _snomed("15825003", "Aorta")),
-        Structure("pulmonary artery", 6, "#CC79A7", _snomed("81040000", "Pulmonary artery")),
+        Structure("LA", 3, *_LA),
+        Structure("RA", 4, *_RA),
+        Structure("aorta", 5, *_AORTA),
+        Structure("pulmonary artery", 6, *_PULMONARY),
         Structure("SVC", 7, "#999999", _snomed("48345005", "Superior vena cava")),
         Structure("IVC", 8, "#7A5195", _snomed("64131007", "Inferior vena cava")),
     ),
     merges={"myocardium_blood": dict.fromkeys(range(1, 9), 2)},
 )
+MMWHS = LabelScheme(
+    "mmwhs",
+    (
+        Structure("LV", 1, *_LV),
+        Structure("RV", 2, *_RV),
+        Structure("LA", 3, *_LA),
+        Structure("RA", 4, *_RA),
+        Structure("myocardium", 5, *_MYOCARDIUM),
+        Structure("aorta", 6, *_AORTA),
+        Structure("pulmonary artery", 7, *_PULMONARY),
+    ),
+    merges={"myocardium_blood": {**dict.fromkeys((1, 2, 3, 4, 6, 7), 2), 5: 1}},
+)
+LEFT_ATRIUM = LabelScheme(
+    "left_atrium", (Structure("LA", 1, *_LA),), merges={"myocardium_blood": {1: 2}}
+)
 
-SCHEMES: tuple[LabelScheme, ...] = (MYOCARDIUM_BLOOD, ACDC, HVSMR2)
+SCHEMES: tuple[LabelScheme, ...] = (MYOCARDIUM_BLOOD, ACDC, HVSMR2, MMWHS, LEFT_ATRIUM)
 
 
 def scheme_named(name: str) -> LabelScheme:

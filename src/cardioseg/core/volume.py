@@ -61,8 +61,9 @@ class Volume:
     def __post_init__(self) -> None:
         array = np.asarray(self.array, dtype=np.float32)
         _require_shape(array, self.geometry, "a volume")
-        bad = array.size - int(np.isfinite(array).sum())
-        if bad:
+        # NaN and infinity reach the smallest or the largest value; only then are they counted.
+        if not np.isfinite([array.min(), array.max()]).all():
+            bad = array.size - int(np.isfinite(array).sum())
             raise FormatError(f"{bad} voxels are NaN or infinite; replace them before segmenting")
         object.__setattr__(self, "array", _frozen_copy(array))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from cardioseg.core.labels import ACDC, MYOCARDIUM_BLOOD, LabelScheme
-from cardioseg.datasets import acdc, hvsmr, nnunet
+from cardioseg.core.labels import ACDC, HVSMR2, LEFT_ATRIUM, MMWHS, MYOCARDIUM_BLOOD, LabelScheme
+from cardioseg.datasets import acdc, hvsmr, hvsmr2, lasc, mmwhs, mnms, mnms2, msd, nnunet
 from cardioseg.datasets.dataset import Dataset
 from cardioseg.errors import DatasetError
 
@@ -22,6 +22,31 @@ def _hvsmr(folder: str, _: LabelScheme | None) -> Dataset:
     return Dataset("hvsmr", cases, MYOCARDIUM_BLOOD, hvsmr.LICENSE, hvsmr.CITATION)
 
 
+def _hvsmr2(folder: str, _: LabelScheme | None) -> Dataset:
+    cases = hvsmr2.read_hvsmr2(folder)
+    return Dataset("hvsmr2", cases, HVSMR2, hvsmr2.LICENSE, hvsmr2.CITATION)
+
+
+def _lasc(folder: str, _: LabelScheme | None) -> Dataset:
+    return Dataset("lasc", lasc.read_lasc(folder), LEFT_ATRIUM, lasc.LICENSE, lasc.CITATION)
+
+
+def _mmwhs(folder: str, _: LabelScheme | None) -> Dataset:
+    return Dataset("mmwhs", mmwhs.read_mmwhs(folder), MMWHS, mmwhs.LICENSE, mmwhs.CITATION)
+
+
+def _mnms(folder: str, _: LabelScheme | None) -> Dataset:
+    return Dataset("mnms", mnms.read_mnms(folder), ACDC, mnms.LICENSE, mnms.CITATION)
+
+
+def _mnms2(folder: str, _: LabelScheme | None) -> Dataset:
+    return Dataset("mnms2", mnms2.read_mnms2(folder), ACDC, mnms2.LICENSE, mnms2.CITATION)
+
+
+def _msd(folder: str, _: LabelScheme | None) -> Dataset:
+    return Dataset("msd", msd.read_msd(folder), LEFT_ATRIUM, msd.LICENSE, msd.CITATION)
+
+
 def _nnunet(folder: str, scheme: LabelScheme | None) -> Dataset:
     facts = nnunet.read_description(folder)
     own = nnunet.own_scheme(facts, folder, scheme)
@@ -33,6 +58,12 @@ def _nnunet(folder: str, scheme: LabelScheme | None) -> Dataset:
 READERS: tuple[tuple[str, Callable[[str, LabelScheme | None], Dataset]], ...] = (
     ("acdc", _acdc),
     ("hvsmr", _hvsmr),
+    ("hvsmr2", _hvsmr2),
+    ("lasc", _lasc),
+    ("mmwhs", _mmwhs),
+    ("mnms", _mnms),
+    ("mnms2", _mnms2),
+    ("msd", _msd),
     ("nnunet", _nnunet),
 )
 """Kind of each layout, as `--data KIND:FOLDER` takes it, and its reader."""
@@ -60,8 +91,8 @@ def read_dataset(spec: str, scheme: LabelScheme | None = None) -> Dataset:
     >>> try:
     ...     read_dataset("acdc")
     ... except DatasetError as error:
-    ...     print(error)
-    'acdc' does not name a data set; write one of acdc:FOLDER, hvsmr:FOLDER, nnunet:FOLDER
+    ...     print(str(error)[:77])
+    'acdc' does not name a data set; write one of acdc:FOLDER, hvsmr:FOLDER, hvsm
     """
     kind, colon, folder = spec.partition(":")
     for name, reader in READERS:

@@ -11,7 +11,7 @@ from cardioseg.core.case import Case
 from cardioseg.core.labels import ACDC
 from cardioseg.datasets.layout import images_by_stem, require_folder, wrong_layout
 from cardioseg.errors import DatasetError
-from cardioseg.io.nifti import read_labels, read_volume
+from cardioseg.io.images import read_labels, read_volume
 
 CITATION = "Bernard et al., IEEE TMI 2018, doi:10.1109/TMI.2018.2837502"
 LICENSE = "CC BY-NC-SA 4.0"

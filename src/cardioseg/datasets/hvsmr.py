@@ -11,9 +11,9 @@ from typing import Literal
 from cardioseg.core.case import Case
 from cardioseg.core.labels import MYOCARDIUM_BLOOD
 from cardioseg.core.volume import LabelMap
-from cardioseg.datasets.layout import require_folder, stem, wrong_layout
+from cardioseg.datasets.layout import images_matching, require_folder, wrong_layout
 from cardioseg.errors import DatasetError
-from cardioseg.io.nifti import read_labels, read_volume
+from cardioseg.io.images import read_labels, read_volume
 
 CITATION = "Pace et al., MICCAI 2015, doi:10.1007/978-3-319-24574-4_10"
 LICENSE = "challenge data, no redistribution licence known: for local experiments only"
@@ -63,7 +63,7 @@ def read_hvsmr(folder: str | Path, variant: Variant | None = None) -> tuple[Case
     'pat4'
     """
     root = require_folder(folder, "HVSMR-2016")
-    files = _files(root)
+    files = images_matching(root, _FILE)
     images = {name: match for name, match in _matches(files) if not match[3]}
     there = sorted({match[1] for match in images.values()})
     if not there:
@@ -87,7 +87,7 @@ def read_hvsmr_labels(
         If there are none of that variant.
     """
     root = require_folder(folder, "HVSMR-2016")
-    files = _files(root)
+    files = images_matching(root, _FILE)
     named = {name: match for name, match in _matches(files) if match[3] and match[1] == variant}
     if not named:
         raise wrong_layout(root, f"training_axial_{variant}_patN-label.nii.gz")
@@ -95,19 +95,6 @@ def read_hvsmr_labels(
         name.removesuffix(_LABEL): partial(read_labels, files[name], MYOCARDIUM_BLOOD)
         for name in sorted(named)
     }
-
-
-def _files(root: Path) -> dict[str, Path]:
-    """NIfTI files at any depth by name; the labels may lie in a folder of their own."""
-    found: dict[str, Path] = {}
-    for path in sorted(root.rglob("*")):
-        name = stem(path)
-        if not _FILE.fullmatch(name):
-            continue
-        if name in found:
-            raise DatasetError(f"{found[name]} and {path} are the same file; remove one of them")
-        found[name] = path
-    return found
 
 
 def _matches(files: Mapping[str, Path]) -> list[tuple[str, re.Match[str]]]:

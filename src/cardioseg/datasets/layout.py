@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from cardioseg.errors import DatasetError
 
-NIFTI_SUFFIXES = (".nii.gz", ".nii")
+IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
+"""Ends of the names of images and label maps; `NAME.seg.nrrd` has the stem `NAME.seg`."""
 
 _NAMES_TOLD = 5
 
@@ -47,7 +49,7 @@ def wrong_layout(folder: Path, expected: str) -> DatasetError:
 
 
 def stem(path: Path) -> str:
-    """A file's name without `.nii.gz` or `.nii`; empty for another kind of file.
+    """A file's name without the suffix of an image format; empty for another kind of file.
 
     Examples
     --------
@@ -57,19 +59,19 @@ def stem(path: Path) -> str:
     # A leading dot is a file half written or one of the system's.
     if path.name.startswith("."):
         return ""
-    for suffix in NIFTI_SUFFIXES:
+    for suffix in IMAGE_SUFFIXES:
         if path.name.endswith(suffix):
             return path.name.removesuffix(suffix)
     return ""
 
 
 def images_by_stem(folder: Path) -> dict[str, Path]:
-    """NIfTI files of one folder by name without suffix, sorted.
+    """Images of one folder by name without suffix, sorted.
 
     Raises
     ------
     DatasetError
-        If one name is there as `.nii` and as `.nii.gz`.
+        If one name is there in two formats.
     """
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
@@ -80,3 +82,22 @@ def images_by_stem(folder: Path) -> dict[str, Path]:
             raise DatasetError(f"{folder}: {found[name].name} and {path.name}: remove one of them")
         found[name] = path
     return found
+
+
+def images_matching(root: Path, pattern: re.Pattern[str]) -> dict[str, Path]:
+    """Images at any depth whose name without suffix matches a pattern, by that name, sorted.
+
+    Raises
+    ------
+    DatasetError
+        If one name is there twice.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(root.rglob("*")):
+        name = stem(path)
+        if not pattern.fullmatch(name):
+            continue
+        if name in found:
+            raise DatasetError(f"{found[name]} and {path} are the same file; remove one of them")
+        found[name] = path
+    return dict(sorted(found.items()))

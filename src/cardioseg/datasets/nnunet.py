@@ -15,7 +15,7 @@ from cardioseg.core.labels import SCHEMES, LabelScheme, Structure
 from cardioseg.core.volume import LabelMap
 from cardioseg.datasets.layout import images_by_stem, require_folder, wrong_layout
 from cardioseg.errors import DatasetError, first_problem
-from cardioseg.io.nifti import read_labels, read_volume
+from cardioseg.io.images import read_labels, read_volume
 
 _CHANNEL = re.compile(r"(.+)_(\d{4})")
 _PARTS = (("imagesTr", "labelsTr"), ("imagesTs", "labelsTs"))
@@ -145,6 +145,9 @@ def own_scheme(
     ]
     if wanted in fits:
         return wanted
+    # A scheme that the labels fill is meant before one in which structures would stay empty.
+    full = [scheme for scheme in fits if len(scheme.structures) == len(description.labels)]
+    fits = full or fits
     if len(fits) == 1:
         return fits[0]
     which = "several schemes know" if fits else "no scheme knows all of"

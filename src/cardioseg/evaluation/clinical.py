@@ -57,7 +57,14 @@ def agreements(rows: Sequence[Row]) -> tuple[Agreement, ...]:
     rows
         Rows of a report; `volume_ml` and `volume_error_ml` of whole volumes are used.
     """
-    found = []
+    return tuple(agreement for agreement, _ in clinical_pairs(rows))
+
+
+def clinical_pairs(
+    rows: Sequence[Row],
+) -> tuple[tuple[Agreement, tuple[tuple[float, float], ...]], ...]:
+    """The agreements of :func:`agreements`, each with the pairs behind it, one pair a patient."""
+    found: list[tuple[str, str, Pairs, int]] = []
     for structure in structures_of(rows):
         phases = {
             phase: pairs
@@ -66,16 +73,18 @@ def agreements(rows: Sequence[Row]) -> tuple[Agreement, ...]:
         }
         for phase, pairs in phases.items():
             ending = f", {phase}" if phase else ""
-            found.append(_agreement(f"{structure} volume{ending}", "ml", pairs))
+            found.append((f"{structure} volume{ending}", "ml", pairs, 0))
             if structure == MYOCARDIUM:
                 mass = _each(pairs, myocardial_mass_g)
-                found.append(_agreement(f"{structure} mass{ending}", "g", mass))
+                found.append((f"{structure} mass{ending}", "g", mass, 0))
         if structure in VENTRICLES and {"ED", "ES"} <= phases.keys():
             fractions, undefined = ejection_fractions(phases["ED"], phases["ES"])
-            name = f"{structure} ejection fraction"
             if fractions:
-                found.append(_agreement(name, "%", fractions, undefined))
-    return tuple(found)
+                found.append((f"{structure} ejection fraction", "%", fractions, undefined))
+    return tuple(
+        (_agreement(name, unit, pairs, undefined), tuple(pairs.values()))
+        for name, unit, pairs, undefined in found
+    )
 
 
 def volume_pairs(rows: Sequence[Row], structure: str, phase: str) -> Pairs:
@@ -111,7 +120,7 @@ def _each(pairs: Pairs, function: Callable[[float], float]) -> Pairs:
     return {subject: (function(a), function(b)) for subject, (a, b) in pairs.items()}
 
 
-def _agreement(quantity: str, unit: str, pairs: Pairs, undefined: int = 0) -> Agreement:
+def _agreement(quantity: str, unit: str, pairs: Pairs, undefined: int) -> Agreement:
     predicted, reference = zip(*pairs.values(), strict=True)
     limits = bland_altman(predicted, reference) if len(pairs) > 1 else None
     return Agreement(

@@ -106,7 +106,7 @@ def comparison_figure(
         )
     shown = _chosen_slices(tuple(labels.values()), image.geometry, axis, slices)
     layout = view(image.geometry, axis, orientation_known)
-    box = _crop(tuple(labels.values()), layout, shown, image.geometry)
+    box = crop_box(tuple(labels.values()), layout, shown, image.geometry)
     columns: list[tuple[str, LabelMap | None]] = [("image", None), *labels.items()]
     return _draw(image, columns, layout, shown, box)
 
@@ -141,16 +141,19 @@ def _draw(
     return figure
 
 
+def contour(axes: Axes, mask: NDArray[np.bool_], color: str) -> None:
+    """Draw a mask's outline; it closes where the picture's edge cuts the mask."""
+    if mask.any():
+        rows, columns = (np.arange(-1, n + 1) for n in mask.shape)
+        padded = np.pad(mask, 1).astype(np.float32)
+        axes.contour(columns, rows, padded, [0.5], colors=color, linewidths=1.3)
+    axes.set_xlim(-0.5, mask.shape[1] - 0.5)
+    axes.set_ylim(mask.shape[0] - 0.5, -0.5)
+
+
 def _contours(axes: Axes, labels: NDArray[np.uint8], scheme: LabelScheme) -> None:
     for structure in scheme.structures:
-        mask = labels == structure.value
-        if mask.any():
-            # Padded, so that a contour closes where a structure is cut by the picture's edge.
-            rows, columns = (np.arange(-1, n + 1) for n in mask.shape)
-            padded = np.pad(mask, 1).astype(np.float32)
-            axes.contour(columns, rows, padded, [0.5], colors=structure.color, linewidths=1.3)
-    axes.set_xlim(-0.5, labels.shape[1] - 0.5)
-    axes.set_ylim(labels.shape[0] - 0.5, -0.5)
+        contour(axes, labels == structure.value, structure.color)
 
 
 def _legend(figure: Figure, label_maps: Sequence[LabelMap]) -> None:
@@ -181,9 +184,10 @@ def _chosen_slices(
     return tuple(dict.fromkeys(int(found[place]) for place in places))
 
 
-def _crop(
+def crop_box(
     label_maps: Sequence[LabelMap], layout: View, shown: Sequence[int], geometry: Geometry
 ) -> Box:
+    """Rows and columns of the picture that hold what is labelled, and 20 mm around it."""
     shape = (geometry.shape[layout.row_axis], geometry.shape[layout.column_axis])
     found = np.zeros(shape, np.bool_)
     for label_map in label_maps:

@@ -24,7 +24,10 @@ from cardioseg.prepare.preparation import Preparation
 
 Float32Array = NDArray[np.float32]
 
-BATCH_SIZE = 8
+LARGEST_BATCH = 8
+PIXELS_A_BATCH = 8 * 192 * 192
+"""Slices go through the network so many at a time that they hold at most this many pixels (one
+slice at least): what a network keeps meanwhile grows with it."""
 
 ANISOTROPIC = 3.0
 """Largest over smallest spacing above which slices across the stack are told as poor; nnU-Net's
@@ -156,8 +159,8 @@ class Predictor:
         if len(planes) > 1:
             return most_likely(self.predict_scores(volume), volume.geometry, self.scheme)
         preparation = Preparation(volume.geometry, self.model.plan, planes[0])
-        scores = [scores for _, scores in self._batches(preparation, volume)]
-        return preparation.restore_labels(np.concatenate(scores), self.scheme)
+        batches = (scores for _, scores in self._batches(preparation, volume))
+        return preparation.restore_labels(batches, self.scheme)
 
     def _batches(
         self, preparation: Preparation, volume: Volume
@@ -165,8 +168,9 @@ class Predictor:
         """First slice and scores (slices, classes, rows, columns) of one batch after another."""
         slices = preparation.slices(volume)[:, None]
         engine = Mirrored(self.engine) if self.mirrors else self.engine
-        for first in range(0, len(slices), BATCH_SIZE):
-            yield first, engine(slices[first : first + BATCH_SIZE])
+        count = min(LARGEST_BATCH, max(1, PIXELS_A_BATCH // slices[0].size))
+        for first in range(0, len(slices), count):
+            yield first, engine(slices[first : first + count])
 
     def _provenance(self, seconds: float) -> Provenance:
         return Provenance(

@@ -5,23 +5,30 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cardioseg.core.geometry import Geometry, require_same_grid
+from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import LabelScheme
 from cardioseg.core.volume import LabelMap, Volume
-from cardioseg.errors import FormatError, LabelError, ReadWarning
+from cardioseg.errors import FormatError, ReadWarning
+from cardioseg.io.frames import (
+    common_grid,
+    common_scheme,
+    labels_told,
+    model_told,
+    only,
+    stacked,
+    translated,
+)
 from cardioseg.io.nifti_file import naming, read_header, read_stored, write_array
 from cardioseg.io.nifti_header import NiftiHeader
-from cardioseg.io.nifti_values import intensities, whole_numbers
+from cardioseg.io.values import intensities, whole_numbers
 
 SCORES_INTENT = "class scores"
 """Name in the header of a file of scores, so that its classes are not taken for frames."""
-
-Frame = TypeVar("Frame", Volume, LabelMap)
 
 
 def read_geometry(path: str | Path) -> Geometry:
@@ -70,7 +77,7 @@ def read_volume(path: str | Path) -> Volume:
     ...     read_volume(Path(folder) / "case.nii.gz").geometry.orientation
     'RAS'
     """
-    return _only(read_frames(path), path)
+    return only(read_frames(path), path)
 
 
 def read_frames(path: str | Path) -> tuple[Volume, ...]:
@@ -84,7 +91,8 @@ def read_frames(path: str | Path) -> tuple[Volume, ...]:
     header, stored = _read(path)
     with naming(path):
         return tuple(
-            Volume(intensities(frame, header), header.geometry) for frame in _split(stored, header)
+            Volume(intensities(frame, header.slope, header.intercept), header.geometry)
+            for frame in _split(stored, header)
         )
 
 
@@ -110,7 +118,7 @@ def read_labels(
     FormatError, GeometryError
         As :func:`read_volume`.
     """
-    return _only(read_label_frames(path, scheme, source_values), path)
+    return only(read_label_frames(path, scheme, source_values), path)
 
 
 def read_label_frames(
@@ -120,9 +128,26 @@ def read_label_frames(
     header, stored = _read(path)
     with naming(path):
         return tuple(
-            LabelMap(_translated(frame, scheme, source_values), header.geometry, scheme)
-            for frame in (whole_numbers(each, header) for each in _split(stored, header))
+            LabelMap(translated(frame, scheme, source_values), header.geometry, scheme)
+            for frame in (
+                whole_numbers(each, header.slope, header.intercept)
+                for each in _split(stored, header)
+            )
         )
+
+
+def read_exact(path: str | Path) -> tuple[Geometry, tuple[NDArray[Any], ...]]:
+    """Read all frames without rounding: as stored, in float64 where the header scales them.
+
+    Raises
+    ------
+    FormatError, GeometryError
+        As :func:`read_frames`.
+    """
+    header, stored = _read(path)
+    if header.is_scaled:
+        stored = stored * np.float64(header.slope) + header.intercept
+    return header.geometry, tuple(_split(stored, header))
 
 
 def read_scores(path: str | Path) -> tuple[NDArray[np.float32], Geometry]:
@@ -138,7 +163,10 @@ def read_scores(path: str | Path) -> tuple[NDArray[np.float32], Geometry]:
     if len(header.shape) != 4:
         raise FormatError(f"{path}: shape {header.shape}; scores are (I, J, K, classes)")
     with naming(path):
-        scores = [Volume(intensities(each, header), header.geometry) for each in _frames(stored)]
+        scores = [
+            Volume(intensities(each, header.slope, header.intercept), header.geometry)
+            for each in _frames(stored)
+        ]
     return np.stack([each.array for each in scores]), header.geometry
 
 
@@ -155,9 +183,15 @@ def write_volume(volume: Volume, path: str | Path) -> None:
 
 def write_frames(frames: Sequence[Volume], path: str | Path) -> None:
     """Write the frames of a cine as one 4-D file (I, J, K, T); errors as :func:`write_volume`."""
-    geometry = _common_grid([frame.geometry for frame in frames], path)
+    geometry = common_grid([frame.geometry for frame in frames], path)
     array = np.stack([frame.array for frame in frames], axis=-1)
     write_array(path, array, geometry, "cardioseg cine")
+
+
+def write_exact(geometry: Geometry, frames: Sequence[NDArray[Any]], path: str | Path) -> None:
+    """Write frames in the type that they have; errors as :func:`write_volume`."""
+    array = stacked(frames)
+    write_array(path, array.astype(array.dtype.newbyteorder("<")), geometry, "cardioseg image")
 
 
 def write_labels(labels: LabelMap, path: str | Path, model_id: str = "") -> None:
@@ -188,7 +222,7 @@ def write_labels(labels: LabelMap, path: str | Path, model_id: str = "") -> None
     ...     read_labels(path, ACDC).volume_ml("LV cavity")
     2.16
     """
-    told = _labels_told(labels.scheme, model_id)
+    told = labels_told(labels.scheme, model_id)
     write_array(path, labels.array, labels.geometry, told, ("label", ""))
 
 
@@ -202,12 +236,10 @@ def write_label_frames(frames: Sequence[LabelMap], path: str | Path, model_id: s
     LabelError
         If they use different schemes.
     """
-    geometry = _common_grid([frame.geometry for frame in frames], path)
-    names = sorted({frame.scheme.name for frame in frames})
-    if len(names) > 1:
-        raise LabelError(f"{path}: frames of different schemes: {', '.join(names)}; write one")
+    geometry = common_grid([frame.geometry for frame in frames], path)
+    scheme = common_scheme(frames, path)
     array = np.stack([frame.array for frame in frames], axis=-1)
-    write_array(path, array, geometry, _labels_told(frames[0].scheme, model_id), ("label", ""))
+    write_array(path, array, geometry, labels_told(scheme, model_id), ("label", ""))
 
 
 def write_scores(
@@ -229,17 +261,8 @@ def write_scores(
             "give (classes, I, J, K), two classes or more"
         )
     array = np.moveaxis(scores, 0, -1).astype(np.float32)
-    told = "cardioseg scores" + _model_told(model_id)
+    told = "cardioseg scores" + model_told(model_id)
     write_array(path, array, geometry, told, ("estimate", SCORES_INTENT))
-
-
-def _labels_told(scheme: LabelScheme, model_id: str) -> str:
-    return f"cardioseg labels, {scheme.name}" + _model_told(model_id)
-
-
-def _model_told(model_id: str) -> str:
-    """The id is 16 letters, so the description keeps within NIfTI's 79."""
-    return f"; model {model_id}" if model_id else ""
 
 
 def _read(path: str | Path) -> tuple[NiftiHeader, NDArray[Any]]:
@@ -267,28 +290,3 @@ def _split(stored: NDArray[Any], header: NiftiHeader) -> list[NDArray[Any]]:
 
 def _frames(stored: NDArray[Any]) -> list[NDArray[Any]]:
     return [stored[..., index] for index in range(stored.shape[-1])]
-
-
-def _translated(
-    values: NDArray[Any], scheme: LabelScheme, source_values: Mapping[int, int] | None
-) -> NDArray[Any]:
-    if source_values is None:
-        return values
-    return scheme.from_source(values, source_values, "labels")
-
-
-def _common_grid(geometries: Sequence[Geometry], path: str | Path) -> Geometry:
-    if not geometries:
-        raise FormatError(f"{path}: no frames to write")
-    for index, geometry in enumerate(geometries):
-        require_same_grid(geometry, geometries[0], f"{path}: frames {index} and 0")
-    return geometries[0]
-
-
-def _only(frames: tuple[Frame, ...], path: str | Path) -> Frame:
-    if len(frames) != 1:
-        raise FormatError(
-            f"{path}: a cine of {len(frames)} frames where one is needed; save the frame as a "
-            "file of its own"
-        )
-    return frames[0]

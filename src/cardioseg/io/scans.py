@@ -1,4 +1,4 @@
-"""A scan from any file that is read: NIfTI, still or cine, and DICOM series."""
+"""A scan from any file that is read: NIfTI, NRRD and MetaImage, still or cine, and DICOM series."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cardioseg.core.scan import Scan
 from cardioseg.io.dicom import choose_series, find_series, holds_dicom, read_series
-from cardioseg.io.nifti import read_frames
+from cardioseg.io.images import is_itk, read_frames
 from cardioseg.io.nifti_file import read_header
 
 
@@ -16,7 +16,7 @@ def read_scan(path: str | Path, series: str | int | None = None) -> Scan:
     Parameters
     ----------
     path
-        A NIfTI file; or a folder, a file or a zip of DICOM.
+        A NIfTI, NRRD or MetaImage file; or a folder, a file or a zip of DICOM.
     series
         Number, description or UID of the DICOM series; None takes the only one.
 
@@ -28,7 +28,7 @@ def read_scan(path: str | Path, series: str | int | None = None) -> Scan:
     Raises
     ------
     FormatError, GeometryError
-        As :func:`cardioseg.io.nifti.read_frames` and :func:`cardioseg.io.dicom.read_series`.
+        As :func:`cardioseg.io.images.read_frames` and :func:`cardioseg.io.dicom.read_series`.
 
     Examples
     --------
@@ -47,4 +47,4 @@ def read_scan(path: str | Path, series: str | int | None = None) -> Scan:
     if source.exists() and holds_dicom(source):
         return read_series(choose_series(find_series(source), series, source)).scan
     frames = read_frames(source)
-    return Scan(frames, notes=read_header(source).notes)
+    return Scan(frames, notes=() if is_itk(source) else read_header(source).notes)

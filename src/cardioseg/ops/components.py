@@ -25,11 +25,10 @@ def keep_largest(labels: LabelMap, structure: str) -> LabelMap:
     >>> keep_largest(labels, "LV cavity").array.ravel().tolist()
     [3, 3, 0, 0]
     """
-    mask = labels.mask(structure)
-    to_ras = reorientation(labels.geometry, "RAS")
-    kept = to_ras.invert(largest_component(to_ras.apply(mask)))
     array = labels.array.copy()
-    array[mask & ~kept] = 0
+    _keep_largest(
+        reorientation(labels.geometry, "RAS").apply(array), labels.scheme.structure(structure).value
+    )
     return LabelMap(array, labels.geometry, labels.scheme)
 
 
@@ -50,13 +49,33 @@ def keep_one_heart(labels: LabelMap) -> LabelMap:
     >>> keep_one_heart(labels).array.ravel().tolist()
     [1, 2, 3, 0, 0, 0]
     """
-    to_ras = reorientation(labels.geometry, "RAS")
-    heart = largest_component(to_ras.apply(labels.array > 0), corners=True)
-    array = np.where(to_ras.invert(heart), labels.array, np.uint8(0))
-    answer = LabelMap(np.ascontiguousarray(array), labels.geometry, labels.scheme)
+    array = labels.array.copy()
+    in_ras = reorientation(labels.geometry, "RAS").apply(array)
+    # Most of a large volume holds no label: what follows looks at the rest only.
+    box = in_ras[bounding_box(in_ras)]
+    box[~largest_component(box > 0, corners=True)] = 0
     for structure in labels.scheme.structures:
-        answer = keep_largest(answer, structure.name)
-    return answer
+        _keep_largest(box, structure.value)
+    return LabelMap(array, labels.geometry, labels.scheme)
+
+
+def bounding_box(labels: NDArray[np.uint8]) -> tuple[slice, ...]:
+    """The smallest box that holds every voxel that is not 0; empty where all are.
+
+    Examples
+    --------
+    >>> bounding_box(np.array([[0, 0, 0], [0, 7, 7]], np.uint8))
+    (slice(1, 2, None), slice(1, 3, None))
+    """
+    axes = range(labels.ndim)
+    found = [np.flatnonzero(labels.any(axis=tuple(a for a in axes if a != axis))) for axis in axes]
+    return tuple(slice(int(f[0]), int(f[-1]) + 1) if len(f) else slice(0, 0) for f in found)
+
+
+def _keep_largest(labels: NDArray[np.uint8], value: int) -> None:
+    """Set all but the largest piece of one value to 0, in place."""
+    mask = labels == value
+    labels[mask & ~largest_component(mask)] = 0
 
 
 def largest_component(mask: NDArray[np.bool_], *, corners: bool = False) -> NDArray[np.bool_]:
@@ -67,10 +86,23 @@ def largest_component(mask: NDArray[np.bool_], *, corners: bool = False) -> NDAr
     from scipy import ndimage
 
     structure = ndimage.generate_binary_structure(mask.ndim, mask.ndim if corners else 1)
-    pieces, count = ndimage.label(mask, structure)
+    pieces, count = _numbered(mask, structure)
     if count <= 1:
         return mask
-    sizes = np.bincount(pieces.ravel())
-    sizes[0] = 0
-    kept: NDArray[np.bool_] = pieces == int(sizes.argmax())
+    # A part at a time: counting turns numbers into int64.
+    sizes = np.sum([np.bincount(part.ravel(), minlength=count + 1) for part in pieces], axis=0)
+    kept: NDArray[np.bool_] = pieces == 1 + int(sizes[1:].argmax())
     return kept
+
+
+def _numbered(
+    mask: NDArray[np.bool_], structure: NDArray[np.bool_]
+) -> tuple[NDArray[np.integer], int]:
+    """Each voxel's piece, from 1, and how many there are; in 16 bits unless they are too many."""
+    from scipy import ndimage
+
+    pieces = np.empty(mask.shape, np.uint16)
+    try:
+        return pieces, int(ndimage.label(mask, structure, output=pieces))
+    except RuntimeError:  # more than 65535 pieces
+        return ndimage.label(mask, structure)  # type: ignore[no-any-return]

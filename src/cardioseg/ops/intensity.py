@@ -2,38 +2,78 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 LOW_PERCENTILE = 1.0
 HIGH_PERCENTILE = 99.0
 
+LARGEST_SAMPLE = 1 << 24
+"""Values that percentiles are taken of at most, evenly spread: sorting copies them."""
 
-def scale_percentiles(array: NDArray[np.float32]) -> NDArray[np.float32]:
+
+def scale_percentiles(
+    array: NDArray[np.float32], out: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
     """Map the 1st to 99th percentiles to 0 to 1 and clip; a constant image becomes 0.
+
+    Parameters
+    ----------
+    array
+        Intensities of any shape.
+    out
+        Where the answer goes; may be `array` itself. None makes a new array.
 
     Examples
     --------
     >>> scale_percentiles(np.array([5.0, 5.0], np.float32)).tolist()
     [0.0, 0.0]
     """
-    low, high = np.percentile(array, (LOW_PERCENTILE, HIGH_PERCENTILE))
+    low, high = np.percentile(_sample(array), (LOW_PERCENTILE, HIGH_PERCENTILE))
+    answer = np.empty(array.shape, np.float32) if out is None else out
     if high <= low:
-        return np.zeros_like(array)
-    scaled: NDArray[np.float32] = (array - np.float32(low)) / np.float32(high - low)
-    return scaled.clip(0, 1)
+        answer[...] = 0
+        return answer
+    np.subtract(array, np.float32(low), out=answer)
+    np.divide(answer, np.float32(high - low), out=answer)
+    return np.clip(answer, 0, 1, out=answer)
 
 
-def scale_moments(array: NDArray[np.float32]) -> NDArray[np.float32]:
+def scale_moments(
+    array: NDArray[np.float32], out: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
     """Shift and scale to zero mean and unit variance; a constant image becomes 0.
+
+    Parameters
+    ----------
+    array
+        Intensities of any shape.
+    out
+        Where the answer goes; may be `array` itself. None makes a new array.
 
     Examples
     --------
     >>> scale_moments(np.array([1.0, 3.0], np.float32)).tolist()
     [-1.0, 1.0]
     """
-    deviation = float(array.std(dtype=np.float64))
-    if deviation == 0:
-        return np.zeros_like(array)
     mean = float(array.mean(dtype=np.float64))
-    return ((array - np.float32(mean)) / np.float32(deviation)).astype(np.float32)
+    # A part at a time: the deviations of a whole volume in float64 are twice the volume.
+    squares = sum(float(np.square(part.astype(np.float64) - mean).sum()) for part in array)
+    answer = np.empty(array.shape, np.float32) if out is None else out
+    if squares == 0:
+        answer[...] = 0
+        return answer
+    np.subtract(array, np.float32(mean), out=answer)
+    return np.divide(answer, np.float32(math.sqrt(squares / array.size)), out=answer)
+
+
+def _sample(array: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The values themselves, or every n-th where they are very many."""
+    step = math.ceil(array.size / LARGEST_SAMPLE)
+    if step <= 1:
+        return array
+    # Along the first axis the parts are kept apart, so that no copy of the whole is made.
+    chosen: NDArray[np.float32] = np.concatenate([part.ravel()[::step] for part in array])
+    return chosen

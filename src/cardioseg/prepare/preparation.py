@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,19 +155,19 @@ class Preparation:
             If the volume lies on another grid, or its slices are narrower than a prepared pixel.
         """
         require_same_grid(volume.geometry, self.geometry, "the volume and its preparation")
-        array = self.reorientation.apply(volume.array)
         rows, columns = self._forward
-        prepared = rows @ np.ascontiguousarray(array) @ columns.T
-        inside = _covered(rows, columns)
-        if not inside.any():
+        answer = np.empty((self.sliced.shape[0], len(rows), len(columns)), np.float32)
+        for index, each in enumerate(self.reorientation.apply(volume.array)):
+            answer[index] = rows @ np.ascontiguousarray(each) @ columns.T
+        inside = answer[:, _range(rows), _range(columns)]
+        if not inside.size:
             raise GeometryError(
                 f"slices of {self.sliced.describe()} are narrower than a pixel of "
                 f"{self.plan.spacing_mm:g} mm; name another plane"
             )
         normalise = scale_percentiles if self.plan.intensity == "percentile" else scale_moments
-        values = normalise(prepared[:, inside])
-        answer = np.full(prepared.shape, values.min(), np.float32)
-        answer[:, inside] = values
+        normalise(inside, out=inside)
+        answer[:, ~_covered(rows, columns)] = inside.min()
         return answer
 
     def label_slices(self, labels: LabelMap) -> NDArray[np.uint8]:
@@ -206,10 +208,19 @@ class Preparation:
         for index, each in enumerate(scores, first):
             sliced[:, index] += self._restore_slice(each)
 
-    def restore_labels(self, scores: Float32Array, scheme: LabelScheme) -> LabelMap:
-        """The most likely labels on the input's grid; ties go to the lower value."""
-        labels = np.empty(self.sliced.shape, np.uint8)
-        for index, each in enumerate(scores):
+    def restore_labels(self, batches: Iterable[Float32Array], scheme: LabelScheme) -> LabelMap:
+        """The most likely labels on the input's grid; ties go to the lower value.
+
+        Parameters
+        ----------
+        batches
+            Scores (slices, classes, rows, columns) of all slices in order, in parts of any length:
+            one part is held at a time.
+        scheme
+            What the classes mean.
+        """
+        labels = np.zeros(self.sliced.shape, np.uint8)
+        for index, each in enumerate(chain.from_iterable(batches)):
             labels[index] = self._restore_slice(each).argmax(axis=0)
         array = np.ascontiguousarray(self.reorientation.invert(labels))
         return LabelMap(array, self.geometry, scheme)
@@ -220,6 +231,12 @@ class Preparation:
         restored = (rows @ scores @ columns.T).astype(np.float32, copy=False)
         restored[0, ~_covered(rows, columns)] = 1
         return restored
+
+
+def _range(matrix: Float32Array) -> slice:
+    """The samples of one axis that have a source, those whose matrix rows are not empty: a run."""
+    covered = np.flatnonzero(matrix.any(axis=1))
+    return slice(int(covered[0]), int(covered[-1]) + 1) if len(covered) else slice(0, 0)
 
 
 def _covered(rows: Float32Array, columns: Float32Array) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from cardioseg.errors import DatasetError
 from cardioseg.evaluation import Report, compare, comparison_figure, comparison_table, png_bytes
 from cardioseg.evaluation.rows import Level
 from cardioseg.io.atomic import write_bytes, write_text
-from cardioseg.io.nifti import read_labels, read_volume
+from cardioseg.io.images import read_labels, read_volume
 from cardioseg.workflows.evaluate import EvaluationOptions, evaluate_files
 from cardioseg.workflows.inputs import gather_images, gather_labels
 

@@ -21,7 +21,7 @@ from cardioseg.evaluation import (
 from cardioseg.evaluation.tables import summary_table
 from cardioseg.inference.predictor import load_model
 from cardioseg.io.atomic import write_bytes, write_text
-from cardioseg.io.nifti import read_labels, read_volume
+from cardioseg.io.images import read_labels, read_volume
 from cardioseg.training.config import read_config
 from cardioseg.training.fit import Step, Watch
 from cardioseg.workflows.evaluate import EvaluationOptions, evaluate_files

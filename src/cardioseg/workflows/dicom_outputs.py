@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cardioseg.core.measurement import Measurement
 from cardioseg.errors import FormatError
-from cardioseg.evaluation.function import FunctionOptions, heart_function
 from cardioseg.io.dicom.source import DicomScan
 from cardioseg.io.dicom_objects import (
     ARTIFICIAL_INTELLIGENCE,
@@ -35,25 +33,12 @@ def write_seg_of(result: Result, folder: Path) -> None:
 def write_sr_of(result: Result, folder: Path) -> None:
     """Write NAME.sr.dcm: the measurements, beside the SEG of this result if it is in the folder."""
     write_sr(
-        measured(result),
+        result.measurements,
         _source(result),
         folder / f"{result.name}{SR_SUFFIX}",
         algorithm(result),
         _segs(result, folder),
     )
-
-
-def measured(result: Result) -> tuple[Measurement, ...]:
-    """Heart function where all frames of a cine were segmented, else the volumes of what was."""
-    cycle = result.cycle
-    if cycle is None:
-        return result.measurements
-    labels = [result.labels[index] for index in sorted(result.labels)]
-    # The phases of the result, so that a value and the SEG beside it are of the same frame.
-    options = FunctionOptions()
-    if cycle.ed is not None and cycle.es is not None:
-        options = FunctionOptions(phases=(cycle.ed, cycle.es))
-    return heart_function(labels, result.scan.times_ms, result.scan.body, options).measurements
 
 
 def algorithm(result: Result) -> Algorithm:
@@ -90,7 +75,7 @@ def _segs(result: Result, folder: Path) -> dict[str, SegFile]:
 
 
 def _named_phases(result: Result) -> dict[str, int]:
-    if result.cycle is None:
+    if result.function is None:
         return {"": result.phases[0]} if len(result.phases) == 1 else {}
-    named = {"ED": result.cycle.ed, "ES": result.cycle.es}
+    named = {"ED": result.function.ed, "ES": result.function.es}
     return {name: index for name, index in named.items() if index is not None}

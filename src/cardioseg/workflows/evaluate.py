@@ -18,7 +18,8 @@ from cardioseg.errors import CardiosegError, DatasetError, OutputExistsError
 from cardioseg.evaluation import Report, box_plots, combine, png_bytes
 from cardioseg.evaluation.measure import evaluate
 from cardioseg.io.atomic import write_bytes, write_text
-from cardioseg.io.nifti import read_labels, read_scores
+from cardioseg.io.images import read_labels
+from cardioseg.io.nifti import read_scores
 from cardioseg.workflows.inputs import Input, gather_labels
 from cardioseg.workflows.provenance import Json, file_digest, write_run
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cardioseg.engines.onnx import OnnxEngine
-from cardioseg.errors import ConfigError, MissingExtraError
+from cardioseg.errors import ConfigError, MissingExtraError, OutputExistsError
 from cardioseg.io.atomic import write_bytes
 from cardioseg.model import CARD, LICENCE_ROW, NETWORK, Model, write_model
 from cardioseg.prepare.plan import Plan
@@ -22,6 +25,12 @@ if TYPE_CHECKING:
 
 
 Float32Array = NDArray[np.float32]
+
+SCRIPT = "run_exported.py"
+"""Name of the script beside an exported file."""
+
+SCRIPT_SOURCE = "run_exported.py.txt"
+"""Its source; no module of this package, as it imports nibabel and nothing of ours."""
 
 CHANGED_SHARE = 1e-3
 """Labels that half-precision weights may change, as a share of the labelled pixels: a Dice then
@@ -108,6 +117,13 @@ def _labels(model: bytes, slices: Float32Array) -> NDArray[np.intp]:
     return labels
 
 
+def require_absent(paths: Iterable[Path], *, force: bool) -> None:
+    """Refuse to overwrite files unless forced; an OutputExistsError names the first."""
+    for path in paths:
+        if path.exists() and not force:
+            raise OutputExistsError(f"{path}: is already there; add --force to overwrite it")
+
+
 def export_onnx(model: Model, path: Path) -> None:
     """Write a model as one float32 ONNX file whose metadata says how to prepare and restore.
 
@@ -130,17 +146,33 @@ def export_onnx(model: Model, path: Path) -> None:
     except ImportError as error:
         raise MissingExtraError("writing an ONNX file", "train") from error
     graph = onnx.load_model_from_string(in_single((model.folder / NETWORK).read_bytes()))
-    scheme = model.plan.label_scheme
-    labels = {"0": "background", **{str(s.value): s.name for s in scheme.structures}}
-    facts = {
-        "cardioseg.plan": model.plan.to_json(),
+    onnx.helper.set_model_props(graph, metadata(model))
+    write_bytes(path, graph.SerializeToString())
+
+
+def metadata(model: Model) -> dict[str, str]:
+    """What an exported file says of itself: all that a program needs to run it as we do."""
+    structures = model.plan.label_scheme.structures
+    labels = {"0": "background", **{str(s.value): s.name for s in structures}}
+    return {
+        "cardioseg.format_version": "1",
+        "cardioseg.version": version("cardioseg"),
+        "cardioseg.model": model.name,
         "cardioseg.model_id": model.id,
+        "cardioseg.plan": model.plan.to_json(),
+        "cardioseg.scheme": model.plan.scheme,
         "cardioseg.labels": json.dumps(labels),
+        "cardioseg.colors": json.dumps({str(s.value): s.color for s in structures}),
+        "cardioseg.codes": json.dumps({str(s.value): s.code for s in structures}),
         "cardioseg.preparation": PREPARATION_IN_WORDS,
         "cardioseg.license": model.card_rows.get(LICENCE_ROW, "see the model's card"),
+        "cardioseg.intended_use": "research; not a medical device",
     }
-    onnx.helper.set_model_props(graph, facts)
-    write_bytes(path, graph.SerializeToString())
+
+
+def write_script(path: Path) -> None:
+    """Write the script that runs an exported file without cardioseg, atomically."""
+    write_bytes(path, files("cardioseg.workflows").joinpath(SCRIPT_SOURCE).read_bytes())
 
 
 PREPARATION_IN_WORDS = (
@@ -155,5 +187,8 @@ PREPARATION_IN_WORDS = (
     "the lowest value. Input 'slices' (N, 1, rows, columns), output 'scores' (N, classes, rows, "
     "columns) after softmax, the plan's temperature inside. To restore, interpolate the scores "
     "linearly at the native pixels, background outside, average those of orthogonal planes, and "
-    "take the largest."
+    "take the largest, of equal ones the lower class. With largest_component keep the largest "
+    "piece of all structures together (voxels connected by faces, edges or corners), then the "
+    "largest piece of each structure (by faces); of equal pieces the first, in the order of an "
+    "array whose axes point to the patient's right, front and head."
 )

@@ -141,8 +141,15 @@ def _read_errors(path: Path) -> MeasuredErrors:
 
 
 def _subjects(files: Sequence[Input]) -> tuple[_Subject, ...]:
+    ordered = sorted(files, key=_frame_number)
     names = dict.fromkeys(each.subject for each in files)
-    return tuple(_Subject(name, tuple(e for e in files if e.subject == name)) for name in names)
+    return tuple(_Subject(name, tuple(e for e in ordered if e.subject == name)) for name in names)
+
+
+def _frame_number(file: Input) -> tuple[int, str]:
+    """Frame 2 comes before frame 10, however many digits the names have."""
+    number = file.name.removeprefix(file.subject).removeprefix("_frame")
+    return (int(number) if number.isdigit() else 0, file.name)
 
 
 def _group(subject: _Subject) -> str:

@@ -63,6 +63,11 @@ class FunctionResults:
     groups: Mapping[str, str] = field(default_factory=dict)
     reference: str = ""
 
+    def to_record(self) -> dict[str, Json]:
+        """Function by subject, and the agreement where there are pairs: what `--json` prints."""
+        record = _subjects_record(self)
+        return {**record, **_agreement_record(self)} if self.pairs else record
+
     def agreement_markdown(self) -> str:
         """Tables of agreement of volumes and function, and of the wall; empty without pairs."""
         if not self.pairs:
@@ -75,12 +80,7 @@ class FunctionResults:
 def write_function(results: FunctionResults, files: Sequence[Input], output: Path) -> None:
     """Write tables, figures and run.json of the label maps in `files` into a folder."""
     output.mkdir(parents=True, exist_ok=True)
-    record: dict[str, Json] = {
-        "format_version": FORMAT_VERSION,
-        "scheme": results.scheme.name,
-        "subjects": {name: function_record(f) for name, f in results.functions.items()},
-    }
-    write_text(output / FUNCTION_JSON, json.dumps(record, indent=2) + "\n")
+    write_text(output / FUNCTION_JSON, json.dumps(_subjects_record(results), indent=2) + "\n")
     write_text(output / FUNCTION_CSV, function_csv(results.functions))
     if results.groups:
         write_text(output / GROUPS_MD, groups_markdown(results.functions, results.groups) + "\n")
@@ -103,13 +103,7 @@ def _write_figures(name: str, function: HeartFunction, output: Path) -> None:
 
 def _write_agreement(results: FunctionResults, output: Path) -> None:
     found = function_agreement(results.pairs)
-    walls: list[Json] = [dict(asdict(each)) for each in wall_agreement(results.pairs)]
-    document: dict[str, Json] = {
-        "format_version": FORMAT_VERSION,
-        "agreement": [_agreement_record(each) for each in found],
-        "wall_thickness": walls,
-    }
-    write_text(output / AGREEMENT_JSON, json.dumps(document, indent=2) + "\n")
+    write_text(output / AGREEMENT_JSON, json.dumps(_agreement_record(results), indent=2) + "\n")
     write_text(output / AGREEMENT_MD, results.agreement_markdown() + "\n")
     patients = max(len(each.values) for each in found)
     source = f"{patients} patients of {results.reference}, prediction minus reference"
@@ -119,7 +113,24 @@ def _write_agreement(results: FunctionResults, output: Path) -> None:
         write_bytes(output / BLAND_ALTMAN, png_bytes(bland_altman_figure(shown)))
 
 
-def _agreement_record(each: QuantityAgreement) -> Json:
+def _subjects_record(results: FunctionResults) -> dict[str, Json]:
+    return {
+        "format_version": FORMAT_VERSION,
+        "scheme": results.scheme.name,
+        "subjects": {name: function_record(f) for name, f in results.functions.items()},
+    }
+
+
+def _agreement_record(results: FunctionResults) -> dict[str, Json]:
+    walls: list[Json] = [dict(asdict(each)) for each in wall_agreement(results.pairs)]
+    return {
+        "format_version": FORMAT_VERSION,
+        "agreement": [_quantity_record(each) for each in function_agreement(results.pairs)],
+        "wall_thickness": walls,
+    }
+
+
+def _quantity_record(each: QuantityAgreement) -> Json:
     limits, correlation = each.limits, each.correlation
     return {
         "quantity": each.quantity,

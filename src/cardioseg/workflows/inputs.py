@@ -15,7 +15,7 @@ from cardioseg.io.dicom import DicomScan, choose_series, find_series, holds_dico
 from cardioseg.io.scans import read_scan
 from cardioseg.workflows.provenance import file_digest
 
-LABEL_ENDINGS = ("_gt", "-label", "_label", "_seg")
+LABEL_ENDINGS = ("_gt", "-label", "_label", "_seg", ".seg")
 SKIPPED_ENDINGS = (*LABEL_ENDINGS, "_4d")
 
 

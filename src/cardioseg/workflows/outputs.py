@@ -5,13 +5,14 @@ from __future__ import annotations
 import glob
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from cardioseg.errors import ConfigError
+from cardioseg.evaluation.function_record import measurement_record
 from cardioseg.io.atomic import write_text
-from cardioseg.io.nifti import write_label_frames, write_labels
+from cardioseg.io.images import write_label_frames, write_labels
 from cardioseg.workflows.provenance import FORMAT_VERSION, Json
 from cardioseg.workflows.result import Result
 
@@ -67,7 +68,7 @@ def facts(result: Result) -> dict[str, Json]:
         "format_version": FORMAT_VERSION,
         "name": result.name,
         "frames": [index + 1 for index in result.phases],
-        "measurements": [asdict(each) for each in result.measurements],
+        "measurements": [measurement_record(each) for each in result.measurements],
         "quality": _quality(result),
         "function": _function(result),
         "notes": list(result.scan.notes),
@@ -111,14 +112,18 @@ def _quality(result: Result) -> Json:
 
 
 def _function(result: Result) -> Json:
-    cycle = result.cycle
-    if cycle is None:
+    function = result.function
+    if function is None:
         return None
     return {
-        "times_ms": list(cycle.times_ms),
-        "volumes_ml": {name: list(curve) for name, curve in cycle.volumes_ml.items()},
-        "ed": None if cycle.ed is None else cycle.ed + 1,
-        "es": None if cycle.es is None else cycle.es + 1,
+        "times_ms": list(function.times_ms),
+        "volumes_ml": {
+            name: [round(volume, 4) for volume in curve]
+            for name, curve in function.volumes_ml.items()
+        },
+        "ed": None if function.ed is None else function.ed + 1,
+        "es": None if function.es is None else function.es + 1,
+        "notes": list(function.notes),
     }
 
 

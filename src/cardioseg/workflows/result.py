@@ -10,9 +10,9 @@ from cardioseg.core.measurement import Measurement
 from cardioseg.core.quality import Quality
 from cardioseg.core.scan import Scan
 from cardioseg.core.volume import LabelMap
+from cardioseg.evaluation.function import HeartFunction
 from cardioseg.inference.predictor import Provenance
 from cardioseg.io.dicom import DicomScan
-from cardioseg.workflows.cycle import Cycle
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +35,9 @@ class Result:
         Digest of the input: of the file, or over the sorted digests of a series' files.
     source
         The DICOM objects that the scan came from; None for other formats.
-    cycle
-        Volumes over time; None unless all frames of a cine were segmented.
+    function
+        Volumes over time and what follows from them; None unless all frames of a cine were
+        segmented.
     quality
         How far the labels can be trusted; None where it was not judged.
     """
@@ -48,7 +49,7 @@ class Result:
     provenance: Provenance
     input_sha256: str
     source: DicomScan | None = None
-    cycle: Cycle | None = None
+    function: HeartFunction | None = None
     quality: Quality | None = None
 
     @property
@@ -63,16 +64,11 @@ class Result:
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:
-        """Volume of each structure: at ED and ES of a cine, else of each written frame."""
-        if self.cycle is None:
-            at = [(index, "") for index in self.phases]
-        else:
-            found = [(self.cycle.ed, "ED"), (self.cycle.es, "ES")]
-            at = [(index, phase) for index, phase in found if index is not None]
+        """Heart function of a cine, else the volume of each structure in each written frame."""
+        if self.function is not None:
+            return self.function.measurements
         return tuple(
-            Measurement(
-                "volume", s.name, round(self.labels[index].volume_ml(s.name), 4), "ml", phase=phase
-            )
-            for index, phase in at
+            Measurement("volume", s.name, round(self.labels[index].volume_ml(s.name), 4), "ml")
+            for index in self.phases
             for s in self.scheme.structures
         )

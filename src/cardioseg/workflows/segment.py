@@ -1,4 +1,4 @@
-"""Segment one scan: the frames that are asked for, and the cycle where all are."""
+"""Segment one scan: the frames that are asked for, and heart function where all are."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 
 from cardioseg.core.labels import LabelScheme
 from cardioseg.core.scan import Scan
+from cardioseg.core.volume import LabelMap
 from cardioseg.errors import ConfigError, LabelError
+from cardioseg.evaluation.function import FunctionOptions, HeartFunction, heart_function
 from cardioseg.inference.predictor import Prediction
 from cardioseg.inference.segmenter import Segmenter
-from cardioseg.workflows.cycle import cycle_of, frames_of
 from cardioseg.workflows.inputs import Opened
+from cardioseg.workflows.known_errors import errors_of_model
 from cardioseg.workflows.outputs import NIFTI, Kind
 from cardioseg.workflows.result import Result
 
@@ -85,23 +87,51 @@ def segment(segmenter: Segmenter, name: str, opened: Opened, wanted: Wanted, tol
         told(done, len(indices))
         predictions[index] = segmenter.predict(scan.frames[index])
     labels = {index: each.labels.read_as(target) for index, each in predictions.items()}
-    cycle, phases = None, indices
+    function, phases = None, indices
+    made = predictions[indices[0]].provenance
     if len(indices) > 1:
-        # Found in the model's own scheme: a coarser one may not tell the ventricles apart.
-        own = cycle_of([each.labels for each in predictions.values()], scan.times_ms)
-        volumes = cycle_of(list(labels.values())).volumes_ml
-        cycle = replace(own, volumes_ml=volumes)
-        phases = frames_of(wanted.phase, cycle, len(indices))
+        own = [each.labels for each in predictions.values()]
+        function = _function(own, list(labels.values()), scan, made.model_id)
+        phases = _phases(wanted.phase, function, len(indices))
     return Result(
         name=name,
         scan=scan,
         labels=labels,
         phases=phases,
-        provenance=predictions[indices[0]].provenance,
+        provenance=made,
         input_sha256=opened.sha256,
         source=opened.source,
-        cycle=cycle,
+        function=function,
     )
+
+
+def _function(
+    own: list[LabelMap], labels: list[LabelMap], scan: Scan, model_id: str
+) -> HeartFunction:
+    """Function of the label maps to write.
+
+    Its phases are told by the model's own: a coarser scheme may not tell the ventricles apart.
+    """
+    options = FunctionOptions(errors=errors_of_model(model_id))
+    found = heart_function(own, scan.times_ms, scan.body, options)
+    if labels[0].scheme == own[0].scheme:
+        return found
+    if found.ed is not None and found.es is not None:
+        options = replace(options, phases=(found.ed, found.es))
+    return heart_function(labels, scan.times_ms, scan.body, options)
+
+
+def _phases(phase: str, function: HeartFunction, count: int) -> tuple[int, ...]:
+    """Indices of the frames that `all`, `ed` or `es` means."""
+    if phase not in ("ed", "es"):
+        return tuple(range(count))
+    chosen = function.ed if phase == "ed" else function.es
+    if chosen is None:
+        raise LabelError(
+            f"no ventricle was found in any frame, so nothing says which is {phase.upper()}; "
+            "name the frame by its number (--phase K)"
+        )
+    return (chosen,)
 
 
 def _indices(scan: Scan, frame: int | None) -> tuple[int, ...]:

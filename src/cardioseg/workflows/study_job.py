@@ -94,9 +94,9 @@ def _segment_series(segmenter: Segmenter, series: Series, output: Path, name: st
         return f"left out: {reason}"
     opened = Opened(source.scan, source, series.digest())
     result = segment(segmenter, name, opened, Wanted(), lambda done, total: None)
-    cycle = result.cycle
-    if cycle is not None:
-        named = [index for index in (cycle.ed, cycle.es) if index is not None]
+    function = result.function
+    if function is not None:
+        named = [index for index in (function.ed, function.es) if index is not None]
         if not named:
             return "left out: no heart was found in any frame"
         result = replace(result, phases=tuple(dict.fromkeys(named)))

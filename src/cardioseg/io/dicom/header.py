@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 import warnings
 import zlib
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import BinaryIO
 
 import pydicom
 from pydicom import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRLittleEndian,
@@ -36,6 +37,10 @@ UNREADABLE = (
     RuntimeError,
     OverflowError,
     RecursionError,
+    BytesLengthException,
+    OSError,
+    struct.error,
+    zlib.error,
 )
 """What pydicom and its decoders raise on damaged objects."""
 
@@ -46,6 +51,23 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+@contextmanager
+def refusing(file: DicomFile) -> Iterator[None]:
+    """Say of what pydicom cannot make sense of that the file is damaged.
+
+    Raises
+    ------
+    FormatError
+        Naming the file.
+    """
+    try:
+        yield
+    except UNREADABLE as error:
+        raise FormatError(
+            f"{file.name}: damaged or truncated DICOM; copy or export it again"
+        ) from error
 
 
 def read_dataset(
@@ -69,17 +91,13 @@ def read_dataset(
     """
     with file.opened() as stream, quiet():
         _require_bounded(stream, file.name)
-        try:
+        with refusing(file):
             dataset = pydicom.dcmread(
                 stream,
                 force=True,
                 stop_before_pixels=not pixels,
                 specific_tags=None if tags is None else list(tags),
             )
-        except UNREADABLE as error:
-            raise FormatError(
-                f"{file.name}: damaged or truncated DICOM; copy or export it again"
-            ) from error
     if "TransferSyntaxUID" not in dataset.file_meta:
         # Files from before the preamble say nothing of their encoding; pydicom has found it out.
         implicit = dataset.original_encoding[0]

@@ -10,10 +10,17 @@ from pydicom import Dataset
 from cardioseg.core.geometry import Float64Array
 from cardioseg.errors import FormatError, GeometryError
 from cardioseg.io.dicom.files import DicomFile
-from cardioseg.io.dicom.header import items, number, numbers, text, texts, whole
-
-UNIT_TOLERANCE = 1e-2
-"""Direction cosines are written with few digits; farther from unit length they are wrong."""
+from cardioseg.io.dicom.header import (
+    items,
+    number,
+    numbers,
+    quiet,
+    refusing,
+    text,
+    texts,
+    whole,
+)
+from cardioseg.io.dicom.placement import directions_of, length_of, position_of, spacing_of
 
 MOST_FRAMES = 100_000
 
@@ -112,6 +119,11 @@ def planes_of(file: DicomFile, dataset: Dataset) -> tuple[Plane, ...]:
     FormatError
         If it holds no grey pixels.
     """
+    with quiet(), refusing(file):
+        return _planes(file, dataset)
+
+
+def _planes(file: DicomFile, dataset: Dataset) -> tuple[Plane, ...]:
     _require_grey(file, dataset)
     frames = whole(dataset, "NumberOfFrames") or 1
     if not 1 <= frames <= MOST_FRAMES:
@@ -149,7 +161,7 @@ def _flattened(dataset: Dataset, *groups: Dataset) -> Dataset:
 
 
 def _plane(file: DicomFile, dataset: Dataset, frame: int | None, tags: Dataset) -> Plane:
-    along_row, along_column = _directions(file, tags)
+    along_row, along_column = directions_of(file, tags)
     trigger = _first(tags, "TriggerTime", "NominalCardiacTriggerDelayTime")
     instance = number(tags, "InstanceNumber")
     return Plane(
@@ -158,12 +170,12 @@ def _plane(file: DicomFile, dataset: Dataset, frame: int | None, tags: Dataset) 
         frame=frame,
         columns=whole(dataset, "Columns") or 0,
         rows=whole(dataset, "Rows") or 0,
-        position=_position(file, tags),
+        position=position_of(file, tags),
         along_row=along_row,
         along_column=along_column,
-        spacing=_spacing(file, tags),
-        spacing_between=_length(tags, "SpacingBetweenSlices"),
-        thickness=_length(tags, "SliceThickness"),
+        spacing=spacing_of(file, tags),
+        spacing_between=length_of(tags, "SpacingBetweenSlices"),
+        thickness=length_of(tags, "SliceThickness"),
         trigger_ms=_first(tags, "ActualCardiacTriggerDelayTime") if trigger is None else trigger,
         temporal=whole(tags, "TemporalPositionIndex") or whole(tags, "TemporalPositionIdentifier"),
         order=(
@@ -198,54 +210,6 @@ def _kind(tags: Dataset) -> str:
     words = ", ".join(meaning for meaning, names in _COMPONENTS.items() if types & names)
     echo = _first(tags, "EchoTime", "EffectiveEchoTime")
     return ", ".join(filter(None, (words, f"echo time {echo:g} ms" if echo is not None else "")))
-
-
-def _directions(file: DicomFile, tags: Dataset) -> tuple[Float64Array, Float64Array]:
-    cosines = np.array(numbers(tags, "ImageOrientationPatient"))
-    if cosines.shape != (6,):
-        raise GeometryError(_absent(file, "ImageOrientationPatient", "how the image is turned"))
-    along_row, along_column = cosines[:3], cosines[3:]
-    lengths = np.linalg.norm(cosines.reshape(2, 3), axis=1)
-    if (np.abs(lengths - 1) > UNIT_TOLERANCE).any() or abs(along_row @ along_column) > 0.5:
-        raise GeometryError(
-            f"{file.name}: ImageOrientationPatient is wrong: its vectors have lengths "
-            f"{lengths[0]:.3g} and {lengths[1]:.3g}, not 1, or are not perpendicular; "
-            "export the series again from the scanner or the archive"
-        )
-    return along_row / lengths[0], along_column / lengths[1]
-
-
-def _position(file: DicomFile, tags: Dataset) -> Float64Array:
-    position = np.array(numbers(tags, "ImagePositionPatient"))
-    if position.shape != (3,):
-        raise GeometryError(_absent(file, "ImagePositionPatient", "where the image lies"))
-    return position
-
-
-def _spacing(file: DicomFile, tags: Dataset) -> tuple[float, float]:
-    spacing = numbers(tags, "PixelSpacing")
-    if len(spacing) != 2:
-        raise GeometryError(_absent(file, "PixelSpacing", "how large a pixel is"))
-    if min(spacing) <= 0:
-        raise GeometryError(
-            f"{file.name}: PixelSpacing is {spacing[0]:g} x {spacing[1]:g} mm; "
-            "export the series again"
-        )
-    # The file tells the distance of rows first.
-    return spacing[1], spacing[0]
-
-
-def _length(tags: Dataset, keyword: str) -> float | None:
-    """A length that is not 0; some scanners write a direction as its sign."""
-    length = number(tags, keyword)
-    return abs(length) if length else None
-
-
-def _absent(file: DicomFile, keyword: str, meaning: str) -> str:
-    return (
-        f"{file.name}: no usable {keyword}, so nothing says {meaning}: export the series again "
-        "from the scanner or the archive, in its original form"
-    )
 
 
 def _require_grey(file: DicomFile, dataset: Dataset) -> None:

@@ -134,9 +134,9 @@ def _is_whole(file: DicomFile, header: Dataset) -> bool:
     FormatError
         If it ends before it says what it is: passed over, its slice would be missing in silence.
     """
-    if "SOPClassUID" in header and ("SeriesInstanceUID" in header or "Rows" in header):
+    if text(header, "SOPClassUID") and (text(header, "SeriesInstanceUID") or whole(header, "Rows")):
         return True
-    kind = getattr(header, "file_meta", Dataset()).get("MediaStorageSOPClassUID")
+    kind = text(header.file_meta, "MediaStorageSOPClassUID")
     if kind == _DIRECTORY or getattr(header, "preamble", None) is None:
         return False
     raise FormatError(

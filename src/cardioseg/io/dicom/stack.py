@@ -10,6 +10,7 @@ import numpy as np
 
 from cardioseg.core.geometry import Float64Array
 from cardioseg.errors import GeometryError
+from cardioseg.io.dicom.header import text
 from cardioseg.io.dicom.planes import Plane
 from cardioseg.io.dicom.timing import SamePixels, in_order
 
@@ -86,7 +87,7 @@ def _without_copies(planes: Sequence[Plane]) -> tuple[int, list[Plane]]:
     """Each SOP instance and frame once, and how many were left out."""
     seen: dict[Hashable, Plane] = {}
     for plane in planes:
-        uid = str(plane.dataset.get("SOPInstanceUID") or "")
+        uid = text(plane.dataset, "SOPInstanceUID")
         seen.setdefault((uid or id(plane.dataset), plane.frame), plane)
     return len(planes) - len(seen), list(seen.values())
 
@@ -120,7 +121,7 @@ def _parallel_groups(planes: Sequence[Plane]) -> dict[str, Group]:
 
 
 def _require_one_frame_of_reference(planes: Sequence[Plane]) -> None:
-    spaces = _groups(planes, lambda p: str(p.dataset.get("FrameOfReferenceUID") or ""))
+    spaces = _groups(planes, lambda p: text(p.dataset, "FrameOfReferenceUID"))
     known = [group for uid, group in spaces.items() if uid]
     if len(known) > 1:
         raise GeometryError(

@@ -1,4 +1,4 @@
-"""From the numbers that a NIfTI file stores to intensities and to label values."""
+"""From the numbers that a file stores to intensities and to label values."""
 
 from __future__ import annotations
 
@@ -8,24 +8,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cardioseg.errors import FormatError, LabelError
-from cardioseg.io.nifti_header import NiftiHeader
 
 _WHOLE = 1e-4
 """A label may differ by this much from a whole number: scaled storage rounds."""
 
 
-def intensities(stored: NDArray[Any], header: NiftiHeader) -> NDArray[np.float32]:
+def intensities(
+    stored: NDArray[Any], slope: float = 1.0, intercept: float = 0.0
+) -> NDArray[np.float32]:
     """Values as float32, an array of its own in the file's order and read-only: no copy follows."""
     # What float32 cannot hold becomes infinite, and the volume refuses it with a count.
     with np.errstate(over="ignore", invalid="ignore"):
-        if header.is_scaled:
-            stored = stored * np.float64(header.slope) + header.intercept
-        values: NDArray[np.float32] = stored.astype(np.float32)
+        if (slope, intercept) == (1.0, 0.0):
+            values = stored.astype(np.float32)
+        else:
+            # A slice at a time: float64 of a whole volume would be twice the answer.
+            values = np.empty(stored.shape, np.float32, order="F")
+            for index in range(stored.shape[-1]):
+                values[..., index] = stored[..., index] * np.float64(slope) + intercept
     values.setflags(write=False)
     return values
 
 
-def whole_numbers(stored: NDArray[Any], header: NiftiHeader) -> NDArray[Any]:
+def whole_numbers(stored: NDArray[Any], slope: float = 1.0, intercept: float = 0.0) -> NDArray[Any]:
     """Label values, checked to be whole numbers, in the stored type or float64.
 
     Raises
@@ -35,8 +40,8 @@ def whole_numbers(stored: NDArray[Any], header: NiftiHeader) -> NDArray[Any]:
     LabelError
         If a value is not whole.
     """
-    if header.is_scaled:
-        stored = stored * np.float64(header.slope) + header.intercept
+    if (slope, intercept) != (1.0, 0.0):
+        stored = stored * np.float64(slope) + intercept
     if stored.dtype.kind != "f":
         return stored
     if not np.isfinite(stored).all():

@@ -1,0 +1,101 @@
+"""A contender: a worker process in its own environment, asked for one run at a time."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+ALLOCATOR = {
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
+    "MALLOC_TOP_PAD_": str(256 * 2**20),
+}
+"""glibc's settings that keep freed memory in the process, as `training/allocator.py` sets them."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Who runs what.
+
+    Parameters
+    ----------
+    family
+        `ours`, `keras` or `peers`.
+    name
+        As the family's module knows it.
+    task
+        `predict` or `train`.
+    network
+        `unet-1` or `unet-2`; MONAI and nnU-Net have their own.
+    batch, side
+        Images in a batch, pixels of a side.
+    keeps_memory
+        Start the process with :data:`ALLOCATOR`.
+    """
+
+    family: str
+    name: str
+    task: str
+    network: str
+    batch: int
+    side: int
+    keeps_memory: bool = False
+
+    @property
+    def told(self) -> str:
+        """Name for tables."""
+        return self.name + (" (allocator set)" if self.keeps_memory else "")
+
+
+class Worker:
+    """A running contender; a context manager. Calling it answers the seconds of one run."""
+
+    def __init__(self, contender: Contender, python: Path, threads: int) -> None:
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "TF_CPP_MIN_LOG_LEVEL": "3"}
+        environment |= {"TF_NUM_INTRAOP_THREADS": str(threads), "KERAS_BACKEND": "tensorflow"}
+        if contender.keeps_memory:
+            environment |= ALLOCATOR
+        words = [contender.family, contender.name, contender.task, contender.network]
+        command = [str(python), "-m", "benchmarks.speed.worker", *words]
+        self._told = " ".join(words)
+        self._process = subprocess.Popen(
+            [*command, str(contender.batch), str(contender.side)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        self._answer("ready")
+
+    def __call__(self) -> float:
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return float(self._answer())
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end()
+
+    def _answer(self, wanted: str = "") -> str:
+        # Libraries may greet on stdout before the worker does.
+        for line in self._process.stdout:
+            if wanted and line.strip() != wanted:
+                continue
+            return line
+        self._end()
+        sys.exit(f"error: the worker '{self._told}' died; its last words are above")
+
+    def _end(self) -> None:
+        self._process.kill()
+        self._process.communicate()

@@ -1,0 +1,90 @@
+"""What is timed in cardioseg's environment: both exact networks by engine, and a training step."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from cardioseg.nets.export import to_onnx
+from cardioseg.nets.loss import Loss, total_loss
+from cardioseg.nets.unet import UNet
+from cardioseg.prepare.plan import NetworkPlan
+from cardioseg.training.allocator import keep_freed_memory
+
+KINDS = {"unet-1": "conventional", "unet-2": "separable"}
+Work = Callable[[], object]
+
+
+def predict(contender: str, network: str, batch: int, side: int) -> Work:
+    """One batch by `onnx`, `openvino`, or PyTorch: `torch-nchw`, `torch-channels-last`."""
+    images = np.random.default_rng(0).random((batch, 1, side, side), np.float32)
+    if contender.startswith("torch-"):
+        return _eager(contender, network, images)
+    path = _model_file(network)
+    if contender == "onnx":
+        from cardioseg.engines.onnx import OnnxEngine
+
+        engine = OnnxEngine(path)
+    elif contender == "openvino":
+        from cardioseg.engines.openvino import OpenVinoEngine
+
+        engine = OpenVinoEngine(path)
+    else:
+        raise SystemExit(f"no contender {contender!r}")
+    return lambda: engine(images)
+
+
+def train(contender: str, network: str, batch: int, side: int) -> Work:
+    """One training step: `ours`, `ours-bfloat16`, `torch-channels-last` (stock PyTorch)."""
+    if contender.startswith("ours"):
+        keep_freed_memory()
+    torch.manual_seed(0)
+    model = UNet(_plan(network)).train()
+    layout = torch.channels_last
+    model.to(memory_format=layout)
+    optimiser = torch.optim.Adam(
+        model.parameters(), lr=1e-3, fused=contender.startswith("ours") or None
+    )
+    images = torch.rand(batch, 1, side, side).contiguous(memory_format=layout)
+    labels = torch.randint(0, 3, (batch, side, side))
+    reduced = contender == "ours-bfloat16"
+
+    def step() -> None:
+        optimiser.zero_grad(set_to_none=True)
+        with torch.autocast("cpu", torch.bfloat16, enabled=reduced):
+            logits = model(images)
+        total_loss(Loss(), logits.float(), labels).backward()
+        optimiser.step()
+
+    return step
+
+
+def _eager(contender: str, network: str, images: np.ndarray) -> Work:
+    """The network as PyTorch runs it, nothing folded."""
+    model = UNet(_plan(network)).eval()
+    layout = torch.channels_last if contender == "torch-channels-last" else torch.contiguous_format
+    model.to(memory_format=layout)
+    batch = torch.from_numpy(images).contiguous(memory_format=layout)
+
+    def run() -> torch.Tensor:
+        with torch.inference_mode():
+            return torch.softmax(model(batch), dim=1)
+
+    return run
+
+
+def _plan(network: str) -> NetworkPlan:
+    return NetworkPlan(convolution=KINDS[network], dropout=0.1)
+
+
+@cache
+def _model_file(network: str) -> Path:
+    torch.manual_seed(0)
+    path = Path(tempfile.mkdtemp()) / "model.onnx"
+    path.write_bytes(to_onnx(UNet(_plan(network)).eval()))
+    return path

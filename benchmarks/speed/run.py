@@ -1,0 +1,177 @@
+"""Every figure of docs/performance.md in one run; each part is written as soon as it is known.
+
+    make bench                                   this environment
+    make bench-peers                             Keras, MONAI and nnU-Net beside it
+    python -m benchmarks.speed.run --only inference --rounds 3 --output FOLDER
+
+A part whose file is there is not measured again: remove it, or name another folder. Contenders
+run in processes of their own and in turns, and ratios are taken turn by turn. Nothing else should
+run meanwhile: the load of the machine before each part is written down.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks.speed.accuracy import minutes_to_goals
+from benchmarks.speed.contender import Contender, Worker
+from benchmarks.speed.machine import describe
+from benchmarks.speed.pace import Spread, ratios, take_turns
+from benchmarks.speed.roofline import roofline
+from benchmarks.speed.volumes import growth, large_volume, predicting, stack
+
+from cardioseg.io.atomic import write_text
+
+SIDE = 256
+NETWORKS = ("unet-1", "unet-2")
+ENGINES = ("onnx", "openvino", "torch-nchw", "torch-channels-last")
+STEPS = ("ours", "ours-bfloat16", "torch-channels-last")
+
+
+def duels(
+    options: argparse.Namespace, task: str, names: Sequence[str], batches: Sequence[int]
+) -> list[dict]:
+    """Images a second of every contender, and how many times as fast as each it is."""
+    found = []
+    for network in NETWORKS:
+        for batch in batches:
+            contenders = [Contender("ours", n, task, network, batch, SIDE) for n in names]
+            if options.keras:
+                keras = Contender("keras", "keras", task, network, batch, SIDE)
+                kept = Contender("keras", "keras", task, network, batch, SIDE, keeps_memory=True)
+                contenders += [keras, kept]
+            if options.peers:
+                contenders += [
+                    Contender("peers", n, task, network, batch, SIDE) for n in ("monai", "nnunet")
+                ]
+            found.append({"network": network, "batch": batch, **_duel(options, contenders)})
+            print(json.dumps(found[-1]), file=sys.stderr, flush=True)
+    return found
+
+
+def _duel(options: argparse.Namespace, contenders: Sequence[Contender]) -> dict:
+    pythons = {"ours": Path(sys.executable), "keras": options.keras, "peers": options.peers}
+    with ExitStack() as running:
+        workers = {
+            each.told: running.enter_context(Worker(each, pythons[each.family], options.threads))
+            for each in contenders
+        }
+        seconds = take_turns(workers, options.rounds, warm_up=2)
+    batch = contenders[0].batch
+    speeds = {n: Spread.of([batch / s for s in each]).as_json() for n, each in seconds.items()}
+    against = {
+        slow: {fast: ratios(seconds[slow], seconds[fast]).as_json(2) for fast in seconds}
+        for slow in seconds
+    }
+    return {"images_per_s": speeds, "times_as_fast": against}
+
+
+def inference(options: argparse.Namespace) -> object:
+    """Images a second of prediction, both exact networks, batch 1 and 8."""
+    return duels(options, "predict", ENGINES, (1, 8))
+
+
+def training(options: argparse.Namespace) -> object:
+    """Images a second of training steps, both exact networks, batch 4 and 8."""
+    return duels(options, "train", STEPS, (4, 8))
+
+
+def roof(options: argparse.Namespace) -> object:
+    """Multiplications, bytes and least milliseconds of both networks on this machine."""
+    machine = describe(options.threads)
+    peak, width = float(machine["gemm_gflops"]), float(machine["copy_gb_per_s"])
+    kinds = {"unet-1": "conventional", "unet-2": "separable"}
+    rows = {name: roofline(kind, SIDE, peak, width) for name, kind in kinds.items()}
+    return {"machine": machine, "networks": rows}
+
+
+def process(options: argparse.Namespace) -> object:
+    """`predict --model sax` of one volume as a process, and of the large one."""
+    folder = options.scratch
+    image = options.image or stack(folder, 216, 10)
+    engines = {n: ("--engine", n) for n in ("auto", "onnx", "openvino")}
+    runs = {n: predicting([image], "sax", folder / "out", options.threads, *words)
+            for n, words in engines.items()}  # fmt: skip
+    wholes: dict[str, list] = {name: [] for name in runs}
+    for _ in range(options.rounds + 1):
+        for name, run in runs.items():
+            wholes[name].append(run())
+    large = predicting(
+        [large_volume(folder)], "sax", folder / "out", options.threads, "--plane", "axial"
+    )()
+    return {
+        "one_volume": {
+            name: {
+                "seconds": Spread.of([w.seconds for w in each[1:]]).as_json(),
+                "peak_mb": Spread.of([w.peak_mb for w in each[1:]]).as_json(0),
+            }
+            for name, each in wholes.items()
+        },
+        "large": asdict(large),
+    }
+
+
+def grown(options: argparse.Namespace) -> object:
+    """Seconds against slices, pixels and volumes."""
+    return growth("sax", options.scratch, options.threads, min(options.rounds, 5))
+
+
+def accuracy(options: argparse.Namespace) -> object:
+    """Minutes to each Dice, of the runs that `--log NAME=FILE` names."""
+    return {name: minutes_to_goals(Path(path)) for name, path in options.log.items()}
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], object]] = {
+    "roof": roof,
+    "inference": inference,
+    "training": training,
+    "process": process,
+    "growth": grown,
+    "accuracy": accuracy,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--output", type=Path, default=Path("bench-output"))
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--image", type=Path, help="an ACDC volume; default: a synthetic stack")
+    parser.add_argument("--keras", type=Path, help="python of the environment with Keras")
+    parser.add_argument("--peers", type=Path, help="python of the environment of the peers")
+    parser.add_argument("--log", type=_named, nargs="*", default=[], metavar="NAME=LOG.jsonl")
+    options = parser.parse_args()
+    options.log = dict(options.log)
+    options.output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        options.scratch = Path(scratch)
+        for name in options.only:
+            path = options.output / f"{name}.json"
+            if path.is_file():
+                print(f"{path} is there: not measured again", file=sys.stderr)
+                continue
+            load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+            answer = {"command": sys.argv[1:], "threads": options.threads, "load_before": load}
+            write_text(path, json.dumps({**answer, "found": PARTS[name](options)}, indent=1) + "\n")
+
+
+def _named(text: str) -> tuple[str, str]:
+    name, sign, path = text.partition("=")
+    if not sign:
+        raise argparse.ArgumentTypeError(f"{text}: write NAME=FILE")
+    return name, path
+
+
+if __name__ == "__main__":
+    main()

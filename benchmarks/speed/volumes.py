@@ -1,0 +1,119 @@
+"""`cardioseg predict` as a whole process: seconds, peak memory, and how both grow with the work."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import cardioseg
+from cardioseg.core.geometry import Geometry
+from cardioseg.core.volume import Volume
+from cardioseg.io.nifti import write_volume
+
+LARGE = (528, 528, 200)
+"""The shape whose memory is bounded, at 0.75 x 0.75 x 1 mm."""
+
+SIDES, SLICES, COUNTS = (128, 192, 256, 384, 512), (8, 16, 32, 64), (1, 2, 4, 8, 16, 32, 64)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """One run of the program."""
+
+    seconds: float
+    peak_mb: float
+
+
+def run_program(arguments: Sequence[str], threads: int) -> Whole:
+    """Run `cardioseg` once and wait for it.
+
+    Raises
+    ------
+    SystemExit
+        If it fails.
+    """
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cardioseg", *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=environment,
+    )
+    with process.stderr:
+        told = process.stderr.read().decode()
+    _, status, used = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{told}\nerror: cardioseg {' '.join(arguments)} failed")
+    return Whole(seconds, used.ru_maxrss / 1024)
+
+
+def predicting(
+    images: Sequence[Path], model: str, output: Path, threads: int, *more: str
+) -> Callable[[], Whole]:
+    """What runs `predict` on some images."""
+    names = [str(image) for image in images]
+    words = ["predict", *names, "--model", model, "--output", str(output), "--force", *more]
+    return lambda: run_program(words, threads)
+
+
+def large_volume(folder: Path) -> Path:
+    """A scan of 528 x 528 x 200 voxels: a bright ball in noise, made once."""
+    path = folder / "large.nii.gz"
+    if not path.is_file():
+        rng = np.random.default_rng(0)
+        axes = np.ogrid[tuple(slice(-1, 1, complex(0, n)) for n in LARGE)]
+        ball = np.sqrt(sum(axis**2 for axis in axes)).astype(np.float32)
+        array = 400 * np.exp(-3 * ball) + rng.integers(0, 40, LARGE).astype(np.float32)
+        grid = Geometry(LARGE, np.diag([0.75, 0.75, 1.0, 1.0]))
+        write_volume(Volume(array.astype(np.float32), grid), path)
+    return path
+
+
+def stack(folder: Path, side: int, slices: int, copy: int = 0) -> Path:
+    """A phantom-free stack of noise with a bright disc, for counting cost."""
+    path = folder / f"stack-{side}-{slices}-{copy}.nii.gz"
+    if not path.is_file():
+        rng = np.random.default_rng([side, slices, copy])
+        rows, columns = np.ogrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
+        disc = 300 * (np.hypot(rows, columns) < 0.3)
+        array = (disc[:, :, None] + rng.random((side, side, slices)) * 50).astype(np.float32)
+        grid = Geometry((side, side, slices), np.diag([1.5, 1.5, 8.0, 1.0]))
+        write_volume(Volume(array, grid), path)
+    return path
+
+
+def growth(model: str, folder: Path, threads: int, rounds: int) -> dict[str, list[dict]]:
+    """Seconds of predicting in one process against slices, pixels and number of volumes."""
+    predictor = cardioseg.load_model(model)
+
+    def timed(paths: Sequence[Path]) -> float:
+        started = time.perf_counter()
+        for path in paths:
+            predictor.predict(cardioseg.read_volume(path))
+        return time.perf_counter() - started
+
+    def row(paths: Sequence[Path], **facts: int) -> dict:
+        timed(paths[:1])
+        seconds = sorted(timed(paths) for _ in range(rounds))
+        return {**facts, "seconds": round(seconds[len(seconds) // 2], 4)}
+
+    volumes = [stack(folder, 192, 10, copy) for copy in range(COUNTS[-1])]
+    wholes = []
+    for count in COUNTS:
+        run = predicting(volumes[:count], model, folder / "out", threads)()
+        wholes.append({"volumes": count, "seconds": round(run.seconds, 3), "mb": int(run.peak_mb)})
+    return {
+        "slices": [row([stack(folder, 192, n)], slices=n) for n in SLICES],
+        "side": [row([stack(folder, n, 10)], side=n) for n in SIDES],
+        "volumes": wholes,
+    }

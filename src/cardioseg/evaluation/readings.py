@@ -1,0 +1,204 @@
+"""What several observers' label maps of one case say of each other, as tidy rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cardioseg.core.volume import MM3_PER_ML, LabelMap
+from cardioseg.evaluation.overlap import dice
+from cardioseg.evaluation.rows import ABSENT, MISSED, SPURIOUS
+from cardioseg.evaluation.section import Section, section_rows
+from cardioseg.evaluation.staple import Staple
+from cardioseg.evaluation.statistics import subject_means
+
+DICE, HD95, ASSD = "dice", "hd95_mm", "assd_mm"
+DIFFERENCE, VOLUME = "volume_difference_ml", "volume_ml"
+SENSITIVITY, SPECIFICITY = "staple_sensitivity", "staple_specificity"
+
+PAIR_METRICS = (DICE, HD95, ASSD, DIFFERENCE)
+
+STAPLE_CONSENSUS = "STAPLE"
+"""The second name of a reading that compares a rater with the consensus."""
+
+ABSENT_FROM_ALL = "absent from all"
+
+_SURFACE_TOLERANCE_MM = 2.0
+_FROM_SECTION = {DICE: DICE, HD95: HD95, ASSD: ASSD, "volume_error_ml": DIFFERENCE}
+_NOTES = {MISSED: "in the second only", SPURIOUS: "in the first only", ABSENT: ABSENT}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One value of one rater, or of one pair of raters, for one structure of one case.
+
+    Parameters
+    ----------
+    case, subject
+        Name of the case, and whose heart it is.
+    structure
+        Name of the structure.
+    metric
+        `volume_ml`, `staple_sensitivity`, `staple_specificity` of one rater; `dice`, `hd95_mm`,
+        `assd_mm`, `volume_difference_ml` (first minus second) of a pair.
+    first, second
+        The raters; `second` is empty where the value is of one alone.
+    value
+        The value in `unit`; None where it is undefined, and `note` says why.
+    unit, note
+        As in :class:`cardioseg.evaluation.rows.Row`.
+    """
+
+    case: str
+    subject: str
+    structure: str
+    metric: str
+    first: str
+    second: str
+    value: float | None
+    unit: str = ""
+    note: str = ""
+
+
+def read_case(labels: Mapping[str, LabelMap], case: str, subject: str) -> tuple[Reading, ...]:
+    """Volumes of every rater and all metrics of every pair, on one case.
+
+    Parameters
+    ----------
+    labels
+        Each rater's label map by the rater's name, on one grid and in one scheme.
+    case, subject
+        Name of the case, and whose heart it is.
+
+    Returns
+    -------
+    tuple of Reading
+        A structure that both of a pair lack is undefined; one that a single rater drew counts with
+        Dice 0 and with the diagonal of the grid as its distance, as in an evaluation.
+
+    Examples
+    --------
+    >>> from cardioseg.core.geometry import Geometry
+    >>> from cardioseg.core.labels import MYOCARDIUM_BLOOD
+    >>> grid = Geometry((4, 4, 4), np.eye(4))
+    >>> one, two = np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8)
+    >>> one[:2], two[:3] = 2, 2
+    >>> maps = {"A": LabelMap(one, grid, MYOCARDIUM_BLOOD),
+    ...         "B": LabelMap(two, grid, MYOCARDIUM_BLOOD)}
+    >>> [r.value for r in read_case(maps, "c", "s") if r.metric == "dice"]
+    [None, 0.8]
+    """
+    found = list(_volumes(labels, case, subject))
+    for first, second in combinations(labels, 2):
+        found += _pair(labels, (first, second), case, subject)
+    return tuple(found)
+
+
+def staple_readings(
+    found: Staple, observers: Sequence[str], labels: LabelMap, case: str, subject: str
+) -> Iterator[Reading]:
+    """How STAPLE rates each observer: sensitivity and specificity by structure.
+
+    Parameters
+    ----------
+    found
+        STAPLE's answer for this case.
+    observers
+        Their names, in STAPLE's order.
+    labels
+        Any label map of the case, for the structures' names.
+    case, subject
+        As in :func:`read_case`.
+    """
+    for structure in labels.scheme.structures:
+        rates = {
+            SENSITIVITY: found.sensitivity(structure.value),
+            SPECIFICITY: found.specificity(structure.value),
+        }
+        for metric, values in rates.items():
+            for name, value in zip(observers, values.tolist(), strict=True):
+                defined = bool(np.isfinite(value))
+                number, note = (value, "") if defined else (None, ABSENT_FROM_ALL)
+                yield Reading(case, subject, structure.name, metric, name, "", number, "", note)
+
+
+def against_consensus(
+    labels: Mapping[str, LabelMap], consensus: LabelMap, case: str, subject: str
+) -> Iterator[Reading]:
+    """Dice of every rater with the consensus; the observers have helped to make it."""
+    for name, label_map in labels.items():
+        for structure in label_map.scheme.structures:
+            value = dice(label_map.mask(structure.name), consensus.mask(structure.name))
+            note = ABSENT if value is None else ""
+            yield Reading(
+                case, subject, structure.name, DICE, name, STAPLE_CONSENSUS, value, "", note
+            )
+
+
+def heart_box(label_maps: Sequence[LabelMap]) -> tuple[slice, slice, slice]:
+    """The smallest box that holds every labelled voxel of all maps; the whole grid without one."""
+    union = np.any([label_map.array > 0 for label_map in label_maps], axis=0)
+    if not union.any():
+        i, j, k = (slice(0, n) for n in union.shape)
+        return i, j, k
+    i, j, k = (slice(int(p.min()), int(p.max()) + 1) for p in np.nonzero(union))
+    return i, j, k
+
+
+def patient_means(readings: Sequence[Reading]) -> dict[str, float]:
+    """The mean of each patient's cases, by patient; what is undefined doesn't count."""
+    return subject_means((r.subject, r.case, r.value) for r in readings if r.value is not None)
+
+
+def readings_csv(readings: Sequence[Reading]) -> str:
+    """The rows as CSV with a header; an undefined value is an empty cell."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(field.name for field in fields(Reading))
+    writer.writerows(astuple(reading) for reading in readings)
+    return buffer.getvalue()
+
+
+def _volumes(labels: Mapping[str, LabelMap], case: str, subject: str) -> Iterator[Reading]:
+    scheme = next(iter(labels.values())).scheme
+    for structure in scheme.structures:
+        volumes = {name: each.volume_ml(structure.name) for name, each in labels.items()}
+        nobody = not any(volumes.values())
+        for name, volume in volumes.items():
+            value, note = (None, ABSENT_FROM_ALL) if nobody else (volume, "")
+            yield Reading(case, subject, structure.name, VOLUME, name, "", value, "ml", note)
+
+
+def _pair(
+    labels: Mapping[str, LabelMap], names: tuple[str, str], case: str, subject: str
+) -> Iterator[Reading]:
+    first, second = (labels[name] for name in names)
+    # Distances don't change where both maps are empty, and a small box is much faster.
+    box = heart_box((first, second))
+    grid = first.geometry
+    section = Section(
+        prediction=_cut(first, box),
+        reference=_cut(second, box),
+        scores=None,
+        spacing=grid.spacing,
+        diagonal_mm=grid.diagonal_mm,
+        voxel_ml=grid.voxel_volume_mm3 / MM3_PER_ML,
+        tolerance_mm=_SURFACE_TOLERANCE_MM,
+        case=case,
+        subject=subject,
+    )
+    structures = {structure.name for structure in first.scheme.structures}
+    for row in section_rows(section, first.scheme):
+        if row.structure in structures and row.metric in _FROM_SECTION:
+            metric, note = _FROM_SECTION[row.metric], _NOTES.get(row.note, row.note)
+            yield Reading(case, subject, row.structure, metric, *names, row.value, row.unit, note)
+
+
+def _cut(labels: LabelMap, box: tuple[slice, slice, slice]) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(labels.array[box])

@@ -1,0 +1,150 @@
+"""The quality gate: how far one segmentation can be trusted, without a reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+
+from cardioseg.core.quality import Quality, Reason, Verdict
+from cardioseg.core.volume import LabelMap, Volume
+from cardioseg.engines.engine import Float32Array
+from cardioseg.inference.predictor import Prediction, Predictor
+from cardioseg.inference.quality.calibration import Calibration, calibration_of
+from cardioseg.inference.quality.features import MIRRORS, mirror_features, score_features
+from cardioseg.inference.quality.pose import pose_reasons, view_reasons
+from cardioseg.inference.quality.scan import grid_reasons, scan_reasons
+from cardioseg.inference.quality.shape import heart_reasons, shape_reasons
+from cardioseg.inference.quality.slices import slice_reasons
+from cardioseg.inference.quality.stack import is_short_axis, short_axis_stack
+
+REVIEW_BELOW = 0.8
+"""Expected Dice of a structure below which a person looks at it."""
+
+REJECT_BELOW = 0.5
+"""Mean expected Dice below which nothing of a segmentation is worth correcting."""
+
+_SEVERITY = {Verdict.ACCEPT: 0, Verdict.REVIEW: 1, Verdict.REJECT: 2}
+
+
+def predict_assessed(predictor: Predictor, volume: Volume) -> tuple[Prediction, Quality]:
+    """Segment a volume and judge the answer, in one pass of the network and what the gate adds.
+
+    Parameters
+    ----------
+    predictor
+        The model and its engine.
+    volume
+        The image.
+    """
+    prediction, scores = predictor.predict_with_scores(volume)
+    return prediction, assess(predictor, volume, prediction.labels, scores)
+
+
+def assess(predictor: Predictor, volume: Volume, labels: LabelMap, scores: Float32Array) -> Quality:
+    """Judge one segmentation.
+
+    A model whose folder holds a `quality.json` gets an expected Dice for each structure; its
+    network is asked again about the mirrored heart if the calibration uses that. Other models are
+    judged by rules alone.
+
+    Parameters
+    ----------
+    predictor
+        What made the segmentation.
+    volume
+        The image.
+    labels, scores
+        Its answer, as :meth:`Predictor.predict_with_scores` gives it, scores (classes, I, J, K).
+
+    Returns
+    -------
+    Quality
+        The verdict is the worst of its reasons', `accept` without one.
+
+    Raises
+    ------
+    ModelError
+        If the model's calibration is malformed.
+    """
+    calibration = calibration_of(predictor.model)
+    expected = (
+        calibration.expected(
+            features_of(predictor, volume, labels, scores, calibration.needs_mirrors)
+        )
+        if calibration and labels.array.any()
+        else _nothing_expected(calibration)
+    )
+    found = int(np.count_nonzero(scores.argmax(axis=0)))
+    return judge(rule_reasons(volume, labels, found), expected)
+
+
+def features_of(
+    predictor: Predictor,
+    volume: Volume,
+    labels: LabelMap,
+    scores: Float32Array,
+    mirrors: bool = True,
+) -> dict[str, dict[str, float]]:
+    """Features of each structure, 0 to 1; without mirrored passes if they are not wanted."""
+    answer = score_features(scores, labels)
+    if mirrors:
+        for name, value in mirror_features(predictor, volume, labels).items():
+            answer[name][MIRRORS] = value
+    return answer
+
+
+def rule_reasons(volume: Volume, labels: LabelMap, found_voxels: int) -> Iterator[Reason]:
+    """Everything that the plausibility rules find.
+
+    Parameters
+    ----------
+    volume
+        The image.
+    labels
+        Its segmentation.
+    found_voxels
+        Voxels that the network called heart before loose pieces were dropped.
+    """
+    yield from scan_reasons(volume)
+    if is_short_axis(labels.scheme):
+        yield from grid_reasons(volume)
+        yield from view_reasons(volume.geometry)
+    yield from heart_reasons(labels, found_voxels)
+    stack = short_axis_stack(labels)
+    if stack is not None and labels.array.any():
+        yield from shape_reasons(stack)
+        yield from slice_reasons(stack)
+        yield from pose_reasons(stack, labels.geometry)
+
+
+def judge(reasons: Iterable[Reason], expected: Mapping[str, float]) -> Quality:
+    """The verdict on reasons and expected Dice.
+
+    Examples
+    --------
+    >>> judge([], {"LV cavity": 0.93, "RV cavity": 0.7}).verdict.value
+    'review'
+    """
+    found = [*reasons, *_expected_reasons(expected)]
+    unique = {(reason.rule, reason.words): reason for reason in found}
+    ranked = sorted(unique.values(), key=lambda reason: -_SEVERITY[reason.verdict])
+    verdict = ranked[0].verdict if ranked else Verdict.ACCEPT
+    return Quality(verdict, dict(expected), tuple(ranked))
+
+
+def _expected_reasons(expected: Mapping[str, float]) -> Iterator[Reason]:
+    if not expected:
+        return
+    low = {name: value for name, value in expected.items() if value < REVIEW_BELOW}
+    told = ", ".join(f"{name} {value:.2f}" for name, value in low.items())
+    if sum(expected.values()) / len(expected) < REJECT_BELOW:
+        words = f"the contours are probably wrong (expected Dice: {told}): contour by hand"
+        yield Reason(Verdict.REJECT, "low_expected_dice", words)
+    elif low:
+        words = f"the contours are unsure (expected Dice: {told}): check and correct them"
+        yield Reason(Verdict.REVIEW, "low_expected_dice", words)
+
+
+def _nothing_expected(calibration: Calibration | None) -> dict[str, float]:
+    return dict.fromkeys(calibration.structures, 0.0) if calibration else {}

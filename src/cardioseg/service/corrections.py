@@ -1,0 +1,281 @@
+"""A person's corrections: kept beside the model's labels, marked as edited, counted and timed."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from cardioseg.core.geometry import require_same_grid
+from cardioseg.core.labels import LabelScheme, scheme_named
+from cardioseg.core.measurement import Measurement
+from cardioseg.core.volume import LabelMap
+from cardioseg.errors import CardiosegError
+from cardioseg.evaluation.function import heart_function
+from cardioseg.io.atomic import atomic_path, write_text
+from cardioseg.io.nifti import (
+    read_frames,
+    read_label_frames,
+    read_labels,
+    write_label_frames,
+    write_labels,
+    write_volume,
+)
+from cardioseg.ops.shape_interpolation import propagate
+from cardioseg.prepare.plan import FrozenModel
+from cardioseg.service.jobs import Job, Summary
+from cardioseg.service.problems import ProblemError, without_path
+from cardioseg.service.results import IMAGE, LABELS, MEASUREMENTS, write_measurements
+from cardioseg.workflows.provenance import file_digest
+
+EDITED, RECORD, FRAME, TRAINING = "edited.nii.gz", "edit.json", "frame.nii", "training.zip"
+
+Action = Literal["brush", "propagate", "revert"]
+
+
+class Correction(FrozenModel):
+    """One saved correction.
+
+    Parameters
+    ----------
+    frame
+        Frame of the cine, from 0.
+    action
+        `brush` by hand, `propagate` by the server, `revert` to the model's labels.
+    seconds
+        Time that the person worked on it; 0 for the other actions.
+    voxels_changed
+        Voxels whose label is another than before this correction.
+    """
+
+    frame: int
+    action: Action
+    seconds: float
+    voxels_changed: int
+
+
+class EditRecord(FrozenModel):
+    """What edit.json says beside a corrected label map.
+
+    Parameters
+    ----------
+    edited
+        Always true: a person changed these labels.
+    parent_sha256
+        SHA-256 of the model's label map, the parent.
+    sha256
+        SHA-256 of the corrected label map.
+    model, model_id, scheme
+        What made the parent, and what its numbers mean.
+    frames
+        Frames that differ from the parent.
+    voxels_changed
+        Voxels that differ from the parent.
+    seconds
+        Time of all corrections by hand.
+    corrections
+        Each of them, in order.
+    """
+
+    format_version: Literal[1] = 1
+    edited: Literal[True] = True
+    parent_sha256: str
+    sha256: str
+    model: str
+    model_id: str
+    scheme: str
+    frames: tuple[int, ...]
+    voxels_changed: int
+    seconds: float
+    corrections: tuple[Correction, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Desk:
+    """The labels of one finished job, the model's and the corrected ones.
+
+    Parameters
+    ----------
+    job
+        The job.
+    summary
+        What it says of itself.
+    most
+        Most entries in the record.
+    """
+
+    job: Job
+    summary: Summary
+    most: int
+
+    @property
+    def scheme(self) -> LabelScheme:
+        """What the numbers mean."""
+        return scheme_named(self.summary.scheme)
+
+    def parent(self) -> tuple[LabelMap, ...]:
+        """The model's label maps."""
+        return read_label_frames(self.job.results / LABELS, self.scheme)
+
+    def current(self) -> tuple[LabelMap, ...]:
+        """The label maps with all corrections."""
+        edited = self.job.edits / EDITED
+        return read_label_frames(edited, self.scheme) if edited.is_file() else self.parent()
+
+    def record(self) -> EditRecord | None:
+        """What has been corrected; None where nothing was."""
+        path = self.job.edits / RECORD
+        if not path.is_file():
+            return None
+        return EditRecord.model_validate_json(path.read_bytes())
+
+    def frame(self, number: int) -> Path:
+        """The current labels of one frame as a file of their own, not packed."""
+        labels = _frame(self.current(), number)
+        self.job.edits.mkdir(exist_ok=True)
+        path = self.job.edits / FRAME
+        write_labels(labels, path, self.summary.model_id)
+        return path
+
+    def read_upload(self, path: Path, number: int) -> LabelMap:
+        """Corrected labels of one frame as a client sent them.
+
+        Raises
+        ------
+        ProblemError
+            422 if they cannot be read, use other numbers or lie on another grid.
+        """
+        geometry = _frame(self.parent(), number).geometry
+        try:
+            labels = read_labels(path, self.scheme)
+            require_same_grid(labels.geometry, geometry, "the corrected labels and the scan")
+        except CardiosegError as error:
+            raise ProblemError(422, "bad_labels", without_path(str(error), path)) from error
+        # The parent's own grid: the client's may differ by the rounding of a header.
+        return LabelMap(labels.array, geometry, self.scheme)
+
+    def save(self, number: int, labels: LabelMap, seconds: float) -> EditRecord:
+        """Take a person's labels of one frame."""
+        return self._replace(number, lambda _: labels, "brush", seconds)
+
+    def revert(self, number: int) -> EditRecord:
+        """Take the model's labels of one frame again."""
+        parent = _frame(self.parent(), number)
+        return self._replace(number, lambda _: parent, "revert", 0.0)
+
+    def propagate(self, number: int, axis: int | None, reach: int) -> EditRecord:
+        """Carry the corrected slices of one frame to their neighbours along an array axis."""
+        parent = _frame(self.parent(), number)
+        native = self.summary.native_axis if axis is None else axis
+        along = 2 if native is None else native
+        first, second = np.delete(np.asarray(parent.geometry.spacing), along).tolist()
+
+        def carried(current: LabelMap) -> LabelMap:
+            array = propagate(parent.array, current.array, along, (first, second), reach)
+            return LabelMap(array, current.geometry, current.scheme)
+
+        return self._replace(number, carried, "propagate", 0.0)
+
+    def _replace(
+        self, number: int, change: Callable[[LabelMap], LabelMap], action: Action, seconds: float
+    ) -> EditRecord:
+        record = self.record()
+        former = record.corrections if record else ()
+        if len(former) >= self.most:
+            raise ProblemError(
+                409, "too_many_corrections", f"{len(former)} corrections are the most for one job"
+            )
+        frames = list(self.current())
+        before = _frame(frames, number)
+        frames[number] = change(before)
+        changed = int(np.count_nonzero(frames[number].array != before.array))
+        entry = Correction(frame=number, action=action, seconds=seconds, voxels_changed=changed)
+        return self._write(frames, (*former, entry))
+
+    def _write(self, frames: list[LabelMap], entries: tuple[Correction, ...]) -> EditRecord:
+        self.job.edits.mkdir(exist_ok=True)
+        path = self.job.edits / EDITED
+        if len(frames) == 1:
+            write_labels(frames[0], path, self.summary.model_id)
+        else:
+            write_label_frames(frames, path, self.summary.model_id)
+        different = [
+            int(np.count_nonzero(edited.array != parent.array))
+            for edited, parent in zip(frames, self.parent(), strict=True)
+        ]
+        record = EditRecord(
+            parent_sha256=file_digest(self.job.results / LABELS),
+            sha256=file_digest(path),
+            model=self.job.model,
+            model_id=self.summary.model_id,
+            scheme=self.summary.scheme,
+            frames=tuple(k for k, count in enumerate(different) if count),
+            voxels_changed=sum(different),
+            seconds=sum(each.seconds for each in entries),
+            corrections=entries,
+        )
+        write_text(self.job.edits / RECORD, record.model_dump_json(indent=2) + "\n")
+        function = heart_function(frames, self.summary.times_ms, self.summary.body)
+        write_measurements(function.measurements, self.job.edits / MEASUREMENTS)
+        return record
+
+    def measurements(self) -> tuple[Measurement, ...]:
+        """Of the corrected labels where there are any, else of the model's."""
+        folder = self.job.edits if self.record() else self.job.results
+        document = json.loads((folder / MEASUREMENTS).read_text(encoding="utf-8"))
+        return tuple(Measurement(**each) for each in document["measurements"])
+
+    def training_zip(self) -> Path:
+        """Images and corrected labels as a folder that `train --data nnunet:FOLDER` reads, packed.
+
+        Raises
+        ------
+        ProblemError
+            409 where no frame is corrected.
+        """
+        record = self.record()
+        if record is None or not record.frames:
+            raise ProblemError(409, "not_corrected", "no frame is corrected; correct one first")
+        images, labels = read_frames(self.job.results / IMAGE), self.current()
+        with (
+            atomic_path(self.job.edits / TRAINING) as temporary,
+            # The images are packed already.
+            zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive,
+        ):
+            for number in record.frames:
+                name = f"{self.job.id[:12]}_frame{number + 1:02d}"
+                path = self.job.edits / "packed.nii.gz"
+                write_volume(images[number], path)
+                archive.write(path, f"imagesTr/{name}_0000.nii.gz")
+                write_labels(labels[number], path)
+                archive.write(path, f"labelsTr/{name}.nii.gz")
+                path.unlink()
+            archive.writestr("dataset.json", self._dataset_json(len(record.frames)))
+            archive.writestr(RECORD, record.model_dump_json(indent=2) + "\n")
+        return self.job.edits / TRAINING
+
+    def _dataset_json(self, count: int) -> str:
+        labels = {"background": 0, **{s.name: s.value for s in self.scheme.structures}}
+        return json.dumps(
+            {
+                "name": "corrected in cardioseg's viewer",
+                "channel_names": {"0": "MR"},
+                "labels": labels,
+                "numTraining": count,
+                "file_ending": ".nii.gz",
+            },
+            indent=2,
+        )
+
+
+def _frame(frames: tuple[LabelMap, ...] | list[LabelMap], number: int) -> LabelMap:
+    if not 0 <= number < len(frames):
+        raise ProblemError(
+            404, "no_such_frame", f"frame {number}: there are 0 to {len(frames) - 1}"
+        )
+    return frames[number]

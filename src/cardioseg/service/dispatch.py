@@ -1,0 +1,96 @@
+"""The queue: threads that give waiting jobs to workers, and one that deletes what is over."""
+
+from __future__ import annotations
+
+import queue
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cardioseg.service.jobs import JobStore, Summary
+from cardioseg.service.offers import Offer, offer_named
+from cardioseg.service.worker import Task, Worker
+
+Told = Callable[[str], None]
+
+_SWEEP_SECONDS = 5.0
+
+
+@dataclass(eq=False)
+class Dispatcher:
+    """Gives jobs to workers, first come, first served.
+
+    Parameters
+    ----------
+    store
+        The jobs.
+    offers
+        The models.
+    workers
+        Jobs that run at once.
+    tell
+        Gets lines for a log; a job is named by its id alone.
+    """
+
+    store: JobStore
+    offers: tuple[Offer, ...]
+    workers: int
+    tell: Told
+    _waiting: queue.Queue[str | None] = field(default_factory=queue.Queue)
+    _threads: list[threading.Thread] = field(default_factory=list)
+    _closing: threading.Event = field(default_factory=threading.Event)
+
+    def start(self) -> None:
+        """Start the threads."""
+        targets = [self._work] * self.workers + [self._sweep]
+        self._threads = [threading.Thread(target=each, daemon=True) for each in targets]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, identity: str) -> None:
+        """Put a job at the end of the queue."""
+        self.tell(f"job {identity}: queued")
+        self._waiting.put(identity)
+
+    def stop(self) -> None:
+        """Stop what runs and end the threads."""
+        self._closing.set()
+        for _ in range(self.workers):
+            self._waiting.put(None)
+        for thread in self._threads:
+            thread.join(timeout=10)
+
+    def _work(self) -> None:
+        worker = Worker(self.store.limits.job_seconds)
+        try:
+            while (identity := self._waiting.get()) is not None and not self._closing.is_set():
+                if self.store.exists(identity):
+                    self._run(identity, worker)
+        finally:
+            worker.stop()
+
+    def _run(self, identity: str, worker: Worker) -> None:
+        job = self.store.get(identity)
+        self.store.update(identity, state="running")
+        self.tell(f"job {identity}: running")
+        source = offer_named(self.offers, job.model).source
+        answer = worker.run(
+            Task(job.upload, job.results, source, job.labels),
+            lambda done, total: self.store.update(identity, done=done, total=total),
+            lambda: self.store.exists(identity) and not self._closing.is_set(),
+        )
+        if not self.store.exists(identity):
+            # The process may have written while the folder was being removed.
+            shutil.rmtree(job.folder, ignore_errors=True)
+        elif isinstance(answer, Summary):
+            self.store.finish(identity, "done", summary=answer)
+            self.tell(f"job {identity}: done in {answer.seconds:.1f} s")
+        else:
+            self.store.finish(identity, "failed", error=answer.words)
+            self.tell(f"job {identity}: failed")
+
+    def _sweep(self) -> None:
+        while not self._closing.wait(_SWEEP_SECONDS):
+            for identity in self.store.sweep():
+                self.tell(f"job {identity}: deleted, its time is over")

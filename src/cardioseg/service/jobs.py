@@ -1,0 +1,263 @@
+"""Jobs: their state in memory, their files in a folder named by a random id, nothing else."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from cardioseg.core.scan import Body
+from cardioseg.service.limits import Limits
+from cardioseg.service.problems import ProblemError
+from cardioseg.service.uploads import Upload
+
+State = Literal["queued", "running", "done", "failed"]
+ID_PATTERN = "^[0-9a-f]{32}$"
+
+_ID_BYTES = 16
+_SECONDS_PER_MINUTE = 60
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a finished job says of itself.
+
+    Parameters
+    ----------
+    frames
+        Frames of the scan; 1 for a still volume.
+    scheme
+        Name of the label scheme.
+    model_id
+        Hash of the model that answered.
+    seconds
+        Time of segmenting.
+    notes
+        What the reader and the model found worth telling.
+    native_axis
+        Array axis along which the stack was acquired, 0 to 2; None where two spacings tie.
+    times_ms, body
+        Of the scan, to measure corrected labels with.
+    """
+
+    frames: int
+    scheme: str
+    model_id: str
+    seconds: float
+    notes: tuple[str, ...] = ()
+    native_axis: int | None = None
+    times_ms: tuple[float, ...] = ()
+    body: Body = field(default_factory=Body)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One upload and what becomes of it; a new value at every change.
+
+    Parameters
+    ----------
+    id
+        Random; whoever knows it may see the job.
+    folder
+        Its files.
+    upload
+        What is segmented.
+    model
+        Name of one of the offered models.
+    labels
+        A person's corrected label map, where outputs are to be made from that; None segments.
+    state
+        `queued`, `running`, `done` or `failed`.
+    done, total
+        Progress in frames.
+    error
+        Why it failed, in plain words.
+    summary
+        Of a job that is done.
+    touched
+        Monotonic time of the last upload, result or correction, in seconds.
+    size
+        Bytes of the upload.
+    version
+        Grows with every change.
+    """
+
+    id: str
+    folder: Path
+    upload: Upload
+    model: str
+    labels: Path | None = None
+    state: State = "queued"
+    done: int = 0
+    total: int = 1
+    error: str = ""
+    summary: Summary | None = None
+    touched: float = 0.0
+    size: int = 0
+    version: int = 0
+
+    @property
+    def results(self) -> Path:
+        """Folder of the results."""
+        return self.folder / "results"
+
+    @property
+    def edits(self) -> Path:
+        """Folder of the corrections."""
+        return self.folder / "edits"
+
+
+@dataclass(eq=False)
+class JobStore:
+    """All jobs of one server; every method may be called from any thread.
+
+    Parameters
+    ----------
+    root
+        Folder of the server's own; one folder a job is made in it.
+    limits
+        How many jobs and bytes are kept, and how long.
+    clock
+        Monotonic seconds.
+    """
+
+    root: Path
+    limits: Limits
+    clock: Callable[[], float] = time.monotonic
+    _jobs: dict[str, Job] = field(default_factory=dict)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _edit_locks: dict[str, threading.Lock] = field(default_factory=dict)
+
+    def reserve(self) -> tuple[str, Path]:
+        """A new id and its empty folder, before anything is known of the upload.
+
+        Raises
+        ------
+        ProblemError
+            503 where the queue or the store is full.
+        """
+        with self._lock:
+            waiting = sum(job.state == "queued" for job in self._jobs.values())
+            stored = sum(job.size for job in self._jobs.values())
+            if waiting >= self.limits.waiting:
+                raise ProblemError(503, "busy", f"{waiting} jobs are waiting; try again later")
+            if len(self._jobs) >= self.limits.kept or stored >= self.limits.kept_bytes:
+                raise ProblemError(
+                    503, "full", "the server keeps as much as it may; delete a job or wait"
+                )
+        identity = secrets.token_hex(_ID_BYTES)
+        folder = self.root / identity
+        folder.mkdir(mode=0o700)
+        return identity, folder
+
+    def add(
+        self, identity: str, folder: Path, upload: Upload, model: str, labels: Path | None = None
+    ) -> Job:
+        """Take a checked upload into the queue."""
+        size = _bytes_below(folder)
+        job = Job(identity, folder, upload, model, labels, touched=self.clock(), size=size)
+        with self._lock:
+            self._jobs[identity] = job
+            self._edit_locks[identity] = threading.Lock()
+        return job
+
+    def get(self, identity: str) -> Job:
+        """The job of that id.
+
+        Raises
+        ------
+        ProblemError
+            404 where there is none, or its time is over.
+        """
+        with self._lock:
+            job = self._jobs.get(identity)
+            if job is None or self.expired(job):
+                raise ProblemError(404, "no_such_job", "no such job; its time may be over")
+            return job
+
+    def update(self, identity: str, **changes: object) -> None:
+        """Change a job; one that has been deleted meanwhile is left alone."""
+        with self._lock:
+            job = self._jobs.get(identity)
+            if job is not None:
+                changed = {"version": job.version + 1, **changes}
+                self._jobs[identity] = replace(job, **changed)  # type: ignore[arg-type]
+
+    def finish(
+        self, identity: str, state: State, summary: Summary | None = None, error: str = ""
+    ) -> None:
+        """End a job; its time to be kept starts now. What a deleted one left is removed."""
+        job = self._jobs.get(identity)
+        size = _bytes_below(job.folder) if job is not None else 0
+        self.update(
+            identity, state=state, summary=summary, error=error, size=size, touched=self.clock()
+        )
+
+    def touch(self, identity: str) -> None:
+        """Start a job's time to be kept anew."""
+        self.update(identity, touched=self.clock())
+
+    def exists(self, identity: str) -> bool:
+        """Whether a job is still there."""
+        with self._lock:
+            return identity in self._jobs
+
+    def position(self, job: Job) -> int:
+        """Jobs before this one in the queue; 0 for one that does not wait."""
+        with self._lock:
+            ids = [each.id for each in self._jobs.values() if each.state == "queued"]
+        return ids.index(job.id) if job.id in ids else 0
+
+    def edit_lock(self, identity: str) -> threading.Lock:
+        """Held while a job's corrections are read and written."""
+        with self._lock:
+            return self._edit_locks.setdefault(identity, threading.Lock())
+
+    def seconds_left(self, job: Job) -> float:
+        """Seconds until the job is deleted; a job that waits or runs is not."""
+        if job.state in ("queued", "running"):
+            return self.limits.keep_minutes * _SECONDS_PER_MINUTE
+        age = self.clock() - job.touched
+        return max(self.limits.keep_minutes * _SECONDS_PER_MINUTE - age, 0.0)
+
+    def expired(self, job: Job) -> bool:
+        """Whether the job's time is over."""
+        return self.seconds_left(job) <= 0
+
+    def delete(self, identity: str) -> None:
+        """Forget a job and remove its files.
+
+        Raises
+        ------
+        ProblemError
+            404 where there is none.
+        """
+        with self._lock:
+            job = self._jobs.pop(identity, None)
+            self._edit_locks.pop(identity, None)
+        if job is None:
+            raise ProblemError(404, "no_such_job", "no such job; its time may be over")
+        shutil.rmtree(job.folder, ignore_errors=True)
+
+    def sweep(self) -> tuple[str, ...]:
+        """Delete every job whose time is over; their ids."""
+        with self._lock:
+            over = tuple(job.id for job in self._jobs.values() if self.expired(job))
+        for identity in over:
+            self.delete(identity)
+        return over
+
+    def close(self) -> None:
+        """Forget all jobs and remove the server's folder."""
+        with self._lock:
+            self._jobs.clear()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+def _bytes_below(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -1,0 +1,203 @@
+"""What the API answers: one model an answer, as the OpenAPI document shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cardioseg.core.measurement import Measurement
+from cardioseg.service.corrections import Desk, EditRecord
+from cardioseg.service.jobs import Job, JobStore
+from cardioseg.service.offers import Offer, offer_named
+from cardioseg.service.results import findings, result_files
+
+
+class Answer(BaseModel):
+    """Base of all answers."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Refusal(Answer):
+    """Why a request was refused.
+
+    Parameters
+    ----------
+    code
+        Short and stable, such as `too_large`.
+    message
+        What is wrong and what to do.
+    details
+        What a program needs to go on.
+    """
+
+    code: str
+    message: str
+    details: dict[str, object] = Field(default_factory=dict)
+
+
+class StructureView(Answer):
+    """A structure: name, value in the label map, sRGB hex colour."""
+
+    name: str
+    value: int
+    color: str
+
+
+class ModelView(Answer):
+    """A model that may be chosen."""
+
+    name: str
+    id: str
+    scheme: str
+    structures: tuple[StructureView, ...]
+    licence: str
+    validation: str
+
+
+class FileView(Answer):
+    """A file that may be fetched."""
+
+    name: str
+    kind: str
+    media_type: str
+    bytes: int
+
+
+class MeasurementView(Answer):
+    """A measurement; `value` is null where it is undefined, and `note` says why."""
+
+    quantity: str
+    structure: str
+    value: float | None
+    unit: str
+    low: float | None
+    high: float | None
+    phase: str
+    note: str
+
+
+class JobView(Answer):
+    """A job and what it has to show.
+
+    Parameters
+    ----------
+    corrected
+        Whether its labels are a person's, corrected from the model's.
+    position
+        Jobs before it in the queue.
+    done, total
+        Progress in frames.
+    seconds_left
+        Until the job and all its files are deleted.
+    native_axis
+        Array axis along which the slices lie, 0 to 2; null where two spacings tie.
+    quality
+        Verdict, expected Dice and reasons, where they were judged.
+    edit
+        The corrections, where there are any.
+    measurements
+        Of the corrected labels where there are any.
+    """
+
+    id: str
+    state: Literal["queued", "running", "done", "failed"]
+    model: str
+    corrected: bool
+    position: int
+    done: int
+    total: int
+    error: str
+    seconds_left: float
+    frames: int = 0
+    native_axis: int | None = None
+    times_ms: tuple[float, ...] = ()
+    structures: tuple[StructureView, ...] = ()
+    notes: tuple[str, ...] = ()
+    quality: dict[str, object] | None = None
+    files: tuple[FileView, ...] = ()
+    measurements: tuple[MeasurementView, ...] = ()
+    edit: EditRecord | None = None
+
+
+class Health(Answer):
+    """That the server is up, its version, and whether its page has a viewer."""
+
+    version: str
+    viewer: bool
+
+
+def model_view(offer: Offer) -> ModelView:
+    """What a client sees of an offer."""
+    return ModelView(
+        name=offer.name,
+        id=offer.id,
+        scheme=offer.scheme.name,
+        structures=_structures(offer),
+        licence=offer.licence,
+        validation=offer.validation,
+    )
+
+
+def job_view(job: Job, store: JobStore, offers: Sequence[Offer]) -> JobView:
+    """What a client sees of a job."""
+    view = JobView(
+        id=job.id,
+        state=job.state,
+        model=job.model,
+        corrected=job.labels is not None,
+        position=store.position(job),
+        done=job.done,
+        total=job.total,
+        error=job.error,
+        seconds_left=round(store.seconds_left(job), 1),
+    )
+    if job.summary is None:
+        return view
+    desk = Desk(job, job.summary, store.limits.corrections)
+    return view.model_copy(
+        update={
+            "frames": job.summary.frames,
+            "native_axis": job.summary.native_axis,
+            "times_ms": job.summary.times_ms,
+            "structures": _structures(offer_named(offers, job.model)),
+            "notes": job.summary.notes,
+            "quality": findings(job.results).get("quality"),
+            "files": _files(job),
+            "measurements": tuple(_measurement(each) for each in desk.measurements()),
+            "edit": desk.record(),
+        }
+    )
+
+
+def _structures(offer: Offer) -> tuple[StructureView, ...]:
+    return tuple(
+        StructureView(name=s.name, value=s.value, color=s.color) for s in offer.scheme.structures
+    )
+
+
+def _files(job: Job) -> tuple[FileView, ...]:
+    return tuple(
+        FileView(
+            name=name,
+            kind=each.kind,
+            media_type=each.media_type,
+            bytes=(job.results / name).stat().st_size,
+        )
+        for name, each in result_files(job.results).items()
+    )
+
+
+def _measurement(each: Measurement) -> MeasurementView:
+    return MeasurementView(
+        quantity=each.quantity,
+        structure=each.structure,
+        value=each.value,
+        unit=each.unit,
+        low=each.low,
+        high=each.high,
+        phase=each.phase,
+        note=each.note,
+    )

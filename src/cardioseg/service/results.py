@@ -1,0 +1,164 @@
+"""From a checked upload to the files that a client may fetch: the one place that segments."""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from cardioseg.core.measurement import Measurement
+from cardioseg.core.volume import Volume
+from cardioseg.errors import CardiosegError, PlaneWarning, ReadWarning
+from cardioseg.evaluation.function import heart_function
+from cardioseg.inference.segmenter import Segmenter
+from cardioseg.io.atomic import write_text
+from cardioseg.io.nifti import write_frames, write_volume
+from cardioseg.service.jobs import Summary
+from cardioseg.service.problems import without_path
+from cardioseg.service.uploads import Upload
+from cardioseg.workflows.inputs import Input, open_input
+from cardioseg.workflows.outputs import KINDS, NIFTI
+from cardioseg.workflows.result import Result
+from cardioseg.workflows.segment import Wanted, segment
+
+NAME = "result"
+LABELS, IMAGE, MEASUREMENTS = f"{NAME}.nii.gz", "image.nii.gz", "measurements.json"
+FORMAT_VERSION = 1
+
+_TOLD = (ReadWarning, PlaneWarning)
+
+Watch = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class ResultFile:
+    """A kind of file that a job may offer.
+
+    Parameters
+    ----------
+    ending
+        What its name ends in.
+    kind
+        Short word for programs; the page translates it.
+    media_type
+        As HTTP tells it.
+    """
+
+    ending: str
+    kind: str
+    media_type: str
+
+
+OFFERED = (
+    ResultFile(LABELS, "labels", "application/gzip"),
+    ResultFile(IMAGE, "image", "application/gzip"),
+    ResultFile(MEASUREMENTS, "measurements", "application/json"),
+    ResultFile(f"{NAME}.json", "findings", "application/json"),
+    ResultFile("edit.json", "corrections", "application/json"),
+    ResultFile(".seg.dcm", "dicom_seg", "application/dicom"),
+    ResultFile(".sr.dcm", "dicom_sr", "application/dicom"),
+    ResultFile(".stl", "mesh", "model/stl"),
+    ResultFile(".glb", "mesh", "model/gltf-binary"),
+    ResultFile(".html", "report", "text/html"),
+    ResultFile(".pdf", "report", "application/pdf"),
+)
+"""What the workflow may leave in a job's folder; a file of no such kind is never served."""
+
+
+def make_results(upload: Upload, folder: Path, segmenter: Segmenter, watch: Watch) -> Summary:
+    """Segment an upload and write image, label map, measurements and what else the workflow makes.
+
+    Parameters
+    ----------
+    upload
+        The checked upload.
+    folder
+        Folder of the results; created.
+    segmenter
+        Model and engine, or a classical baseline.
+    watch
+        Called with frames done and frames in all.
+
+    Raises
+    ------
+    CardiosegError
+        If the upload cannot be read or segmented; its words name no path.
+    """
+    started = time.perf_counter()
+    folder.mkdir(parents=True, exist_ok=True)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        each = Input(NAME, upload.path, upload.kind == "dicom", upload.series)
+        opened = open_input(each)
+        frames = opened.scan.frames
+        _write_image(frames, folder / IMAGE)
+        result = segment(segmenter, NAME, opened, Wanted(), lambda k, n: watch(k - 1, n))
+        watch(len(frames), len(frames))
+    notes = [str(w.message) for w in caught if issubclass(w.category, _TOLD)]
+    notes += [*opened.scan.notes, *_write_all(result, folder)]
+    labels = [result.labels[index] for index in result.phases]
+    scan = opened.scan
+    function = heart_function(labels, scan.times_ms, scan.body)
+    write_measurements(function.measurements, folder / MEASUREMENTS)
+    return Summary(
+        frames=len(frames),
+        scheme=result.scheme.name,
+        model_id=result.provenance.model_id,
+        seconds=time.perf_counter() - started,
+        notes=tuple(dict.fromkeys(without_path(note, upload.path) for note in notes)),
+        native_axis=frames[0].geometry.native_axis,
+        times_ms=scan.times_ms,
+        body=scan.body,
+    )
+
+
+def _write_all(result: Result, folder: Path) -> list[str]:
+    """Write every kind of output that there is; what cannot be written is told, not fatal."""
+    notes = []
+    for kind in KINDS:
+        if kind.needs_dicom and result.source is None:
+            continue
+        try:
+            kind.write(result, folder)
+        except CardiosegError as error:
+            if kind is NIFTI:
+                raise
+            notes.append(f"{kind.name}: {error}")
+    return notes
+
+
+def write_measurements(measurements: Sequence[Measurement], path: Path) -> None:
+    """Write measurements as JSON."""
+    record = {
+        "format_version": FORMAT_VERSION,
+        "measurements": [asdict(each) for each in measurements],
+    }
+    write_text(path, json.dumps(record, indent=2) + "\n")
+
+
+def findings(folder: Path) -> dict[str, object]:
+    """What the workflow found besides labels, such as their quality; empty where it wrote none."""
+    path = folder / f"{NAME}.json"
+    document = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return document if isinstance(document, dict) else {}
+
+
+def result_files(folder: Path) -> dict[str, ResultFile]:
+    """The files of a job that may be fetched, by name; nothing else in the folder is offered."""
+    found = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        kind = next((each for each in OFFERED if path.name.endswith(each.ending)), None)
+        if kind is not None and path.is_file() and not path.name.startswith("."):
+            found[path.name] = kind
+    return found
+
+
+def _write_image(frames: Sequence[Volume], path: Path) -> None:
+    """The image as it was read: what the page shows has no header field of the upload's."""
+    if len(frames) == 1:
+        write_volume(frames[0], path)
+    else:
+        write_frames(frames, path)

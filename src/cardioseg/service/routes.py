@@ -1,0 +1,281 @@
+"""The HTTP API: upload, watch, fetch, correct, delete."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+from fastapi import APIRouter, Query, Request, Response
+from fastapi import Path as InPath
+from fastapi.responses import FileResponse, StreamingResponse
+
+from cardioseg.service import corrections, page
+from cardioseg.service.corrections import Desk, EditRecord
+from cardioseg.service.events import MEDIA_TYPE, job_events
+from cardioseg.service.jobs import ID_PATTERN, Job
+from cardioseg.service.messages import Health, JobView, ModelView, Refusal, job_view, model_view
+from cardioseg.service.offers import offer_named
+from cardioseg.service.problems import ProblemError
+from cardioseg.service.results import result_files
+from cardioseg.service.server import Server
+from cardioseg.service.uploads import UPLOAD, Upload, inspect_upload, receive
+
+_BINARY = "application/octet-stream"
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {_BINARY: {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+_REFUSED = {"model": Refusal}
+
+JobId = Annotated[str, InPath(pattern=ID_PATTERN, description="The job's id.")]
+Frame = Annotated[int, InPath(ge=0, le=100_000, description="Frame of the cine, from 0.")]
+ModelName = Annotated[
+    str, Query(max_length=200, description="One of the offered models; empty takes the first.")
+]
+SeriesName = Annotated[
+    str, Query(max_length=200, description="DICOM series: number, part of its description or UID.")
+]
+
+
+def api(server: Server) -> APIRouter:
+    """All routes below /api/ of one server."""
+    router = APIRouter(
+        prefix="/api",
+        responses=dict.fromkeys((400, 401, 403, 404, 409, 413, 415, 421, 422, 503), _REFUSED),
+    )
+    _add_facts(router, server)
+    _add_jobs(router, server)
+    _add_results(router, server)
+    _add_corrections(router, server)
+    return router
+
+
+def _add_facts(router: APIRouter, server: Server) -> None:
+    @router.get("/health")
+    def health() -> Health:
+        """Whether the server is up, and whether its page has a viewer."""
+        return Health(version=page.version(), viewer=page.has_viewer())
+
+    @router.get("/models")
+    def models() -> list[ModelView]:
+        """The models that may be chosen; the first is the default."""
+        return [model_view(offer) for offer in server.offers]
+
+
+def _add_jobs(router: APIRouter, server: Server) -> None:
+    @router.post("/jobs", status_code=202, openapi_extra=_BODY)
+    async def upload(request: Request, model: ModelName = "", series: SeriesName = "") -> JobView:
+        """Upload a scan as the request's body: NIfTI (.nii, .nii.gz) or a zip of DICOM files."""
+        chosen = offer_named(server.offers, model).name
+        identity, folder = server.store.reserve()
+        try:
+            taken = await _received(request, folder / UPLOAD, server)
+            checked = await anyio.to_thread.run_sync(
+                inspect_upload, taken, server.store.limits, series
+            )
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return _queued(server, server.store.add(identity, folder, checked, chosen))
+
+    @router.post("/jobs/{job_id}/again", status_code=202)
+    def again(job_id: JobId, model: ModelName = "") -> JobView:
+        """Segment a job's scan with another model, as a job of its own."""
+        former = server.store.get(job_id)
+        chosen = offer_named(server.offers, model).name
+        identity, folder = server.store.reserve()
+        copy = _copied(former.upload, folder)
+        return _queued(server, server.store.add(identity, folder, copy, chosen))
+
+    @router.post("/jobs/{job_id}/corrected", status_code=202)
+    def corrected(job_id: JobId) -> JobView:
+        """Make every output anew from the corrected labels, as a job of its own."""
+        former = _finished(server, job_id)
+        with server.store.edit_lock(job_id):
+            if not (former.edits / corrections.RECORD).is_file():
+                raise _not_corrected()
+            identity, folder = server.store.reserve()
+            copy = _copied(former.upload, folder)
+            (folder / "results").mkdir()
+            shutil.copyfile(
+                former.edits / corrections.RECORD, folder / "results" / corrections.RECORD
+            )
+            labels = folder / corrections.EDITED
+            shutil.copyfile(former.edits / corrections.EDITED, labels)
+        job = server.store.add(identity, folder, copy, former.model, labels)
+        return _queued(server, job)
+
+    @router.get("/jobs/{job_id}")
+    def job(job_id: JobId) -> JobView:
+        """How far a job is, and what it has to show."""
+        return job_view(server.store.get(job_id), server.store, server.offers)
+
+    @router.get(
+        "/jobs/{job_id}/events",
+        response_class=StreamingResponse,
+        responses={200: {"content": {MEDIA_TYPE: {"schema": {"type": "string"}}}}},
+    )
+    def events(job_id: JobId) -> StreamingResponse:
+        """The job as server-sent events, one at every change, until it ends."""
+        server.store.get(job_id)
+        stream = job_events(
+            lambda: server.store.get(job_id),
+            lambda each: job_view(each, server.store, server.offers),
+        )
+        return StreamingResponse(stream, media_type=MEDIA_TYPE)
+
+    @router.delete("/jobs/{job_id}", status_code=204)
+    def delete(job_id: JobId) -> Response:
+        """Delete a job and all its files now; one that runs is stopped."""
+        server.store.delete(job_id)
+        server.tell(f"job {job_id}: deleted")
+        return Response(status_code=204)
+
+
+def _add_results(router: APIRouter, server: Server) -> None:
+    @router.get(
+        "/jobs/{job_id}/files/{name}",
+        response_class=FileResponse,
+        responses={200: {"content": {_BINARY: {"schema": {"type": "string"}}}}},
+    )
+    def file(job_id: JobId, name: Annotated[str, InPath(max_length=200)]) -> FileResponse:
+        """One of the files that the job lists."""
+        found = _finished(server, job_id)
+        # Looked up among the job's own files: the name never becomes a path.
+        kind = result_files(found.results).get(name)
+        if kind is None:
+            raise ProblemError(404, "no_such_file", "the job has no such file")
+        return _download(found.results / name, kind.media_type)
+
+    @router.get(
+        "/jobs/{job_id}/edited",
+        response_class=FileResponse,
+        responses={200: {"content": {"application/gzip": {"schema": {"type": "string"}}}}},
+    )
+    def edited(job_id: JobId) -> FileResponse:
+        """The corrected label map; what it is and its parent's digest are in `edit` of the job."""
+        path = _finished(server, job_id).edits / corrections.EDITED
+        if not path.is_file():
+            raise _not_corrected()
+        return _download(path, "application/gzip")
+
+    @router.get(
+        "/jobs/{job_id}/training",
+        response_class=FileResponse,
+        responses={200: {"content": {"application/zip": {"schema": {"type": "string"}}}}},
+    )
+    def training(job_id: JobId) -> FileResponse:
+        """Images and corrected labels, packed as `train --data nnunet:FOLDER` reads them."""
+        with server.store.edit_lock(job_id):
+            return _download(_desk(server, job_id).training_zip(), "application/zip")
+
+
+def _add_corrections(router: APIRouter, server: Server) -> None:
+    @router.get(
+        "/jobs/{job_id}/labels/{frame}",
+        response_class=Response,
+        responses={200: {"content": {_BINARY: {"schema": {"type": "string"}}}}},
+    )
+    def labels(job_id: JobId, frame: Frame) -> Response:
+        """The current labels of one frame as NIfTI, not packed."""
+        with server.store.edit_lock(job_id):
+            data = _desk(server, job_id).frame(frame).read_bytes()
+        return Response(data, media_type=_BINARY)
+
+    @router.put("/jobs/{job_id}/labels/{frame}", openapi_extra=_BODY)
+    async def correct(
+        request: Request,
+        job_id: JobId,
+        frame: Frame,
+        seconds: Annotated[float, Query(ge=0, le=86_400, allow_inf_nan=False)] = 0.0,
+    ) -> JobView:
+        """Save corrected labels of one frame: NIfTI on the scan's grid, in the model's numbers."""
+        desk = _desk(server, job_id)
+        folder = desk.job.folder / f"incoming-{server.new_name()}"
+        folder.mkdir()
+        try:
+            taken = await _received(request, folder / UPLOAD, server)
+            await anyio.to_thread.run_sync(_save, server, desk, frame, taken, seconds)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return await anyio.to_thread.run_sync(_corrected, server, job_id)
+
+    @router.delete("/jobs/{job_id}/labels/{frame}")
+    def revert(job_id: JobId, frame: Frame) -> JobView:
+        """Take the model's labels of one frame again."""
+        with server.store.edit_lock(job_id):
+            _desk(server, job_id).revert(frame)
+        return _corrected(server, job_id)
+
+    @router.post("/jobs/{job_id}/labels/{frame}/propagate")
+    def propagate(
+        job_id: JobId,
+        frame: Frame,
+        axis: Annotated[int | None, Query(ge=0, le=2)] = None,
+        reach: Annotated[int, Query(ge=1, le=20)] = 2,
+    ) -> JobView:
+        """Carry the corrected slices of one frame to the slices between and beside them."""
+        with server.store.edit_lock(job_id):
+            _desk(server, job_id).propagate(frame, axis, reach)
+        return _corrected(server, job_id)
+
+
+def _copied(upload: Upload, folder: Path) -> Upload:
+    """An upload of its own: the former job may be deleted at any time."""
+    copy = folder / upload.path.name
+    if upload.path.is_dir():
+        shutil.copytree(upload.path, copy)
+    else:
+        shutil.copyfile(upload.path, copy)
+    return Upload(upload.kind, copy, upload.series)
+
+
+def _not_corrected() -> ProblemError:
+    return ProblemError(409, "not_corrected", "no frame is corrected; correct one first")
+
+
+async def _received(request: Request, path: Path, server: Server) -> Path:
+    declared = request.headers.get("content-length", "")
+    length = int(declared) if declared.isascii() and declared.isdigit() else 0
+    await receive(request.stream(), path, length, server.store.limits.upload_bytes)
+    return path
+
+
+def _queued(server: Server, job: Job) -> JobView:
+    server.dispatcher.submit(job.id)
+    return job_view(job, server.store, server.offers)
+
+
+def _save(server: Server, desk: Desk, frame: int, taken: Path, seconds: float) -> EditRecord:
+    upload = inspect_upload(taken, server.store.limits)
+    if upload.kind != "nifti":
+        raise ProblemError(415, "wrong_type", "corrected labels are NIfTI (.nii or .nii.gz)")
+    with server.store.edit_lock(desk.job.id):
+        return desk.save(frame, desk.read_upload(upload.path, frame), seconds)
+
+
+def _corrected(server: Server, job_id: str) -> JobView:
+    server.store.touch(job_id)
+    return job_view(server.store.get(job_id), server.store, server.offers)
+
+
+def _finished(server: Server, job_id: str) -> Job:
+    found = server.store.get(job_id)
+    if found.summary is None:
+        raise ProblemError(409, "not_done", f"the job is {found.state}; wait until it is done")
+    return found
+
+
+def _desk(server: Server, job_id: str) -> Desk:
+    found = _finished(server, job_id)
+    if found.summary is None:
+        raise ProblemError(409, "not_done", "the job is not done")
+    return Desk(found, found.summary, server.store.limits.corrections)
+
+
+def _download(path: Path, media_type: str) -> FileResponse:
+    return FileResponse(path, media_type=media_type, filename=path.name)

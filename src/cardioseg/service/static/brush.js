@@ -1,0 +1,84 @@
+// A correction in progress: undo and redo, time at work, and saving by itself.
+
+const SAVE_AFTER_MS = 1000;
+const LONGEST_PAUSE_MS = 5000;
+const MOST_STEPS = 100;
+const NIFTI_HEADER = 352;
+
+/** One stroke: which voxels changed, from what to what. */
+function difference(before, after) {
+  const places = [];
+  for (let i = 0; i < after.length; i++) if (before[i] !== after[i]) places.push(i);
+  return { places, from: places.map((i) => before[i]), to: places.map((i) => after[i]) };
+}
+
+export class Correction {
+  /**
+   * @param file the labels of one frame as the server gave them, NIfTI with one byte a voxel
+   * @param save called with the file to save and the seconds at work since the last time
+   * @param told called when undo or redo become possible or impossible
+   */
+  constructor(file, save, told) {
+    this.header = file.slice(0, NIFTI_HEADER);
+    this.labels = new Uint8Array(file.slice(NIFTI_HEADER));
+    this.save = save;
+    this.told = told;
+    this.steps = [];
+    this.undone = [];
+    this.worked = 0;
+    this.last = performance.now();
+    this.pending = null;
+    this.saving = Promise.resolve();
+  }
+
+  /** A sign of life: pauses longer than a few seconds are not counted as work. */
+  alive() {
+    const now = performance.now();
+    this.worked += Math.min(now - this.last, LONGEST_PAUSE_MS);
+    this.last = now;
+  }
+
+  /** Take the labels after a stroke. */
+  stroke(labels) {
+    const step = difference(this.labels, labels);
+    if (!step.places.length) return;
+    this.alive();
+    this.labels = labels;
+    this.steps.push(step);
+    this.steps.splice(0, this.steps.length - MOST_STEPS);
+    this.undone = [];
+    this.changed();
+  }
+
+  undo() { return this.replay(this.steps, this.undone, "from"); }
+  redo() { return this.replay(this.undone, this.steps, "to"); }
+
+  replay(source, target, side) {
+    const step = source.pop();
+    if (!step) return null;
+    this.alive();
+    target.push(step);
+    step.places.forEach((place, k) => (this.labels[place] = step[side][k]));
+    this.changed();
+    return this.labels;
+  }
+
+  changed() {
+    this.told(this.steps.length > 0, this.undone.length > 0);
+    clearTimeout(this.pending);
+    this.pending = setTimeout(() => this.flush(), SAVE_AFTER_MS);
+    this.dirty = true;
+  }
+
+  /** Save now what is not saved yet; one save after another. */
+  flush() {
+    clearTimeout(this.pending);
+    if (!this.dirty) return this.saving;
+    this.dirty = false;
+    const seconds = this.worked / 1000;
+    this.worked = 0;
+    const body = new Blob([this.header, this.labels.slice()]);
+    this.saving = this.saving.then(() => this.save(body, seconds)).catch(() => { this.dirty = true; });
+    return this.saving;
+  }
+}

@@ -1,0 +1,397 @@
+// The page: what its controls do.
+
+import { Correction } from "./brush.js";
+import { showFindings, showLegend } from "./findings.js";
+import * as server from "./server.js";
+import { Viewer } from "./viewer.js";
+import { chooseLanguage, problemWords, word } from "./words.js";
+
+const $ = (id) => document.getElementById(id);
+const DEFAULT_FRAME_MS = 50;
+const JOBS = "cardioseg-jobs";
+
+const state = { jobs: [], shown: null, file: null, viewer: null, correction: null, timer: null, models: [] };
+
+function tell(text) { $("status").textContent = text; }
+
+function refuse(error) {
+  if (error instanceof server.Problem && error.status === 401) return askToken();
+  $("error").textContent = error instanceof server.Problem ? problemWords(error) : error instanceof TypeError ? word("offline") : String(error);
+}
+
+/** Run something that may fail; its failure is told on the page. */
+const safely = (action) => async (...values) => {
+  $("error").textContent = "";
+  try { return await action(...values); } catch (error) { return refuse(error); }
+};
+
+function askToken() {
+  const box = $("token-box");
+  if (box.open) return;
+  box.onclose = () => { server.keepToken($("token").value.trim()); start(); };
+  box.showModal();
+}
+
+// Upload, queue, results.
+
+const upload = safely(async (file, series = "") => {
+  if (!file) return;
+  await stopCorrecting();
+  state.file = file;
+  $("series-line").hidden = true;
+  showProgress(0, 1);
+  try {
+    const job = await server.upload(file, $("model").value, series, (share) => {
+      showProgress(share, 1);
+      tell(word("uploading", { percent: Math.round(100 * share) }));
+    });
+    // Another scan: the results of the former one are no longer shown.
+    state.jobs = [];
+    await follow(job);
+  } catch (error) {
+    $("progress").hidden = true;
+    tell("");
+    if (error.code === "choose_series") offerSeries(error.details.series);
+    throw error;
+  }
+});
+
+function offerSeries(series) {
+  $("series").replaceChildren(...series.map((each) => new Option(`${each.number}: ${each.description} (${each.images} × ${each.size})`, each.choice)));
+  $("series-line").hidden = false;
+  $("series").focus();
+}
+
+function showProgress(done, total) {
+  $("progress").hidden = false;
+  $("progress").max = total;
+  $("progress").value = done;
+}
+
+async function follow(first) {
+  let job = first;
+  await server.follow(first.id, (now) => {
+    job = now;
+    showProgress(now.done, now.total);
+    tell(word(now.state, now));
+  });
+  $("progress").hidden = true;
+  tell(word(job.state));
+  if (job.state === "failed") throw new server.Problem(422, { code: "failed", message: job.error });
+  state.jobs.push(job);
+  await show(job);
+}
+
+const segmentAgain = safely(async () => {
+  const model = $("model").value;
+  const there = state.jobs.find((job) => job.model === model && !job.corrected);
+  await stopCorrecting();
+  if (there) await show(await server.job(there.id));
+  else if (state.shown) await follow(await server.again(state.shown.id, model));
+});
+
+/** A job of its own with every file made from the corrected labels. */
+const remake = safely(async () => {
+  await stopCorrecting();
+  await follow(await server.corrected(state.shown.id));
+});
+
+async function show(job) {
+  state.shown = job;
+  $("view").hidden = false;
+  $("again").disabled = false;
+  $("model").value = job.model;
+  showLegend(job.structures);
+  showFindings(job);
+  showFiles(job);
+  showJobs();
+  showLabels(job.structures);
+  $("cine").hidden = job.frames < 2;
+  $("frame").max = job.frames;
+  $("frame").value = 1;
+  $("frame-told").textContent = "1";
+  $("brush").disabled = !state.viewer;
+  if (!state.viewer) return;
+  const [image, labels] = await Promise.all([server.bytes(`jobs/${job.id}/files/image.nii.gz`), server.bytes(labelsPath(job))]);
+  await state.viewer.show(image, labels, job.structures);
+  choosePlane(state.viewer.wanted);
+  $("canvas").dataset.shown = job.id;
+}
+
+const labelsPath = (job) => (job.edit ? `jobs/${job.id}/edited` : `jobs/${job.id}/files/result.nii.gz`);
+
+/** Take a job's new state after a correction. */
+function update(job) {
+  state.jobs = state.jobs.map((each) => (each.id === job.id ? job : each));
+  if (state.shown?.id !== job.id) return;
+  state.shown = job;
+  showFindings(job);
+  showFiles(job);
+}
+
+/** Take up the jobs that this tab had before it was loaded again. */
+const resume = safely(async () => {
+  const ids = JSON.parse(sessionStorage.getItem(JOBS) ?? "[]");
+  const found = await Promise.all(ids.map((id) => server.job(id).catch(() => null)));
+  state.jobs = found.filter((job) => job?.state === "done");
+  if (state.jobs.length) await show(state.jobs.at(-1));
+});
+
+function showJobs() {
+  sessionStorage.setItem(JOBS, JSON.stringify(state.jobs.map((job) => job.id)));
+  $("jobs").replaceChildren(...state.jobs.map((job) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = job.corrected ? `${job.model} (${word("by_person")})` : job.model;
+    button.ariaPressed = String(job.id === state.shown.id);
+    button.onclick = safely(async () => { await stopCorrecting(); await show(await server.job(job.id)); });
+    return button;
+  }));
+  $("jobs").className = "buttons";
+  $("jobs").hidden = state.jobs.length < 2;
+}
+
+function showFiles(job) {
+  const names = { measurements: "measurements_file" };
+  const offers = job.files.map((file) => [word(names[file.kind] ?? file.kind), `jobs/${job.id}/files/${file.name}`, file.name]);
+  if (job.edit) offers.push(
+    [word("corrected_map"), `jobs/${job.id}/edited`, "edited.nii.gz"],
+    [word("training"), `jobs/${job.id}/training`, "training.zip"],
+  );
+  $("files").replaceChildren(...offers.map(([title, path, name]) => {
+    const item = document.createElement("li");
+    const button = document.createElement("button");
+    button.type = "button";
+    button.dataset.file = name;
+    button.textContent = `${title}: ${name}`;
+    button.onclick = safely(() => server.download(path, name));
+    item.append(button);
+    return item;
+  }));
+  $("remake").hidden = !job.edit;
+  $("kept").textContent = word("kept", { minutes: Math.round(job.seconds_left / 60) });
+  $("saved").textContent = job.edit ? savedWords(job.edit) : "";
+}
+
+const savedWords = (edit) =>
+  `${word("saved", { voxels: edit.voxels_changed, seconds: edit.seconds.toFixed(0) })}. ${word("edited", { parent: edit.parent_sha256.slice(0, 12) })}`;
+
+const forget = safely(async () => {
+  const { id } = state.shown;
+  await stopCorrecting(false);
+  await server.remove(id);
+  state.jobs = state.jobs.filter((job) => job.id !== id);
+  sessionStorage.setItem(JOBS, JSON.stringify(state.jobs.map((job) => job.id)));
+  state.viewer?.clear();
+  delete $("canvas").dataset.shown;
+  state.shown = null;
+  $("view").hidden = true;
+  $("again").disabled = true;
+  for (const each of ["table", "all", "quality", "notes", "jobs"]) $(each).replaceChildren();
+  tell(word("deleted"));
+});
+
+// View.
+
+function setFrame(frame) {
+  $("frame").value = frame;
+  $("frame-told").textContent = frame;
+  state.viewer?.setFrame(frame - 1);
+}
+
+const changeFrame = safely(async (frame) => {
+  const count = state.shown?.frames ?? 1;
+  const wanted = ((frame - 1 + count) % count) + 1;
+  if (!state.correction) return setFrame(wanted);
+  await stopCorrecting();
+  setFrame(wanted);
+  return startCorrecting();
+});
+
+function play(on) {
+  clearInterval(state.timer);
+  state.timer = null;
+  $("play").ariaPressed = String(on);
+  $("play").textContent = word(on ? "pause" : "play");
+  if (!on) return;
+  const times = state.shown.times_ms;
+  const step = times.length > 1 ? (times.at(-1) - times[0]) / (times.length - 1) : DEFAULT_FRAME_MS;
+  state.timer = setInterval(() => setFrame((Number($("frame").value) % state.shown.frames) + 1), Math.max(step, 20));
+}
+
+function choosePlane(name) {
+  state.viewer?.plane(name);
+  for (const button of $("planes").children) button.ariaPressed = String(button.dataset.plane === name);
+}
+
+// Correct.
+
+function showLabels(structures) {
+  $("label").replaceChildren(...structures.map((each) => new Option(word(each.name), each.value)), new Option(word("eraser"), 0));
+}
+
+function takeBrush() {
+  $("size-told").textContent = $("size").value;
+  state.viewer?.setBrush(Number($("label").value), Number($("size").value), $("filled").checked);
+}
+
+function canUndo(undo, redo) {
+  $("undo").disabled = !undo;
+  $("redo").disabled = !redo;
+}
+
+async function startCorrecting() {
+  play(false);
+  const { id } = state.shown;
+  const frame = Number($("frame").value) - 1;
+  const file = await server.bytes(`jobs/${id}/labels/${frame}`);
+  state.correction = new Correction(file, (body, seconds) => saveLabels(id, frame, body, seconds), canUndo);
+  canUndo(false, false);
+  state.viewer.drawn = () => state.correction?.stroke(state.viewer.drawing());
+  choosePlane("stack");
+  takeBrush();
+  state.viewer.beginDrawing(state.correction.labels);
+  $("tools").hidden = false;
+  $("brush").ariaPressed = "true";
+  $("brush").textContent = word("stop");
+}
+
+async function saveLabels(id, frame, body, seconds) {
+  $("saved").textContent = word("saving");
+  try { update(await server.save(id, frame, body, seconds)); } catch (error) {
+    $("saved").textContent = word("unsaved") + (error instanceof server.Problem ? problemWords(error) : word("offline"));
+    throw error;
+  }
+}
+
+async function stopCorrecting(keep = true) {
+  play(false);
+  if (!state.correction) return;
+  if (keep) await state.correction.flush();
+  state.correction = null;
+  state.viewer.endDrawing();
+  $("tools").hidden = true;
+  $("brush").ariaPressed = "false";
+  $("brush").textContent = word("start");
+  if (keep) await state.viewer.showLabels(await server.bytes(labelsPath(state.shown)));
+}
+
+/** Have the server change the labels of this frame, then go on with them. */
+const onServer = (change) => safely(async () => {
+  await state.correction.flush();
+  update(await change(state.shown.id, Number($("frame").value) - 1));
+  await stopCorrecting();
+  await startCorrecting();
+});
+
+function replay(direction) {
+  const labels = direction === "undo" ? state.correction?.undo() : state.correction?.redo();
+  if (labels) state.viewer.setDrawing(labels);
+}
+
+// Keyboard.
+
+function step(input, by) {
+  input.value = Number(input.value) + by;
+  takeBrush();
+}
+
+const KEYS = {
+  ArrowLeft: () => state.viewer.move(0, -1, 0), ArrowRight: () => state.viewer.move(0, 1, 0),
+  ArrowDown: () => state.viewer.move(0, 0, -1), ArrowUp: () => state.viewer.move(0, 0, 1),
+  PageUp: () => state.viewer.move(1, 0, 0), PageDown: () => state.viewer.move(-1, 0, 0),
+  ",": () => changeFrame(Number($("frame").value) - 1), ".": () => changeFrame(Number($("frame").value) + 1),
+  " ": () => state.correction && state.viewer.dab(),
+  "+": () => step($("size"), 2), "-": () => step($("size"), -2),
+};
+
+function onKey(event) {
+  if (!state.viewer || !state.shown) return;
+  const digit = /^\d$/.test(event.key) && state.correction && [...$("label").options].some((each) => each.value === event.key);
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (digit) { $("label").value = event.key; takeBrush(); }
+  else if (KEYS[event.key]) KEYS[event.key]();
+  else return;
+  state.correction?.alive();
+  event.preventDefault();
+  // NiiVue listens on the canvas too and would move a second time.
+  event.stopImmediatePropagation();
+}
+
+function onUndoKey(event) {
+  if (!state.correction || !(event.ctrlKey || event.metaKey)) return;
+  const key = event.key.toLowerCase();
+  if (key === "z") replay(event.shiftKey ? "redo" : "undo");
+  else if (key === "y") replay("redo");
+  else return;
+  event.preventDefault();
+}
+
+// Start.
+
+function wire() {
+  $("language").onchange = () => { chooseLanguage($("language").value); redraw(); };
+  $("file").onchange = () => { upload($("file").files[0]); $("file").value = ""; };
+  $("again").onclick = segmentAgain;
+  $("use-series").onclick = () => upload(state.file, $("series").value);
+  $("opacity").oninput = () => state.viewer?.setOpacity(Number($("opacity").value));
+  for (const button of $("planes").children) button.onclick = () => choosePlane(button.dataset.plane);
+  $("play").onclick = () => play(!state.timer && !state.correction);
+  $("frame").oninput = () => changeFrame(Number($("frame").value));
+  $("brush").onclick = safely(() => (state.correction ? stopCorrecting() : startCorrecting()));
+  for (const id of ["label", "size", "filled"]) $(id).oninput = takeBrush;
+  $("undo").onclick = () => replay("undo");
+  $("redo").onclick = () => replay("redo");
+  $("propagate").onclick = onServer((id, frame) => server.propagate(id, frame, Number($("reach").value)));
+  $("revert").onclick = onServer((id, frame) => server.revert(id, frame));
+  $("remake").onclick = remake;
+  $("delete").onclick = forget;
+  document.addEventListener("keydown", onUndoKey);
+  $("canvas").addEventListener("keydown", onKey, { capture: true });
+  for (const name of ["pointermove", "wheel"]) $("canvas").addEventListener(name, () => state.correction?.alive(), { passive: true });
+  wireDrop();
+  addEventListener("beforeunload", (event) => { if (state.correction?.dirty) event.preventDefault(); });
+}
+
+function wireDrop() {
+  const stop = (event) => event.preventDefault();
+  for (const name of ["dragover", "drop"]) addEventListener(name, stop);
+  addEventListener("dragenter", () => $("drop").classList.add("over"));
+  addEventListener("dragleave", (event) => event.relatedTarget ?? $("drop").classList.remove("over"));
+  addEventListener("drop", (event) => {
+    $("drop").classList.remove("over");
+    upload(event.dataTransfer.files[0]);
+  });
+}
+
+function redraw() {
+  if (!state.shown) return;
+  showLegend(state.shown.structures);
+  showFindings(state.shown);
+  showFiles(state.shown);
+  const { value } = $("label");
+  showLabels(state.shown.structures);
+  $("label").value = value;
+  $("brush").textContent = word(state.correction ? "stop" : "start");
+}
+
+const start = safely(async () => {
+  state.models = await server.models();
+  $("model").replaceChildren(...state.models.map((each) => new Option(each.name, each.name)));
+  await resume();
+});
+
+async function begin() {
+  $("language").value = chooseLanguage();
+  if (Viewer.isHere()) {
+    const viewer = new Viewer();
+    await safely(async () => { await viewer.attach($("canvas")); state.viewer = viewer; })();
+  }
+  $("no-viewer").hidden = state.viewer !== null;
+  $("stage").hidden = state.viewer === null;
+  wire();
+  await start();
+  document.documentElement.dataset.ready = "true";
+}
+
+await begin();

@@ -1,0 +1,94 @@
+// The page's words in English and Spanish.
+
+const WORDS = {
+  en: {
+    skip: "Skip to the image", tagline: "Segment the heart in cardiac MR. Not a medical device.", language: "Language",
+    scan: "Scan", choose: "Choose a file", drop: "or drop it here: NIfTI (.nii, .nii.gz) or a zip of DICOM files",
+    model: "Model", again: "Segment again", series: "Series", use_series: "Use this series", view: "View",
+    opacity: "Overlay", planes3: "Three planes", stack: "Stack", axial: "Axial", coronal: "Coronal", sagittal: "Sagittal",
+    render: "3-D", play: "Play", pause: "Pause", frame: "Frame", correct: "Correct", start: "Start correcting",
+    stop: "Done correcting", label: "Label", eraser: "eraser (background)", size: "Size", filled: "Fill what I draw around",
+    undo: "Undo", redo: "Redo", propagate: "Carry to neighbouring slices", revert: "Model's labels again",
+    reach: "Slices to carry", download: "Download", delete: "Delete this job", remake: "Make all files from the correction", by_person: "corrected", corrections: "Record of the corrections (JSON)", measurements: "Measurements",
+    more: "All measurements", token_title: "This server needs a token", token: "Token", go: "Continue",
+    no_viewer: "The viewer NiiVue is not installed on this server, so images are not shown. Uploads, results and measurements work.",
+    keys_title: "Keyboard", picture: "Image with labels",
+    keys: "With the image focused: arrow keys move the crosshair in the slice, Page Up and Page Down change the slice, comma and full stop change the frame. While correcting: Space paints at the crosshair, 0 to 9 choose a label, plus and minus the size, Ctrl+Z undoes, Ctrl+Y redoes.",
+    uploading: "Uploading: {percent} %", queued: "Waiting: {position} before this one", running: "Segmenting: {done} of {total}",
+    done: "Done", failed: "Failed", deleted: "Deleted", gone: "The server has deleted this job: its time was over.",
+    kept: "The server deletes everything {minutes} minutes after the last change.", offline: "The server does not answer. Is it still running?",
+    saving: "Saving…", saved: "Saved: {voxels} voxels differ from the model's labels, {seconds} s of work", unsaved: "Not saved: ",
+    edited: "Corrected by a person. Parent: {parent}", quantity: "Quantity", structure: "Structure", value: "Value",
+    interval: "95 % interval", phase: "Phase", undefined: "undefined", verdict: "Quality", accept: "accept", review: "review",
+    reject: "reject", expected: "Expected Dice", labels: "Label map", image: "Image", measurements_file: "Measurements (JSON)",
+    findings: "Findings (JSON)", dicom_seg: "DICOM SEG", dicom_sr: "DICOM SR", mesh: "Mesh", report: "Report",
+    corrected_map: "Corrected label map", training: "For training (nnU-Net layout, zip)",
+    "problem.too_large": "The file is too large.", "problem.claims_too_much": "The scan is too large once unpacked.",
+    "problem.wrong_type": "This is not a scan.", "problem.damaged": "The file is damaged or truncated.",
+    "problem.path_traversal": "The zip is not safe.", "problem.ratio": "The zip is not safe.", "problem.busy": "The server is busy.",
+    "problem.choose_series": "Several series: choose one.",
+  },
+  es: {
+    skip: "Ir a la imagen", tagline: "Segmenta el corazón en resonancia magnética cardíaca. No es un producto sanitario.", language: "Idioma",
+    scan: "Estudio", choose: "Elegir un archivo", drop: "o suéltelo aquí: NIfTI (.nii, .nii.gz) o un zip de archivos DICOM",
+    model: "Modelo", again: "Segmentar de nuevo", series: "Serie", use_series: "Usar esta serie", view: "Vista",
+    opacity: "Superposición", planes3: "Tres planos", stack: "Pila", axial: "Axial", coronal: "Coronal", sagittal: "Sagital",
+    render: "3-D", play: "Reproducir", pause: "Pausa", frame: "Fase", correct: "Corregir", start: "Empezar a corregir",
+    stop: "Terminar de corregir", label: "Etiqueta", eraser: "borrador (fondo)", size: "Tamaño", filled: "Rellenar lo que rodeo",
+    undo: "Deshacer", redo: "Rehacer", propagate: "Llevar a los cortes vecinos", revert: "Etiquetas del modelo otra vez",
+    reach: "Cortes que alcanza", download: "Descargar", delete: "Borrar este trabajo", remake: "Hacer todos los archivos con la corrección", by_person: "corregido", corrections: "Registro de las correcciones (JSON)", measurements: "Medidas",
+    more: "Todas las medidas", token_title: "Este servidor pide una clave", token: "Clave", go: "Continuar",
+    no_viewer: "El visor NiiVue no está instalado en este servidor, así que no se muestran imágenes. La subida, los resultados y las medidas funcionan.",
+    keys_title: "Teclado", picture: "Imagen con etiquetas",
+    keys: "Con el foco en la imagen: las flechas mueven la cruz en el corte, Re Pág y Av Pág cambian de corte, la coma y el punto cambian de fase. Al corregir: Espacio pinta en la cruz, de 0 a 9 eligen etiqueta, más y menos el tamaño, Ctrl+Z deshace, Ctrl+Y rehace.",
+    uploading: "Subiendo: {percent} %", queued: "En espera: {position} antes que este", running: "Segmentando: {done} de {total}",
+    done: "Listo", failed: "Falló", deleted: "Borrado", gone: "El servidor ha borrado este trabajo: se acabó su tiempo.",
+    kept: "El servidor borra todo {minutes} minutos después del último cambio.", offline: "El servidor no responde. ¿Sigue en marcha?",
+    saving: "Guardando…", saved: "Guardado: {voxels} vóxeles distintos de los del modelo, {seconds} s de trabajo", unsaved: "No guardado: ",
+    edited: "Corregido por una persona. Original: {parent}", quantity: "Magnitud", structure: "Estructura", value: "Valor",
+    interval: "Intervalo del 95 %", phase: "Fase", undefined: "sin definir", verdict: "Calidad", accept: "aceptar", review: "revisar",
+    reject: "rechazar", expected: "Dice esperado", labels: "Mapa de etiquetas", image: "Imagen", measurements_file: "Medidas (JSON)",
+    findings: "Hallazgos (JSON)", dicom_seg: "DICOM SEG", dicom_sr: "DICOM SR", mesh: "Malla", report: "Informe",
+    corrected_map: "Mapa de etiquetas corregido", training: "Para entrenar (formato de nnU-Net, zip)",
+    "problem.too_large": "El archivo es demasiado grande.", "problem.claims_too_much": "El estudio es demasiado grande una vez descomprimido.",
+    "problem.wrong_type": "Esto no es un estudio.", "problem.damaged": "El archivo está dañado o incompleto.",
+    "problem.path_traversal": "El zip no es seguro.", "problem.ratio": "El zip no es seguro.", "problem.busy": "El servidor está ocupado.",
+    "problem.choose_series": "Hay varias series: elija una.",
+    // Names that the server gives.
+    "LV cavity": "cavidad del VI", "RV cavity": "cavidad del VD", myocardium: "miocardio", "blood pool": "sangre",
+    LV: "VI", RV: "VD", LA: "AI", RA: "AD", aorta: "aorta", "pulmonary artery": "arteria pulmonar", SVC: "vena cava superior",
+    IVC: "vena cava inferior", volume: "volumen", "end-diastolic volume": "volumen telediastólico",
+    "end-systolic volume": "volumen telesistólico", "stroke volume": "volumen sistólico", "ejection fraction": "fracción de eyección",
+    "myocardial mass": "masa miocárdica", "cardiac output": "gasto cardíaco", "wall thickness": "grosor de la pared",
+    "wall thickening": "engrosamiento de la pared",
+  },
+};
+
+let language = "en";
+
+/** Choose the language: the address (?lang=es) goes before the browser's. */
+export function chooseLanguage(wanted) {
+  const asked = wanted ?? new URLSearchParams(location.search).get("lang") ?? navigator.language;
+  language = asked.startsWith("es") ? "es" : "en";
+  document.documentElement.lang = language;
+  for (const element of document.querySelectorAll("[data-text]")) element.textContent = word(element.dataset.text);
+  return language;
+}
+
+/** A word of the page, or a name of the server's, in the chosen language. */
+export function word(key, values = {}) {
+  const text = WORDS[language][key] ?? WORDS.en[key] ?? key;
+  return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+
+/** A number as the language writes it. */
+export function number(value, digits = 1) {
+  return value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+/** A refusal: the page's own words where it has some, and the server's. */
+export function problemWords(problem) {
+  const key = `problem.${problem.code}`;
+  const own = word(key);
+  return own === key || language === "en" ? problem.message : `${own} (${problem.message})`;
+}

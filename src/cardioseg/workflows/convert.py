@@ -1,0 +1,64 @@
+"""From one file format to another, with nothing lost on the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cardioseg.core.labels import LabelScheme
+from cardioseg.errors import FormatError, OutputExistsError
+from cardioseg.io.images import (
+    read_exact,
+    read_geometry,
+    read_label_frames,
+    write_exact,
+    write_label_frames,
+)
+
+
+def convert_file(
+    source: Path, target: Path, scheme: LabelScheme | None = None, *, force: bool = False
+) -> str:
+    """Write an image or a label map in the format that the target's name tells.
+
+    Grid, frames, values and their type are kept; free text of the header is not.
+
+    Parameters
+    ----------
+    source
+        NIfTI, NRRD or MetaImage.
+    target
+        Ends in `.nii`, `.nii.gz`, `.nrrd`, `.seg.nrrd` or `.mha`.
+    scheme
+        What the numbers of a label map mean; needed where names are read or written.
+    force
+        Overwrite the target.
+
+    Returns
+    -------
+    str
+        What was written, in words.
+
+    Raises
+    ------
+    OutputExistsError
+        If the target is there and `force` is not set.
+    FormatError, GeometryError, LabelError
+        If the source cannot be read, or something would be lost: the names of segments, frames in
+        a segmentation, a type or a grid that the target cannot hold.
+    """
+    if target.exists() and not force:
+        raise OutputExistsError(f"{target}: is already there; add --force to overwrite it")
+    if scheme is not None:
+        maps = read_label_frames(source, scheme)
+        geometry, kind = maps[0].geometry, f"labels of {scheme.name}"
+        write_label_frames(maps, target)
+        count = len(maps)
+    else:
+        geometry, frames = read_exact(source)
+        write_exact(geometry, frames, target)
+        count, kind = len(frames), f"{frames[0].dtype.name} values"
+    if not read_geometry(target).is_same(geometry):
+        target.unlink()
+        raise FormatError(f"{target}: this format cannot hold the grid {geometry.describe()}")
+    frames_told = "" if count == 1 else f", {count} frames"
+    return f"{target}: {geometry.describe()}{frames_told}, {kind}"

@@ -1,0 +1,140 @@
+"""Which label maps of several observers belong together, and on which grid and scheme they lie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cardioseg.core.labels import Code, LabelScheme, Structure
+from cardioseg.core.volume import LabelMap
+from cardioseg.errors import DatasetError
+from cardioseg.io.nifti import read_labels
+from cardioseg.workflows.inputs import Input, gather_labels
+
+_ANATOMY: Code = ("SCT", "123037004", "Anatomical structure")
+_PALETTE = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999")
+
+
+@dataclass(frozen=True)
+class ObserverFolders:
+    """What is compared.
+
+    Parameters
+    ----------
+    observers
+        A folder of label maps for each observer, two or more; its name is the observer's.
+    model
+        Folder of a model's label maps; None without one.
+    scheme
+        Numbering of all of them; None names structures by their number: label 1, label 2, ...
+    images
+        Folder of images for the picture of outlines; None draws the votes instead.
+    """
+
+    observers: tuple[Path, ...]
+    model: Path | None = None
+    scheme: LabelScheme | None = None
+    images: Path | None = None
+
+
+@dataclass(frozen=True)
+class ObservedCase:
+    """The files of one case by rater, on which all observers can be compared."""
+
+    name: str
+    subject: str
+    files: Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class Raters:
+    """Names of observers and model (empty without one), and each one's files by case."""
+
+    observers: tuple[str, ...]
+    model: str
+    files: Mapping[str, Mapping[str, Input]]
+
+
+def gather_raters(folders: ObserverFolders) -> Raters:
+    """The files of every observer and of the model.
+
+    Raises
+    ------
+    DatasetError
+        With fewer than two observers, two folders of one name, or a folder without label maps.
+    """
+    if len(folders.observers) < 2:
+        raise DatasetError("name the folders of at least two observers")
+    paths = [*folders.observers, *([folders.model] if folders.model else [])]
+    names = [path.resolve().name for path in paths]
+    for name in names:
+        if names.count(name) > 1:
+            raise DatasetError(
+                f"two folders are named {name}; rename one: a folder's name is its observer's"
+            )
+    files = {
+        name: {each.name: each for each in gather_labels(path)}
+        for name, path in zip(names, paths, strict=True)
+    }
+    count = len(folders.observers)
+    return Raters(tuple(names[:count]), names[count] if folders.model else "", files)
+
+
+def matched_cases(raters: Raters, has_model: bool) -> tuple[tuple[ObservedCase, ...], list[str]]:
+    """Cases that all observers have, and sentences about the others."""
+    found: dict[str, Input] = {}
+    for files in raters.files.values():
+        found |= {name: each for name, each in files.items() if name not in found}
+    cases, notes = [], []
+    for name in sorted(found):
+        missing = [o for o in raters.observers if name not in raters.files[o]]
+        if missing:
+            notes.append(f"{name} is left out: {', '.join(missing)} did not label it.")
+            continue
+        files = {r: each[name].path for r, each in raters.files.items() if name in each}
+        if has_model and raters.model not in files:
+            notes.append(f"{name}: the model did not label it; it counts for the observers only.")
+        cases.append(ObservedCase(name, found[name].subject, files))
+    if not cases:
+        raise DatasetError(
+            f"no case has a label map of every observer ({', '.join(raters.observers)}); "
+            "files are matched by name"
+        )
+    return tuple(cases), notes
+
+
+def numbered_scheme(cases: Sequence[ObservedCase]) -> LabelScheme:
+    """A scheme of structures named by their number, up to the largest that any file holds."""
+    every = _scheme_to(255)
+    highest = max(
+        int(read_labels(path, every).array.max()) for case in cases for path in case.files.values()
+    )
+    return _scheme_to(max(highest, 1))
+
+
+def _scheme_to(highest: int) -> LabelScheme:
+    return LabelScheme(
+        "numbers",
+        tuple(
+            Structure(f"label {value}", value, _PALETTE[(value - 1) % len(_PALETTE)], _ANATOMY)
+            for value in range(1, highest + 1)
+        ),
+    )
+
+
+def on_one_grid(
+    case: str, labels: dict[str, LabelMap], observers: Sequence[str]
+) -> tuple[dict[str, LabelMap], list[str]]:
+    """The maps on the first observer's grid; none if an observer's lies on another."""
+    first = labels[observers[0]].geometry
+    astray = [name for name, each in labels.items() if not each.geometry.is_same(first)]
+    notes = [
+        f"{case}: {name}'s grid ({labels[name].geometry.describe()}) is not that of {observers[0]} "
+        f"({first.describe()}); "
+        + ("the case is left out." if name in observers else "it counts for the observers only.")
+        for name in astray
+    ]
+    if set(astray) & set(observers):
+        return {}, notes
+    return {name: each for name, each in labels.items() if name not in astray}, notes

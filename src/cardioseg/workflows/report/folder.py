@@ -1,0 +1,194 @@
+"""`cardioseg report FOLDER`: a page for each predicted case, or one for a whole evaluation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cardioseg.core.labels import LabelScheme, scheme_named
+from cardioseg.errors import DatasetError, OutputExistsError
+from cardioseg.evaluation import Report, comparison_figure, png_bytes
+from cardioseg.io.atomic import write_text
+from cardioseg.io.nifti import read_labels, read_volume
+from cardioseg.workflows.compare import shown_cases
+from cardioseg.workflows.inputs import Input, gather_images, gather_labels
+from cardioseg.workflows.provenance import RUN
+from cardioseg.workflows.report.case import case_report
+from cardioseg.workflows.report.cohort import CohortContent, claim_facts, cohort_report
+from cardioseg.workflows.report.messages import Language, Message, Words
+from cardioseg.workflows.report.pdf import write_pdf
+from cardioseg.workflows.report.prediction_files import is_evaluation, read_case_content
+
+COHORT_HTML = "report.html"
+
+Watch = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """How to make the reports.
+
+    Parameters
+    ----------
+    language
+        English or Spanish.
+    pdf
+        Also print each page to a PDF.
+    images
+        Folder of images, matched by name; None draws label maps without them.
+    references, predictions
+        Of an evaluation: folders of label maps, for the pictures of best, median and worst.
+    scheme
+        Numbering of the label maps; None takes what the folder's files say.
+    force
+        Overwrite pages that are there.
+    """
+
+    language: Language = Language.ENGLISH
+    pdf: bool = False
+    images: Path | None = None
+    references: Path | None = None
+    predictions: Path | None = None
+    scheme: LabelScheme | None = None
+    force: bool = False
+
+
+def report_folder(
+    folder: Path,
+    options: ReportOptions,
+    output: Path | None = None,
+    watch: Watch = lambda done, total, name: None,
+) -> tuple[Path, ...]:
+    """Write the report of a folder of predictions or of an evaluation.
+
+    Parameters
+    ----------
+    folder
+        What `cardioseg predict` or `cardioseg evaluate` wrote.
+    options
+        Language, images and the rest.
+    output
+        A file that ends in `.html`, where there is one page to write, or a folder; None writes into
+        `folder`: NAME.html of each case, or report.html of an evaluation.
+    watch
+        Called with pages done, pages in all, and the name of the next.
+
+    Returns
+    -------
+    tuple of Path
+        The files written.
+
+    Raises
+    ------
+    DatasetError
+        If the folder holds neither, or `output` is one file for several pages.
+    OutputExistsError
+        If a page is there and `force` is not set; nothing has been written then.
+    CardiosegError
+        If a file cannot be read, or a PDF not be printed.
+    """
+    if not folder.is_dir():
+        raise DatasetError(f"{folder}: no such folder; give one that predict or evaluate wrote")
+    if is_evaluation(folder):
+        path = _targets(output or folder, [COHORT_HTML.removesuffix(".html")], options)[0]
+        watch(0, 1, folder.name)
+        return _write(cohort_report(_cohort(folder, options), options.language), path, options)
+    found = gather_labels(folder)
+    images = {i.name: i.path for i in gather_images([options.images])} if options.images else {}
+    missing = [each.name for each in found if options.images and each.name not in images]
+    if missing:
+        raise DatasetError(
+            f"{options.images}: no image named {missing[0]} ({len(missing)} of {len(found)} cases "
+            "have none)"
+        )
+    paths = _targets(output or folder, [each.name for each in found], options)
+    written: list[Path] = []
+    for done, (each, path) in enumerate(zip(found, paths, strict=True)):
+        watch(done, len(found), each.name)
+        content = read_case_content(each, folder, images.get(each.name), options.scheme)
+        written += _write(case_report(content, options.language), path, options)
+    watch(len(found), len(found), "")
+    return tuple(written)
+
+
+def _targets(output: Path, names: list[str], options: ReportOptions) -> list[Path]:
+    if output.suffix == ".html":
+        if len(names) > 1:
+            raise DatasetError(f"{output}: one file for {len(names)} cases; name a folder")
+        paths = [output]
+    else:
+        paths = [output / f"{name}.html" for name in names]
+    for path in paths:
+        for each in (path, path.with_suffix(".pdf")) if options.pdf else (path,):
+            if each.exists() and not options.force:
+                raise OutputExistsError(f"{each}: is already there; add --force to overwrite it")
+    paths[0].parent.mkdir(parents=True, exist_ok=True)
+    return paths
+
+
+def _write(html: str, path: Path, options: ReportOptions) -> tuple[Path, ...]:
+    write_text(path, html)
+    if not options.pdf:
+        return (path,)
+    printed = path.with_suffix(".pdf")
+    write_pdf(html, printed)
+    return path, printed
+
+
+def _cohort(folder: Path, options: ReportOptions) -> CohortContent:
+    report = Report.from_json((folder / "report.json").read_text(encoding="utf-8"))
+    run = folder / RUN
+    record = json.loads(run.read_text(encoding="utf-8")) if run.is_file() else {}
+    versions = ", ".join(f"{n} {v}" for n, v in dict(record.get("versions", {})).items())
+    stated = claim_facts(report)
+    if versions:
+        stated[23] = versions
+    without = int(record.get("references_without_prediction", 0))
+    if record:
+        stated[33] += f"; {without} references had no prediction and are not in the figures"
+    words = Words(options.language)
+    unknown = words.say(Message.NOT_STATED)
+    origin = (
+        (words.say(Message.VERSION), dict(record.get("versions", {})).get("cardioseg", unknown)),
+        (words.say(Message.SCHEME), str(record.get("read_as") or record.get("scheme") or unknown)),
+    )
+    examples = tuple((case, _example(case, record, options)) for case in shown_cases((report,)))
+    return CohortContent(folder.resolve().name, report, examples, stated, origin)
+
+
+def _example(case: str, record: dict[str, object], options: ReportOptions) -> bytes | None:
+    """Image, reference and prediction of one case; None where a folder was not given."""
+    if options.images is None or options.references is None or options.predictions is None:
+        return None
+    own, read_as = record.get("scheme"), record.get("read_as")
+    if options.scheme is None and not isinstance(own, str):
+        raise DatasetError("run.json does not name the scheme of the label maps; add --scheme")
+    scheme = options.scheme or scheme_named(str(own))
+    target = scheme_named(read_as) if isinstance(read_as, str) else scheme
+    labels = {
+        Words(options.language).say(title): read_labels(_named(folder, case), scheme).read_as(
+            target
+        )
+        for title, folder in (
+            (Message.REFERENCE, options.references),
+            (Message.PREDICTION, options.predictions),
+        )
+    }
+    image = read_volume(_image(options.images, case).path)
+    return png_bytes(comparison_figure(image, labels), dpi=90)
+
+
+def _named(folder: Path, case: str) -> Path:
+    for each in gather_labels(folder):
+        if each.name == case:
+            return each.path
+    raise DatasetError(f"{folder}: no label map named {case}")
+
+
+def _image(folder: Path, case: str) -> Input:
+    for each in gather_images([folder]):
+        if each.name == case:
+            return each
+    raise DatasetError(f"{folder}: no image named {case}")

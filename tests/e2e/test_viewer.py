@@ -1,0 +1,225 @@
+"""The page in a real Chromium: upload, look, correct, download, the numbers change."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from tests.live_server import PATIENCE_S, Live, live, small_cine, small_heart
+
+from cardioseg.core.labels import ACDC
+from cardioseg.io.nifti import read_labels
+from cardioseg.service.page import has_viewer
+from cardioseg.workflows.provenance import file_digest
+
+CHROMIUM = shutil.which("chromium")
+PATIENCE_MS = 1000 * PATIENCE_S
+SOFTWARE_GL = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
+    pytest.mark.skipif(not has_viewer(), reason="NiiVue is not here; run make viewer"),
+]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Live]:
+    with live() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=SOFTWARE_GL, timeout=PATIENCE_MS
+        )
+        yield started
+        started.close()
+
+
+def problem_of(message: ConsoleMessage) -> list[str]:
+    """An error on the console; that the server refused something is none of the page's."""
+    is_refusal = message.text.startswith("Failed to load resource")
+    return [message.text] if message.type == "error" and not is_refusal else []
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    opened = browser.new_page(viewport={"width": 1000, "height": 700}, accept_downloads=True)
+    opened.set_default_timeout(PATIENCE_MS)
+    opened.set_default_navigation_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
+    problems: list[str] = []
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.on("console", lambda message: problems.extend(problem_of(message)))
+    yield opened
+    opened.close()
+    assert not problems
+
+
+def open_page(page: Page, server: Live, query: str = "") -> None:
+    page.goto(f"{server.url}/{query}")
+    page.wait_for_selector("html[data-ready]")
+
+
+def upload(page: Page, path: Path) -> None:
+    page.set_input_files("#file", path)
+    page.wait_for_selector("#canvas[data-shown]")
+
+
+def coloured(page: Page) -> int:
+    """Pixels of the picture that are neither grey nor the red of the crosshair."""
+    picture = np.asarray(
+        Image.open(io.BytesIO(page.locator("#canvas").screenshot())).convert("RGB")
+    )
+    red, green, blue = np.moveaxis(picture.astype(int), 2, 0)
+    spread = np.max([red, green, blue], axis=0) - np.min([red, green, blue], axis=0)
+    return int(((spread > 30) & (np.maximum(green, blue) > 60)).sum())
+
+
+def wait_until(page: Page, met: object, tries: int = 300) -> None:
+    for _ in range(tries):
+        if met():  # type: ignore[operator]
+            return
+        page.wait_for_timeout(200)
+    raise TimeoutError
+
+
+def stroke(page: Page) -> None:
+    box = page.locator("#canvas").bounding_box()
+    assert box is not None
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(middle[0] - 60, middle[1] - 40)
+    page.mouse.down()
+    page.mouse.move(middle[0] + 60, middle[1] + 40, steps=5)
+    page.mouse.up()
+
+
+def voxels(page: Page) -> int:
+    found = re.search(r"(\d+) (voxels|vóxeles)", page.inner_text("#saved"))
+    return int(found[1]) if found else -1
+
+
+def saved(page: Page, path: Path, name: str) -> Path:
+    with page.expect_download() as waiting:
+        page.click(f"#files [data-file='{name}']")
+    waiting.value.save_as(path)
+    return path
+
+
+def test_the_whole_way(page: Page, server: Live, tmp_path: Path) -> None:
+    open_page(page, server)
+    upload(page, small_heart(tmp_path / "heart.nii.gz"))
+    page.click("#planes [data-plane=stack]")
+    wait_until(page, lambda: coloured(page) > 500)
+    page.fill("#opacity", "0")
+    wait_until(page, lambda: coloured(page) < 100)
+    page.fill("#opacity", "0.8")
+    wait_until(page, lambda: coloured(page) > 500)
+    before = page.inner_text("#table")
+    assert "ml" in before
+
+    page.click("#brush")
+    page.wait_for_selector("#tools:not([hidden])")
+    page.select_option("#label", "2")
+    stroke(page)
+    wait_until(page, lambda: voxels(page) > 0)
+    changed = voxels(page)
+    assert page.inner_text("#table") != before
+
+    page.click("#undo")
+    wait_until(page, lambda: voxels(page) == 0)
+    assert page.inner_text("#table") == before
+    page.click("#redo")
+    wait_until(page, lambda: voxels(page) == changed)
+    page.click("#propagate")
+    wait_until(page, lambda: voxels(page) > changed)
+    page.click("#brush")
+    page.wait_for_selector("#tools", state="hidden")
+
+    parent = saved(page, tmp_path / "parent.nii.gz", "result.nii.gz")
+    edited = saved(page, tmp_path / "edited.nii.gz", "edited.nii.gz")
+    first, second = (read_labels(path, ACDC).array for path in (parent, edited))
+    assert int(np.count_nonzero(first != second)) == voxels(page)
+    job = page.get_attribute("#canvas", "data-shown")
+    edit = server.client.get(f"/api/jobs/{job}").json()["edit"]
+    assert edit["parent_sha256"] == file_digest(parent)
+    assert edit["seconds"] > 0
+    saved(page, tmp_path / "training.zip", "training.zip")
+    page.click("#remake")
+    page.wait_for_selector("#jobs button:nth-child(2)[aria-pressed=true]")
+    assert "corrected" in page.inner_text("#jobs")
+
+
+def test_the_brush_by_the_keyboard(page: Page, server: Live, tmp_path: Path) -> None:
+    open_page(page, server)
+    upload(page, small_heart(tmp_path / "heart.nii.gz"))
+    page.focus("#brush")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#tools:not([hidden])")
+    page.focus("#canvas")
+    for key in ("1", "+", "ArrowLeft", "ArrowUp", "Space"):
+        page.keyboard.press(key)
+    assert page.input_value("#label") == "1"
+    assert page.input_value("#size") == "7"
+    wait_until(page, lambda: voxels(page) > 0)
+    page.keyboard.press("Control+z")
+    wait_until(page, lambda: voxels(page) == 0)
+
+
+def test_a_cine_plays_and_the_planes_and_models_change(
+    page: Page, server: Live, tmp_path: Path
+) -> None:
+    open_page(page, server)
+    upload(page, small_cine(tmp_path / "cine.nii.gz"))
+    page.click("#play")
+    seen = set()
+    wait_until(page, lambda: seen.add(page.input_value("#frame")) or len(seen) == 2)
+    page.click("#play")
+    assert page.get_attribute("#play", "aria-pressed") == "false"
+    page.click("#planes [data-plane=render]")
+    wait_until(page, lambda: coloured(page) > 300)
+    assert "%" in page.inner_text("#table")
+    page.reload()
+    page.wait_for_selector("#canvas[data-shown]")
+    page.click("#delete")
+    page.wait_for_selector("#view", state="hidden")
+
+
+def test_spanish_and_a_small_screen(page: Page, server: Live, tmp_path: Path) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    open_page(page, server, "?lang=es")
+    assert page.get_attribute("html", "lang") == "es"
+    assert "Elegir un archivo" in page.inner_text("#drop")
+    upload(page, small_heart(tmp_path / "heart.nii.gz"))
+    assert "cavidad del VI" in page.inner_text("#table")
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 360
+    page.select_option("#language", "en")
+    assert "LV cavity" in page.inner_text("#table")
+
+
+def test_a_refusal_is_told_in_words(page: Page, server: Live, tmp_path: Path) -> None:
+    open_page(page, server)
+    (tmp_path / "words.nii").write_text("not a scan")
+    page.set_input_files("#file", tmp_path / "words.nii")
+    expect(page.locator("#error")).to_contain_text("not a scan")
+
+
+def test_every_control_has_a_name(page: Page, server: Live) -> None:
+    open_page(page, server)
+    nameless = page.evaluate(
+        """[...document.querySelectorAll("button, input, select, canvas")].filter((each) =>
+            !each.textContent.trim() && !(each.labels?.length) && !each.ariaLabel
+            && !each.getAttribute("aria-labelledby")).map((each) => each.id)"""
+    )
+    assert nameless == []
+    assert page.title() == "cardioseg"
