@@ -235,5 +235,6 @@ def test_codes_fall_back_from_the_ventricle_to_the_general_to_our_own():
     assert named("myocardial mass", "myocardium")[2] == "Mass"
     assert named("torsion", "LV cavity") == ("99CARDIOSEG", "TORSION", "torsion")
     assert site_code("blood pool")[2] == "Heart"
+    assert site_code("myocardium, apex (AHA 17)")[2] == "Apex of left ventricle"
     assert site_code("septum")[0] == "99CARDIOSEG"
     assert unit_code("furlong") == ("UCUM", "furlong", "furlong")
