@@ -9,7 +9,7 @@ from pathlib import Path
 from cardioseg.core.labels import Code, LabelScheme, Structure
 from cardioseg.core.volume import LabelMap
 from cardioseg.errors import DatasetError
-from cardioseg.io.nifti import read_labels
+from cardioseg.io.images import read_labels
 from cardioseg.workflows.inputs import Input, gather_labels
 
 _ANATOMY: Code = ("SCT", "123037004", "Anatomical structure")

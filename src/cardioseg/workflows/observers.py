@@ -31,7 +31,7 @@ from cardioseg.evaluation.readings import (
 )
 from cardioseg.evaluation.staple import majority, staple
 from cardioseg.io.atomic import write_bytes, write_text
-from cardioseg.io.nifti import read_labels, read_volume, write_labels
+from cardioseg.io.images import read_labels, read_volume, write_labels
 from cardioseg.workflows.inputs import gather_images
 from cardioseg.workflows.observer_files import (
     ObservedCase,

@@ -11,7 +11,7 @@ from cardioseg.core.labels import LabelScheme, scheme_named
 from cardioseg.errors import DatasetError, OutputExistsError
 from cardioseg.evaluation import Report, comparison_figure, png_bytes
 from cardioseg.io.atomic import write_text
-from cardioseg.io.nifti import read_labels, read_volume
+from cardioseg.io.images import read_labels, read_volume
 from cardioseg.workflows.compare import shown_cases
 from cardioseg.workflows.inputs import Input, gather_images, gather_labels
 from cardioseg.workflows.provenance import RUN

@@ -14,7 +14,7 @@ from cardioseg.core.measurement import Measurement
 from cardioseg.core.quality import Quality, Reason, Verdict
 from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.errors import DatasetError, FormatError, first_problem
-from cardioseg.io.nifti import read_frames, read_label_frames
+from cardioseg.io.images import read_frames, read_label_frames
 from cardioseg.workflows.inputs import Input
 from cardioseg.workflows.provenance import RUN
 from cardioseg.workflows.report.case import CaseContent, Frame, Origin
