@@ -16,7 +16,7 @@ from cardioseg.errors import CardiosegError, DatasetError, FormatError, OutputEx
 from cardioseg.evaluation.function import FunctionOptions, HeartFunction, heart_function
 from cardioseg.evaluation.function_agreement import FunctionPair
 from cardioseg.evaluation.measured_errors import MeasuredErrors
-from cardioseg.io.nifti import read_label_frames
+from cardioseg.io.images import read_label_frames
 from cardioseg.workflows.function_output import FUNCTION_JSON, FunctionResults, write_function
 from cardioseg.workflows.inputs import Input, gather_labels
 

@@ -55,6 +55,14 @@ def write_nifti(result: Result, folder: Path) -> None:
         write_label_frames(result.chosen, path, made_by)
 
 
+def write_segmentation(result: Result, folder: Path) -> None:
+    """Write NAME.seg.nrrd for 3D Slicer; of several frames NAME-phaseNN.seg.nrrd each, from 1."""
+    several = len(result.phases) > 1
+    for index, labels in zip(result.phases, result.chosen, strict=True):
+        name = f"{result.name}-phase{index + 1:02d}" if several else result.name
+        write_labels(labels, folder / f"{name}.seg.nrrd", result.provenance.model_id)
+
+
 def write_facts(result: Result, folder: Path) -> None:
     """Write NAME.json: measurements, quality, volumes over the cycle, notes, provenance."""
     text = json.dumps(facts(result), indent=2, ensure_ascii=False)
@@ -129,11 +137,12 @@ def _function(result: Result) -> Json:
 
 NIFTI = Kind("nifti", ".nii.gz", write_nifti)
 FACTS = Kind("json", ".json", write_facts)
+NRRD = Kind("nrrd", "[-.]*seg.nrrd", write_segmentation)
 SEG = Kind("seg", "[-.]*seg.dcm", write_seg_objects, needs_dicom=True)
 SR = Kind("sr", ".sr.dcm", write_sr_object, needs_dicom=True)
 
 # The report refers to the SEG: SEG comes first.
-KINDS: tuple[Kind, ...] = (NIFTI, FACTS, SEG, SR)
+KINDS: tuple[Kind, ...] = (NIFTI, FACTS, NRRD, SEG, SR)
 """All kinds, in the order in which they are written; a new kind is one more value here."""
 
 

@@ -1,4 +1,4 @@
-"""DICOM series in: find, choose and read them; LPS becomes RAS here and nowhere else."""
+"""DICOM series in: find, choose and read them; what they hold is RAS+."""
 
 from __future__ import annotations
 

@@ -21,9 +21,7 @@ from cardioseg.io.dicom.planes import Plane, planes_of
 from cardioseg.io.dicom.series import Series
 from cardioseg.io.dicom.source import DicomScan, SourceSlice
 from cardioseg.io.dicom.stack import Stack, arrange
-
-LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-"""DICOM's x grows towards the left, its y towards the back; ours towards the right, the front."""
+from cardioseg.io.patient_space import ras_from_lps
 
 LARGEST_SIDE = 8192
 LARGEST_BYTES = 4 * 2**30
@@ -129,7 +127,7 @@ def _geometry(stack: Stack) -> tuple[Geometry, tuple[str, ...]]:
     affine[:3, 1] = first.along_column * first.spacing[1]
     affine[:3, 2] = across
     affine[:3, 3] = first.position
-    geometry = Geometry((first.columns, first.rows, len(slices)), LPS_TO_RAS @ affine)
+    geometry = Geometry((first.columns, first.rows, len(slices)), ras_from_lps(affine))
     if not geometry.is_orthogonal:
         angle = math.degrees(math.acos(geometry.shear))
         notes = (*notes, f"a sheared stack: two of its axes meet at {angle:.1f} degrees, not 90")

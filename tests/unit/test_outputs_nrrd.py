@@ -1,0 +1,40 @@
+"""`--write nrrd`: a segmentation for 3D Slicer of each frame that is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from cardioseg.core.geometry import Geometry
+from cardioseg.core.labels import ACDC
+from cardioseg.core.scan import Scan
+from cardioseg.core.volume import LabelMap, Volume
+from cardioseg.inference.predictor import Provenance
+from cardioseg.io.images import read_labels
+from cardioseg.workflows.outputs import NRRD, kinds_named
+from cardioseg.workflows.result import Result
+
+GRID = Geometry((3, 4, 2), np.diag([-1.5, 1.5, 8.0, 1.0]))
+MADE = Provenance("sax", "0123456789abcdef", "onnx", "native", False, True, 1.0)
+
+
+def result(*phases: int) -> Result:
+    image = Volume(np.zeros(GRID.shape, np.float32), GRID)
+    maps = {index: LabelMap(np.full(GRID.shape, index, np.uint8), GRID, ACDC) for index in range(4)}
+    return Result("heart", Scan((image,) * 4), maps, phases, MADE, "")
+
+
+def test_one_frame_is_one_file_and_several_are_numbered_from_1(tmp_path: Path) -> None:
+    NRRD.write(result(2), tmp_path)
+    assert [path.name for path in NRRD.files_there(tmp_path, "heart")] == ["heart.seg.nrrd"]
+    assert (read_labels(tmp_path / "heart.seg.nrrd", ACDC).array == 2).all()
+    (tmp_path / "heart.seg.nrrd").unlink()
+    NRRD.write(result(1, 3), tmp_path)
+    found = NRRD.files_there(tmp_path, "heart")
+    assert [path.name for path in found] == ["heart-phase02.seg.nrrd", "heart-phase04.seg.nrrd"]
+    assert [int(read_labels(path, ACDC).array.max()) for path in found] == [1, 3]
+
+
+def test_the_kind_is_named_nrrd() -> None:
+    assert [kind.name for kind in kinds_named("nrrd,nifti")] == ["nifti", "json", "nrrd"]
