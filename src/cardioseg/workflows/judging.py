@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-import numpy as np
-
 from cardioseg.core.quality import Quality
 from cardioseg.core.volume import Volume
 from cardioseg.inference.predictor import Prediction, Predictor
-from cardioseg.inference.quality import predict_assessed
-from cardioseg.inference.quality.assess import judge, rule_reasons
+from cardioseg.inference.quality import assess_by_rules, predict_assessed
+from cardioseg.inference.quality.assess import judge
 from cardioseg.inference.segmenter import Segmenter
 
 LARGEST_SCORES_BYTES = 1 << 28
@@ -29,8 +27,7 @@ def predict_judged(segmenter: Segmenter, volume: Volume) -> tuple[Prediction, Qu
     if isinstance(segmenter, Predictor) and scores_bytes <= LARGEST_SCORES_BYTES:
         return predict_assessed(segmenter, volume)
     prediction = segmenter.predict(volume)
-    found = int(np.count_nonzero(prediction.labels.array))
-    return prediction, judge(rule_reasons(volume, prediction.labels, found), {})
+    return prediction, assess_by_rules(volume, prediction.labels)
 
 
 def cine_quality(each: Mapping[int, Quality]) -> Quality:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cardioseg.core.labels import LabelScheme
 from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.engines.engine import Engine, Float32Array
-from cardioseg.inference.predictor import BATCH_SIZE, Predictor
+from cardioseg.inference.predictor import LARGEST_BATCH, Predictor
 from cardioseg.prepare.plan import single_planes
 from cardioseg.prepare.preparation import Preparation
 
@@ -111,8 +111,8 @@ def _agreement(
 
 def _most_likely(engine: Engine, slices: Float32Array) -> NDArray[np.intp]:
     parts = [
-        engine(np.ascontiguousarray(slices[first : first + BATCH_SIZE, None])).argmax(axis=1)
-        for first in range(0, len(slices), BATCH_SIZE)
+        engine(np.ascontiguousarray(slices[first : first + LARGEST_BATCH, None])).argmax(axis=1)
+        for first in range(0, len(slices), LARGEST_BATCH)
     ]
     return np.concatenate(parts)
 
