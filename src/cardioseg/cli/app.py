@@ -13,6 +13,7 @@ from cardioseg.cli.console import EXIT_BAD_INPUT, EXIT_INTERRUPTED, say, told_wa
 from cardioseg.cli.facts import info, inspect, models
 from cardioseg.cli.making import demo, export, phantom
 from cardioseg.cli.measuring import compare, evaluate
+from cardioseg.cli.meshing import mesh
 from cardioseg.cli.predicting import predict, scores
 from cardioseg.cli.training import cross_validate, train
 from cardioseg.cli.tuning import tune
@@ -47,6 +48,7 @@ for _command in (
     scores,
     evaluate,
     compare,
+    mesh,
     phantom,
     export,
     models,

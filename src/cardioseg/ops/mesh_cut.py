@@ -6,9 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cardioseg.core.geometry import Float64Array
+from cardioseg.core.geometry import Float64Array, Geometry
 from cardioseg.errors import GeometryError
+from cardioseg.ops.mesh_field import Mask
 from cardioseg.ops.mesh_surface import Int64Array
+
+SHORTEST_MM = 1e-3
+"""What a cut leaves shorter or flatter than this is merged: a sliver is no use to a printer."""
 
 Vector = tuple[float, float, float]
 
@@ -89,10 +93,55 @@ def halves(
     if solid.status() != manifold3d.Error.NoError:
         raise GeometryError(f"a mesh that is not closed cannot be cut ({solid.status().name})")
     above, below = solid.split_by_plane(plane.normal, plane.position_mm)
-    return _arrays(below), _arrays(above)
+    return _arrays(below.simplify(SHORTEST_MM)), _arrays(above.simplify(SHORTEST_MM))
 
 
 def _arrays(solid: object) -> tuple[Float64Array, Int64Array]:
     mesh = solid.to_mesh64()  # type: ignore[attr-defined]
     vertices = np.asarray(mesh.vert_properties, np.float64)[:, :3]
     return vertices, np.asarray(mesh.tri_verts, np.int64)
+
+
+def base_plane(cavity: Mask, geometry: Geometry, depth_mm: float, name: str = "") -> Plane:
+    """A plane across the long axis, a depth below the base, its normal from base to apex.
+
+    The base is the end of the stack with more of the left ventricle's cavity; depth 0 is the outer
+    face of the last slice there that holds any of it.
+
+    Parameters
+    ----------
+    cavity
+        The left ventricle's cavity (I, J, K).
+    geometry
+        Its grid, a short-axis stack.
+    depth_mm
+        From the base towards the apex.
+    name
+        For messages.
+
+    Raises
+    ------
+    GeometryError
+        If the grid has no thickest axis, or the cavity is empty.
+    """
+    axis = geometry.native_axis
+    if axis is None or not cavity.any():
+        raise GeometryError(
+            "the base is found from the left ventricle's cavity in a short-axis stack, which this "
+            "is not; name a plane by x, y, z or its normal"
+        )
+    areas = np.moveaxis(cavity, axis, 0).sum(axis=(1, 2))
+    labelled = np.flatnonzero(areas)
+    third = max(1, len(labelled) // 3)
+    first_is_base = areas[labelled[:third]].sum() >= areas[labelled[-third:]].sum()
+    end = labelled[0] - 0.5 if first_is_base else labelled[-1] + 0.5
+    column = geometry.affine[:3, axis]
+    # Slices may be sheared against the axis: across it means parallel to them.
+    others = [geometry.affine[:3, a] for a in range(3) if a != axis]
+    normal = np.cross(*others)
+    normal = normal / np.linalg.norm(normal) * np.sign(normal @ column)
+    normal = normal if first_is_base else -normal
+    index = np.zeros(3)
+    index[axis] = end
+    x, y, z = normal.tolist()
+    return Plane((x, y, z), float(normal @ geometry.to_world(index)) + depth_mm, name)
