@@ -86,8 +86,8 @@ def halves(
     import manifold3d
 
     mesh = manifold3d.Mesh64(
-        vert_properties=np.ascontiguousarray(vertices, np.float64),
-        tri_verts=np.ascontiguousarray(faces, np.uint64),
+        vert_properties=np.array(vertices, np.float64, order="C"),
+        tri_verts=np.array(faces, np.uint64, order="C"),
     )
     solid = manifold3d.Manifold(mesh)
     if solid.status() != manifold3d.Error.NoError:
