@@ -98,7 +98,7 @@ def mesh_figure(meshes: Sequence[Mesh], views: Sequence[View] = VIEWS) -> Figure
     points = np.concatenate([mesh.vertices[np.unique(mesh.faces)] for mesh in meshes])
     centre = (points.min(axis=0) + points.max(axis=0)) / 2
     reach = float(max(np.abs((points - centre) @ view.axes[:2].T).max() for view in views))
-    figure = new_figure(3.1 * len(views), 3.6)
+    figure = new_figure(3.1 * len(views), 3.75)
     panels = figure.subplots(1, len(views), squeeze=False)[0]
     for panel, view in zip(panels, views, strict=True):
         picture = _drawn(meshes, view, centre, reach)
@@ -177,7 +177,7 @@ def _lit(mesh: Mesh, normals: Float32Array, glass: bool) -> tuple[Float32Array, 
     if not glass:
         return color.astype(np.float32), np.ones(len(normals), np.float32)
     rim = (1 - np.clip(normals[:, 2], 0, 1)) ** 2
-    return color.astype(np.float32), (0.16 + 0.5 * rim + gloss).clip(0, 1).astype(np.float32)
+    return color.astype(np.float32), (0.2 + 0.65 * rim + gloss).clip(0, 1).astype(np.float32)
 
 
 def _shade(depth: Float32Array, scale: float) -> Float32Array:

@@ -25,14 +25,14 @@ THICK = 1.9
 REACH = 0.9
 """Farthest that smoothing may move the surface, in voxels; the rest of 1 is for discretisation."""
 
-SMOOTHING_VOXELS = 0.9
+SMOOTHING_VOXELS = 1.5
 """Standard deviation of the smoothing, in voxels."""
 
-SMOOTHING_SLICES = 0.35
+SMOOTHING_SLICES = 0.5
 """Standard deviation of the smoothing across thick slices, in slices."""
 
 SATURATION_VOXELS = 3.0
-"""Distance at which the signed distance of a slice saturates, in voxels of its plane, at least."""
+"""A slice's signed distance saturates at this many voxels of its plane, or at a slice's distance."""
 
 MAX_SAMPLES = 120_000_000
 """Samples of a field, at most: about 4 GB while it is made."""
@@ -124,13 +124,14 @@ def field_of(
             f"{count / 1e6:.0f} million samples of {resolution_mm or min(spacing):g} mm are too "
             f"many (at most {MAX_SAMPLES / 1e6:.0f}); name a coarser --resolution"
         )
-    raw = _interpolated(_signed_distance(box, geometry), factors)
+    outlines = _outlines(box, geometry, factors)
+    raw = np.minimum.reduce(outlines)
     depth = _depth_voxels(box, factors)
     step = np.float32(min(spacing / factors))
     low, high = (depth - np.float32(REACH)) * step, (depth + np.float32(REACH)) * step
     if not smooth:
         return Field(raw, low, high, start, factors, geometry)
-    values = _smoothed(raw, box, geometry, factors)
+    values = np.minimum.reduce([_smoothed(each, geometry, factors) for each in outlines])
     low, high = _kept(np.clip(values, low, high), raw, box, factors, (low, high))
     return Field(values, low, high, start, factors, geometry)
 
@@ -162,29 +163,61 @@ def _boxed(mask: Mask) -> tuple[Mask, Float64Array]:
     return np.pad(cut, 3), start
 
 
-def _signed_distance(box: Mask, geometry: Geometry) -> Float32Array:
-    """Signed distance in mm; slice by slice, and saturated, where slices are thick."""
+def _outlines(box: Mask, geometry: Geometry, factors: Shape) -> tuple[Float32Array, ...]:
+    """Signed distances in mm on the field's samples, whose smallest is the structure's.
+
+    Between thick slices a wall's outer and inner outline are interpolated, and smoothed, each for
+    itself: near the apex the rings of neighbouring slices need not overlap, and the wall would have
+    gaps.
+    """
+    axis = thick_axis(geometry)
+    if axis is None:
+        return (_interpolated(_signed(box, geometry.spacing), factors),)
+    slices = np.moveaxis(box, axis, 0)
+    filled = np.moveaxis(np.stack([_filled(mask) for mask in slices]), 0, axis)
+    outer = _interpolated(_stacked(filled, geometry, axis), factors)
+    hollow = filled & ~box
+    if not hollow.any():
+        return (outer,)
+    return outer, -_interpolated(_stacked(hollow, geometry, axis), factors)
+
+
+def _filled(mask: Mask) -> Mask:
+    from scipy.ndimage import binary_fill_holes
+
+    filled: Mask = binary_fill_holes(mask)
+    return filled
+
+
+def _stacked(box: Mask, geometry: Geometry, axis: int) -> Float32Array:
+    """Signed distance within each slice, in mm, saturated.
+
+    An empty slice beside the last one of a structure mirrors its distances, so that the surface
+    closes half a slice farther, as the voxels do, with a rounded rim.
+    """
+    spacing = geometry.spacing
+    plane = tuple(s for a, s in enumerate(spacing) if a != axis)
+    limit = max(SATURATION_VOXELS * max(plane), spacing[axis])
+    slices = np.moveaxis(box, axis, 0)
+    empty = ~slices.any(axis=(1, 2))
+    stack = np.full(slices.shape, -limit / 2, np.float32)
+    for index in np.flatnonzero(~empty):
+        stack[index] = np.clip(_signed(slices[index], plane), -limit, limit)
+    for index in np.flatnonzero(empty):
+        beside = stack[[n for n in (index - 1, index + 1) if 0 <= n < len(stack) and not empty[n]]]
+        if len(beside):
+            stack[index] = -np.maximum(beside.max(axis=0), limit / 2)
+    return np.ascontiguousarray(np.moveaxis(stack, 0, axis))
+
+
+def _signed(mask: Mask, sampling: tuple[float, ...]) -> Float32Array:
+    """Signed distance to the voxels' faces, in mm, positive inside."""
     from scipy.ndimage import distance_transform_edt
 
-    axis, spacing = thick_axis(geometry), geometry.spacing
-    half = min(spacing) / 2
-
-    def signed(mask: Mask, sampling: tuple[float, ...]) -> Float32Array:
-        inside = distance_transform_edt(mask, sampling) - half
-        outside = distance_transform_edt(~mask, sampling) - half
-        return np.where(mask, inside, -outside).astype(np.float32)
-
-    if axis is None:
-        return signed(box, spacing)
-    plane = tuple(s for a, s in enumerate(spacing) if a != axis)
-    # Beyond the end of a structure the surface closes half a slice farther, as the voxels do; the
-    # saturation is the radius of that rim.
-    limit = max(SATURATION_VOXELS * max(plane), spacing[axis] / 2)
-    stack = np.full((box.shape[axis], *np.moveaxis(box, axis, 0).shape[1:]), -limit, np.float32)
-    for index, mask in enumerate(np.moveaxis(box, axis, 0)):
-        if mask.any():
-            stack[index] = np.clip(signed(mask, plane), -limit, limit)
-    return np.ascontiguousarray(np.moveaxis(stack, 0, axis))
+    half = min(sampling) / 2
+    inside = distance_transform_edt(mask, sampling) - half
+    outside = distance_transform_edt(~mask, sampling) - half
+    return np.where(mask, inside, -outside).astype(np.float32)
 
 
 def _interpolated(values: Float32Array, factors: Shape) -> Float32Array:
@@ -210,19 +243,14 @@ def _upsampled(box: Mask, factors: Shape) -> Mask:
 
 def _depth_voxels(box: Mask, factors: Shape) -> Float32Array:
     """Signed depth below the labels' surface, each axis measured in its voxels."""
-    from scipy.ndimage import distance_transform_edt
-
     fine = _upsampled(box, factors)
-    sampling = [1 / f for f in factors]
-    half = max(sampling) / 2
-    inside = distance_transform_edt(fine, sampling) - half
-    outside = distance_transform_edt(~fine, sampling) - half
-    return np.where(fine, inside, -outside).astype(np.float32)
+    sampling = tuple(1 / f for f in factors)
+    # On the safe side: _signed takes half of the smallest step off, the face may lie half of the
+    # largest one away, and bounds are widened by as much.
+    return _signed(fine, sampling)
 
 
-def _smoothed(
-    raw: Float32Array, box: Mask, geometry: Geometry, factors: Shape
-) -> Float32Array:
+def _smoothed(raw: Float32Array, geometry: Geometry, factors: Shape) -> Float32Array:
     """Gaussian smoothing where both sides of the surface are thick; less of it where one is thin.
 
     A wall of one voxel would vanish under the smoothing that a ventricle needs.
@@ -235,7 +263,7 @@ def _smoothed(
     window = [max(3, 2 * round(1.5 * f) + 1) if a != axis else 1 for a, f in enumerate(factors)]
     near = min(s for a, s in enumerate(geometry.spacing) if a != axis)
     thick = np.minimum(maximum_filter(raw, window), -minimum_filter(raw, window))
-    share = gaussian_filter(np.clip(thick / near - 1.0, 0, 1), [0.5 * f for f in factors])
+    share = gaussian_filter(np.clip(thick / near - 0.5, 0, 1), [0.5 * f for f in factors])
     blended: Float32Array = raw + share * (smooth - raw)
     return blended
 
