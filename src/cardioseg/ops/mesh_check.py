@@ -92,10 +92,10 @@ def check(vertices: Float64Array, faces: Int64Array) -> MeshCheck:
     (True, ('3 edges of one face (holes)',))
     """
     directed = faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
-    edges, where, counts = np.unique(
-        np.sort(directed, axis=1), axis=0, return_inverse=True, return_counts=True
-    )
-    forwards = np.bincount(where.ravel(), directed[:, 0] < directed[:, 1], len(edges))
+    # One number an edge: sorting pairs takes several times as long.
+    numbers = directed.min(axis=1) * len(vertices) + directed.max(axis=1)
+    edges, where, counts = np.unique(numbers, return_inverse=True, return_counts=True)
+    forwards = np.bincount(where, directed[:, 0] < directed[:, 1], len(edges))
     pieces = [signed_volume_mm3(vertices, faces[chosen]) for chosen in sheets(faces)]
     repeated = (faces == np.roll(faces, 1, axis=1)).any(axis=1)
     return MeshCheck(
@@ -211,16 +211,19 @@ def _distances(
     here = padded[tuple((home + 4).T)]
     squares = np.full((2, len(index)), np.inf)
     axes = geometry.affine[:3, :3].T
-    for step in product(range(-2, 3), repeat=3):
-        there = home + step
-        other = padded[tuple((there + 4).T)] != here
-        if not other.any():
-            continue
-        offset = index[other] - there[other]
+    for step in sorted(product(range(-2, 3), repeat=3), key=lambda s: max(map(abs, s))):
+        open_ = np.arange(len(index))
+        if max(map(abs, step)) > 1:
+            # Two voxels away nothing is nearer than a voxel.
+            least = np.array([[min(geometry.spacing) ** 2], [1.0]])
+            open_ = np.flatnonzero((squares > least).any(axis=0))
+        there = home[open_] + step
+        other = padded[tuple((there + 4).T)] != here[open_]
+        offset = index[open_[other]] - there[other]
         apart = offset - np.clip(offset, -0.5, 0.5)
         for row, vectors in enumerate((apart @ axes, apart)):
             found = np.einsum("ij,ij->i", vectors, vectors)
-            squares[row, other] = np.minimum(squares[row, other], found)
+            squares[row, open_[other]] = np.minimum(squares[row, open_[other]], found)
     mm, voxels = np.sqrt(squares)
     return mm, voxels
 

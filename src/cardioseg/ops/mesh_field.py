@@ -22,14 +22,14 @@ Float32Array = NDArray[np.float32]
 THICK = 1.9
 """A stack has thick slices where their distance exceeds the other spacings by this factor."""
 
-REACH = 0.9
+REACH = 0.85
 """Farthest that smoothing may move the surface, in voxels; the rest of 1 is for discretisation."""
 
-SMOOTHING_VOXELS = 1.5
-"""Standard deviation of the smoothing, in voxels."""
+SMOOTHING_VOXELS = 1.0
+"""Standard deviation of the smoothing of a volume, in voxels."""
 
-SMOOTHING_SLICES = 0.5
-"""Standard deviation of the smoothing across thick slices, in slices."""
+SMOOTHING_STACK = (1.5, 0.5)
+"""The same within thick slices, in voxels, and across them, in slices."""
 
 SATURATION_VOXELS = 3.0
 """A slice's signed distance saturates at this many voxels of its plane, or at a slice's distance."""
@@ -258,7 +258,8 @@ def _smoothed(raw: Float32Array, geometry: Geometry, factors: Shape) -> Float32A
     from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 
     axis = thick_axis(geometry)
-    voxels = [SMOOTHING_SLICES if a == axis else SMOOTHING_VOXELS for a in range(3)]
+    within, across = (SMOOTHING_VOXELS, SMOOTHING_VOXELS) if axis is None else SMOOTHING_STACK
+    voxels = [across if a == axis else within for a in range(3)]
     smooth = gaussian_filter(raw, [v * f for v, f in zip(voxels, factors, strict=True)])
     window = [max(3, 2 * round(1.5 * f) + 1) if a != axis else 1 for a, f in enumerate(factors)]
     near = min(s for a, s in enumerate(geometry.spacing) if a != axis)

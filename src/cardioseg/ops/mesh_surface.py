@@ -68,7 +68,8 @@ def surface_of(field: Field, level_mm: float = 0.0) -> Surface:
     """
     from skimage.measure import marching_cubes
 
-    values = well_composed(_nudged(field.at(level_mm), float(field.step_mm.min())))
+    values = _nudged(field.at(level_mm), float(field.step_mm.min()))
+    values = well_composed(values, (field.low, field.high))
     samples, faces, _, _ = marching_cubes(values, 0.0, allow_degenerate=True)
     index = field.to_index(samples)
     faces = faces.astype(np.int64)
@@ -129,11 +130,14 @@ def _nudged(values: Float32Array, step_mm: float) -> Float32Array:
     return values
 
 
-def well_composed(values: Float32Array) -> Float32Array:
+def well_composed(
+    values: Float32Array, bounds: tuple[Float32Array, Float32Array]
+) -> Float32Array:
     """A field without squares of four samples whose signs form a chequer.
 
     Two voxels that touch along an edge only would give an edge with four faces: of the four samples
-    around it, the one whose value is smallest changes its sign.
+    around it one changes its sign, the one whose value is smallest of those that the bounds leave
+    free.
     """
     values = values.copy()
     least = np.float32(np.abs(values).min())
@@ -142,7 +146,7 @@ def well_composed(values: Float32Array) -> Float32Array:
     while squares:
         # A square may have been mended together with one before it.
         changed = {
-            _mended(values, least, *square, turn >= SIGN_TURNS)
+            _mended(values, bounds, square, least, turn >= SIGN_TURNS)
             for square in squares
             if _is_chequered(values, *square)
         }
@@ -176,15 +180,20 @@ def _is_chequered(
 
 def _mended(
     values: Float32Array,
+    bounds: tuple[Float32Array, Float32Array],
+    square: tuple[tuple[int, int], NDArray[np.integer] | Sample],
     least: np.float32,
-    plane: tuple[int, int],
-    where: NDArray[np.integer] | Sample,
     only_fill: bool,
 ) -> Sample:
     """Change the sign of one sample of a chequered square, in place; which one."""
-    corners = _square(plane, where)
-    open_to_change = [c for c in corners if not (only_fill and values[c] > 0)]
-    chosen = min(open_to_change or corners, key=lambda corner: abs(float(values[corner])))
+    low, high = bounds
+
+    def cost(corner: Sample) -> tuple[bool, bool, float]:
+        inside = bool(values[corner] > 0)
+        bound = bool(low[corner] > 0 if inside else high[corner] < 0)
+        return only_fill and inside, bound, abs(float(values[corner]))
+
+    chosen = min(_square(*square), key=cost)
     values[chosen] = -least if values[chosen] > 0 else least
     return chosen
 
