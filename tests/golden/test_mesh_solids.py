@@ -148,9 +148,7 @@ def test_no_two_faces_of_a_mesh_cross():
     mask[2:7, 2:7, 2:7] = rng.random((5, 5, 5)) < 0.5
     surface = surface_of(field_of(mask, grid))
     corners = surface.vertices[surface.faces]
-    edges = np.unique(
-        np.sort(surface.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1), axis=0
-    )
+    edges = np.unique(np.sort(surface.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1), axis=0)
     a, b, c = (corners[:, n] for n in range(3))
     normals = np.cross(b - a, c - a)
     crossings = 0

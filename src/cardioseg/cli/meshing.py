@@ -44,9 +44,7 @@ def mesh(
     keep: Annotated[
         str, typer.Option(help="What of a cut: both, low (before the plane) or high.")
     ] = "both",
-    solid: Annotated[
-        str, typer.Option(help="blood-pool: cavities and vessels as one solid.")
-    ] = "",
+    solid: Annotated[str, typer.Option(help="blood-pool: cavities and vessels as one solid.")] = "",
     smallest: Annotated[
         float, typer.Option(help="Leave out pieces and hollows of less, in ml.", min=0)
     ] = 0.1,

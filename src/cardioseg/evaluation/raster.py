@@ -38,10 +38,7 @@ def vertex_normals(vertices: Float64Array, faces: Int64Array) -> Float64Array:
     a, b, c = (vertices[faces[:, n]] for n in range(3))
     across = np.cross(b - a, c - a)
     sums = np.stack(
-        [
-            np.bincount(faces.ravel(), np.repeat(across[:, n], 3), len(vertices))
-            for n in range(3)
-        ],
+        [np.bincount(faces.ravel(), np.repeat(across[:, n], 3), len(vertices)) for n in range(3)],
         axis=1,
     )
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)

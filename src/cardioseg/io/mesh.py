@@ -12,16 +12,17 @@ import re
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cardioseg.core.mesh import Mesh
 from cardioseg.errors import FormatError
 from cardioseg.io.atomic import write_bytes
 
 if TYPE_CHECKING:
-    from trimesh import Trimesh
+    from trimesh import Scene, Trimesh
 
 SINGLE = ("stl", "ply", "obj")
 """Formats that hold one structure a file."""
@@ -133,7 +134,7 @@ def _obj(mesh: Mesh) -> bytes:
     return f"# {mesh.name}, unit mm, RAS, cardioseg\no {name}\n{text}\n".encode()
 
 
-def _scene(meshes: Sequence[Mesh], transform: np.ndarray[Any, np.dtype[np.float64]]) -> Any:  # noqa: ANN401
+def _scene(meshes: Sequence[Mesh], transform: NDArray[np.float64]) -> Scene:
     import trimesh
     from trimesh.visual import TextureVisuals
     from trimesh.visual.material import PBRMaterial

@@ -206,6 +206,8 @@ def _distances(
     index: Float64Array, mask: Mask, geometry: Geometry
 ) -> tuple[Float64Array, Float64Array]:
     """Distance of points to the nearest voxel of the other kind than the one they lie in."""
+    from scipy.spatial import cKDTree
+
     padded = np.pad(mask, 4)
     home = np.floor(index + 0.5).astype(np.int64)
     here = padded[tuple((home + 4).T)]
@@ -225,6 +227,12 @@ def _distances(
             found = np.einsum("ij,ij->i", vectors, vectors)
             squares[row, open_[other]] = np.minimum(squares[row, open_[other]], found)
     mm, voxels = np.sqrt(squares)
+    far = ~np.isfinite(mm)
+    if far.any():
+        # More than two voxels off: to the middle of the nearest face is exact enough.
+        middles = _face_middles(mask)
+        voxels[far], nearest = cKDTree(middles).query(index[far])
+        mm[far] = np.linalg.norm((index[far] - middles[nearest]) @ axes, axis=1)
     return mm, voxels
 
 
@@ -232,11 +240,16 @@ def _covered(index: Float64Array, mask: Mask) -> float:
     """Share of the voxels' outer faces with a vertex within one voxel of their middle."""
     from scipy.spatial import cKDTree
 
+    distance, _ = cKDTree(index).query(_face_middles(mask), distance_upper_bound=1.0)
+    return float(np.isfinite(distance).mean())
+
+
+def _face_middles(mask: Mask) -> Float64Array:
+    """Middles (N, 3) of the voxels' outer faces, in voxel indices."""
     padded = np.pad(mask, 1)
     middles = []
     for axis in range(3):
         where = np.argwhere(np.diff(padded, axis=axis)) - 1.0
         where[:, axis] += 0.5
         middles.append(where)
-    distance, _ = cKDTree(index).query(np.concatenate(middles), distance_upper_bound=1.0)
-    return float(np.isfinite(distance).mean())
+    return np.concatenate(middles)

@@ -15,24 +15,19 @@ from numpy.typing import NDArray
 
 from cardioseg.core.geometry import Float64Array, Geometry, Shape
 from cardioseg.errors import GeometryError
-
-Mask = NDArray[np.bool_]
-Float32Array = NDArray[np.float32]
-
-THICK = 1.9
-"""A stack has thick slices where their distance exceeds the other spacings by this factor."""
+from cardioseg.ops.mesh_slices import Float32Array, Mask, outlines, signed, thick_axis
 
 REACH = 0.85
 """Farthest that smoothing may move the surface, in voxels; the rest of 1 is for discretisation."""
+
+REACH_SLICES = 0.6
+"""The same across thick slices, in slices."""
 
 SMOOTHING_VOXELS = 1.0
 """Standard deviation of the smoothing of a volume, in voxels."""
 
 SMOOTHING_STACK = (1.5, 0.5)
 """The same within thick slices, in voxels, and across them, in slices."""
-
-SATURATION_VOXELS = 3.0
-"""A slice's signed distance saturates at this many voxels of its plane, or at a slice's distance."""
 
 MAX_SAMPLES = 120_000_000
 """Samples of a field, at most: about 4 GB while it is made."""
@@ -124,25 +119,16 @@ def field_of(
             f"{count / 1e6:.0f} million samples of {resolution_mm or min(spacing):g} mm are too "
             f"many (at most {MAX_SAMPLES / 1e6:.0f}); name a coarser --resolution"
         )
-    outlines = _outlines(box, geometry, factors)
-    raw = np.minimum.reduce(outlines)
-    depth = _depth_voxels(box, factors)
+    sheets = outlines(box, geometry, factors)
+    raw = np.minimum.reduce(sheets)
+    depth = _depth_voxels(box, geometry, factors)
     step = np.float32(min(spacing / factors))
     low, high = (depth - np.float32(REACH)) * step, (depth + np.float32(REACH)) * step
     if not smooth:
         return Field(raw, low, high, start, factors, geometry)
-    values = np.minimum.reduce([_smoothed(each, geometry, factors) for each in outlines])
+    values = np.minimum.reduce([_smoothed(each, geometry, factors) for each in sheets])
     low, high = _kept(np.clip(values, low, high), raw, box, factors, (low, high))
     return Field(values, low, high, start, factors, geometry)
-
-
-def thick_axis(geometry: Geometry) -> int | None:
-    """Array axis across thick slices, if the grid has them."""
-    axis, spacing = geometry.native_axis, geometry.spacing
-    if axis is None:
-        return None
-    others = [s for a, s in enumerate(spacing) if a != axis]
-    return axis if spacing[axis] >= THICK * max(others) else None
 
 
 def _factors(geometry: Geometry, resolution_mm: float | None) -> Shape:
@@ -163,75 +149,6 @@ def _boxed(mask: Mask) -> tuple[Mask, Float64Array]:
     return np.pad(cut, 3), start
 
 
-def _outlines(box: Mask, geometry: Geometry, factors: Shape) -> tuple[Float32Array, ...]:
-    """Signed distances in mm on the field's samples, whose smallest is the structure's.
-
-    Between thick slices a wall's outer and inner outline are interpolated, and smoothed, each for
-    itself: near the apex the rings of neighbouring slices need not overlap, and the wall would have
-    gaps.
-    """
-    axis = thick_axis(geometry)
-    if axis is None:
-        return (_interpolated(_signed(box, geometry.spacing), factors),)
-    slices = np.moveaxis(box, axis, 0)
-    filled = np.moveaxis(np.stack([_filled(mask) for mask in slices]), 0, axis)
-    outer = _interpolated(_stacked(filled, geometry, axis), factors)
-    hollow = filled & ~box
-    if not hollow.any():
-        return (outer,)
-    return outer, -_interpolated(_stacked(hollow, geometry, axis), factors)
-
-
-def _filled(mask: Mask) -> Mask:
-    from scipy.ndimage import binary_fill_holes
-
-    filled: Mask = binary_fill_holes(mask)
-    return filled
-
-
-def _stacked(box: Mask, geometry: Geometry, axis: int) -> Float32Array:
-    """Signed distance within each slice, in mm, saturated.
-
-    An empty slice beside the last one of a structure mirrors its distances, so that the surface
-    closes half a slice farther, as the voxels do, with a rounded rim.
-    """
-    spacing = geometry.spacing
-    plane = tuple(s for a, s in enumerate(spacing) if a != axis)
-    limit = max(SATURATION_VOXELS * max(plane), spacing[axis])
-    slices = np.moveaxis(box, axis, 0)
-    empty = ~slices.any(axis=(1, 2))
-    stack = np.full(slices.shape, -limit / 2, np.float32)
-    for index in np.flatnonzero(~empty):
-        stack[index] = np.clip(_signed(slices[index], plane), -limit, limit)
-    for index in np.flatnonzero(empty):
-        beside = stack[[n for n in (index - 1, index + 1) if 0 <= n < len(stack) and not empty[n]]]
-        if len(beside):
-            stack[index] = -np.maximum(beside.max(axis=0), limit / 2)
-    return np.ascontiguousarray(np.moveaxis(stack, 0, axis))
-
-
-def _signed(mask: Mask, sampling: tuple[float, ...]) -> Float32Array:
-    """Signed distance to the voxels' faces, in mm, positive inside."""
-    from scipy.ndimage import distance_transform_edt
-
-    half = min(sampling) / 2
-    inside = distance_transform_edt(mask, sampling) - half
-    outside = distance_transform_edt(~mask, sampling) - half
-    return np.where(mask, inside, -outside).astype(np.float32)
-
-
-def _interpolated(values: Float32Array, factors: Shape) -> Float32Array:
-    """More samples along each axis, by monotone cubics: no overshoot, hence no new islands."""
-    from scipy.interpolate import PchipInterpolator
-
-    for axis, factor in enumerate(factors):
-        if factor > 1:
-            at = np.arange(values.shape[axis])
-            fine = np.arange((len(at) - 1) * factor + 1) / factor
-            values = PchipInterpolator(at, values, axis=axis)(fine).astype(np.float32)
-    return np.ascontiguousarray(values)
-
-
 def _upsampled(box: Mask, factors: Shape) -> Mask:
     """The voxels of a mask as cuboids on the field's samples."""
     for axis, factor in enumerate(factors):
@@ -241,13 +158,15 @@ def _upsampled(box: Mask, factors: Shape) -> Mask:
     return box
 
 
-def _depth_voxels(box: Mask, factors: Shape) -> Float32Array:
-    """Signed depth below the labels' surface, each axis measured in its voxels."""
-    fine = _upsampled(box, factors)
-    sampling = tuple(1 / f for f in factors)
-    # On the safe side: _signed takes half of the smallest step off, the face may lie half of the
-    # largest one away, and bounds are widened by as much.
-    return _signed(fine, sampling)
+def _depth_voxels(box: Mask, geometry: Geometry, factors: Shape) -> Float32Array:
+    """Signed depth below the labels' surface, each axis measured in its voxels.
+
+    Across thick slices it counts for more: half a slice is as far as interpolation needs to go.
+    """
+    axis = thick_axis(geometry)
+    heavier = REACH / REACH_SLICES
+    sampling = tuple((heavier if a == axis else 1) / f for a, f in enumerate(factors))
+    return signed(_upsampled(box, factors), sampling)
 
 
 def _smoothed(raw: Float32Array, geometry: Geometry, factors: Shape) -> Float32Array:
@@ -276,7 +195,7 @@ def _kept(
     factors: Shape,
     bounds: tuple[Float32Array, Float32Array],
 ) -> tuple[Float32Array, Float32Array]:
-    """Bounds that bring back what smoothing lost: voxels with no surface of theirs within one voxel.
+    """Bounds that bring back what smoothing lost: voxels with nothing of theirs within one voxel.
 
     There the unsmoothed field is the bound.
     """

@@ -12,9 +12,7 @@ from cardioseg.ops.mesh_field import Field, Float32Array
 from cardioseg.ops.mesh_surface import Int64Array, Surface, surface_of
 
 
-def shell_of(
-    field: Field, solid: Surface, thickness_mm: float
-) -> tuple[Float64Array, Int64Array]:
+def shell_of(field: Field, solid: Surface, thickness_mm: float) -> tuple[Float64Array, Int64Array]:
     """The wall of a given thickness around a solid, hollow where the solid is.
 
     Parameters

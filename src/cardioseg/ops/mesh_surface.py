@@ -15,7 +15,7 @@ Int64Array = NDArray[np.int64]
 NUDGE = 0.02
 """Values nearer to zero than this share of a sample's distance are moved away from it.
 
-Marching cubes puts a vertex onto a sample whose value is zero, and its triangles have no area there:
+Marching cubes puts a vertex onto a sample whose value is zero, and triangles there have no area:
 smoothing or printing makes spikes of them.
 """
 
@@ -130,9 +130,7 @@ def _nudged(values: Float32Array, step_mm: float) -> Float32Array:
     return values
 
 
-def well_composed(
-    values: Float32Array, bounds: tuple[Float32Array, Float32Array]
-) -> Float32Array:
+def well_composed(values: Float32Array, bounds: tuple[Float32Array, Float32Array]) -> Float32Array:
     """A field without squares of four samples whose signs form a chequer.
 
     Two voxels that touch along an edge only would give an edge with four faces: of the four samples

@@ -21,12 +21,14 @@ from cardioseg.workflows.mesh_cuts import Cut, plane_of
 from cardioseg.workflows.provenance import Json
 
 SMALLEST_ML = 0.1
-"""Pieces and hollows of less are left out, and told: a printer loses them, a surgeon misreads them."""
+"""Pieces and hollows of less are left out, and told: a printer loses them."""
 
 VOLUME_PERCENT = 1.0
 """Difference of volume that a model may have before it is told as a problem."""
 
 BLOOD_POOL = "blood pool"
+
+NO_CRUMBS = Crumbs()
 
 Watch = Callable[[int, int, str], None]
 
@@ -67,6 +69,9 @@ class MeshOptions:
                 raise GeometryError(f"the {name} is a length in mm above 0, not {value:g}")
 
 
+DEFAULTS = MeshOptions()
+
+
 @dataclass(frozen=True, eq=False)
 class MeshResult:
     """One model and what was measured of it.
@@ -89,7 +94,7 @@ class MeshResult:
     check: MeshCheck
     labels_ml: float | None = None
     displacement: Displacement | None = None
-    crumbs: Crumbs = Crumbs()
+    crumbs: Crumbs = NO_CRUMBS
 
     @property
     def difference_percent(self) -> float | None:
@@ -133,7 +138,7 @@ class MeshResult:
 
 def heart_meshes(
     labels: LabelMap,
-    options: MeshOptions = MeshOptions(),  # noqa: B008 - frozen
+    options: MeshOptions = DEFAULTS,
     watch: Watch = lambda done, total, name: None,
 ) -> tuple[MeshResult, ...]:
     """Closed meshes of a label map's structures.
