@@ -42,7 +42,8 @@ def vertex_normals(vertices: Float64Array, faces: Int64Array) -> Float64Array:
         axis=1,
     )
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    return sums / np.maximum(lengths, 1e-12)
+    unit: Float64Array = sums / np.maximum(lengths, 1e-12)
+    return unit
 
 
 def rasterise(
@@ -102,10 +103,11 @@ def _pairs(
     sides = np.maximum(high - low + 1, 0)
     counts = sides.prod(axis=1)
     ends = np.cumsum(counts)
-    cuts = np.searchsorted(ends, np.arange(PAIRS, ends[-1] + PAIRS, PAIRS)) if len(ends) else []
+    total = int(ends[-1]) if len(ends) else 0
+    cuts = np.searchsorted(ends, np.arange(PAIRS, total + PAIRS, PAIRS)).tolist()
     first = 0
     for cut in cuts:
-        last = min(int(cut) + 1, len(counts))
+        last = min(cut + 1, len(counts))
         part = np.arange(first, last)
         first = last
         triangle = np.repeat(part, counts[part])

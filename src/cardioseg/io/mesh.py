@@ -102,8 +102,11 @@ def _plain(mesh: Mesh) -> Trimesh:
 
 
 def _coloured(mesh: Mesh) -> Trimesh:
+    from trimesh.visual import ColorVisuals
+
     plain = _plain(mesh)
-    plain.visual.vertex_colors = np.tile((*_rgb(mesh), 255), (len(mesh.vertices), 1))
+    colors = np.tile(np.array([*_rgb(mesh), 255], np.uint8), (len(mesh.vertices), 1))
+    plain.visual = ColorVisuals(plain, vertex_colors=colors)
     return plain
 
 

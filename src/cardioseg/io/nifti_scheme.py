@@ -31,11 +31,13 @@ def told_scheme(path: str | Path) -> LabelScheme | None:
     import nibabel
 
     try:
-        header = nibabel.load(path).header
-        described = bytes(header["descrip"].item()).decode("ascii", "replace")
-    except (OSError, KeyError, ValueError, nibabel.filebasedimages.ImageFileError):
+        image = nibabel.load(path)
+    except (OSError, ValueError, nibabel.filebasedimages.ImageFileError):
         # Whoever reads the voxels says what is wrong with the file.
         return None
+    if not isinstance(image, nibabel.Nifti1Pair):
+        return None
+    described = bytes(image.header["descrip"].item()).decode("ascii", "replace")
     match = _TOLD.match(described)
     named = match[1] if match else ""
     return next((scheme for scheme in SCHEMES if scheme.name == named), None)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cardioseg.core.geometry import Float64Array, Geometry
-from cardioseg.ops.mesh_field import Mask
+from cardioseg.ops.mesh_slices import Mask
 from cardioseg.ops.mesh_surface import Int64Array, areas_mm2, signed_volume_mm3
 
 SMALLEST_AREA_MM2 = 1e-9

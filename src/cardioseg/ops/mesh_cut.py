@@ -8,7 +8,7 @@ import numpy as np
 
 from cardioseg.core.geometry import Float64Array, Geometry
 from cardioseg.errors import GeometryError
-from cardioseg.ops.mesh_field import Mask
+from cardioseg.ops.mesh_slices import Mask
 from cardioseg.ops.mesh_surface import Int64Array
 
 SHORTEST_MM = 1e-3
@@ -137,8 +137,8 @@ def base_plane(cavity: Mask, geometry: Geometry, depth_mm: float, name: str = ""
     end = labelled[0] - 0.5 if first_is_base else labelled[-1] + 0.5
     column = geometry.affine[:3, axis]
     # Slices may be sheared against the axis: across it means parallel to them.
-    others = [geometry.affine[:3, a] for a in range(3) if a != axis]
-    normal = np.cross(*others)
+    first, second = (geometry.affine[:3, a] for a in range(3) if a != axis)
+    normal = np.cross(first, second)
     normal = normal / np.linalg.norm(normal) * np.sign(normal @ column)
     normal = normal if first_is_base else -normal
     index = np.zeros(3)

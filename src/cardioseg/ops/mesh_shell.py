@@ -8,7 +8,8 @@ import numpy as np
 
 from cardioseg.core.geometry import Float64Array
 from cardioseg.errors import GeometryError
-from cardioseg.ops.mesh_field import Field, Float32Array
+from cardioseg.ops.mesh_field import Field
+from cardioseg.ops.mesh_slices import Float32Array
 from cardioseg.ops.mesh_surface import Int64Array, Surface, surface_of
 
 

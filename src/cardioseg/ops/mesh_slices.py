@@ -62,11 +62,12 @@ def _stacked(box: Mask, geometry: Geometry, axis: int) -> Float32Array:
     plane = tuple(s for a, s in enumerate(spacing) if a != axis)
     limit = max(SATURATION_VOXELS * max(plane), spacing[axis])
     slices = np.moveaxis(box, axis, 0)
-    empty = ~slices.any(axis=(1, 2))
+    empty = [not mask.any() for mask in slices]
     stack = np.full(slices.shape, -limit / 2, np.float32)
-    for index in np.flatnonzero(~empty):
-        stack[index] = np.clip(signed(slices[index], plane), -limit, limit)
-    for index in np.flatnonzero(empty):
+    for index, mask in enumerate(slices):
+        if not empty[index]:
+            stack[index] = np.clip(signed(mask, plane), -limit, limit)
+    for index in (n for n, none in enumerate(empty) if none):
         beside = stack[[n for n in (index - 1, index + 1) if 0 <= n < len(stack) and not empty[n]]]
         if len(beside):
             stack[index] = -np.maximum(beside.max(axis=0), limit / 2)
@@ -80,7 +81,8 @@ def signed(mask: Mask, sampling: tuple[float, ...]) -> Float32Array:
     half = min(sampling) / 2
     inside = distance_transform_edt(mask, sampling) - half
     outside = distance_transform_edt(~mask, sampling) - half
-    return np.where(mask, inside, -outside).astype(np.float32)
+    distance: Float32Array = np.where(mask, inside, -outside).astype(np.float32)
+    return distance
 
 
 def interpolated(values: Float32Array, factors: Shape) -> Float32Array:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cardioseg.core.geometry import Float64Array
-from cardioseg.ops.mesh_field import Field, Float32Array, Mask
+from cardioseg.ops.mesh_field import Field
+from cardioseg.ops.mesh_slices import Float32Array, Mask
 
 Int64Array = NDArray[np.int64]
 

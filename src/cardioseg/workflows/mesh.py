@@ -13,9 +13,10 @@ from cardioseg.core.volume import MM3_PER_ML, LabelMap
 from cardioseg.errors import GeometryError, LabelError
 from cardioseg.ops.mesh_check import Displacement, MeshCheck, check, displacement
 from cardioseg.ops.mesh_cut import halves
-from cardioseg.ops.mesh_field import Field, Mask, field_of
+from cardioseg.ops.mesh_field import Field, field_of
 from cardioseg.ops.mesh_pieces import Crumbs, without_crumbs
 from cardioseg.ops.mesh_shell import shell_of
+from cardioseg.ops.mesh_slices import Mask
 from cardioseg.ops.mesh_surface import Surface, surface_with_volume
 from cardioseg.workflows.mesh_cuts import Cut, plane_of
 from cardioseg.workflows.provenance import Json
