@@ -1,6 +1,6 @@
 """Make the pictures of the documentation.
 
-    python docs/make_pictures.py [ACDC MODEL]
+    python docs/make_pictures.py [ACDC [MODEL]]
 
 Without the folder of ACDC only the phantoms are drawn. MODEL is the folder of `sax`'s
 first step (docs/results/sax.md): the shipped weights have seen the patient that is shown.
@@ -25,12 +25,15 @@ from cardioseg.evaluation import comparison_figure, png_bytes
 from cardioseg.evaluation.observers import study_observers
 from cardioseg.evaluation.observers_charts import agreement_chart
 from cardioseg.evaluation.readings import read_case
+from cardioseg.evaluation.rendering import View, render
 from cardioseg.phantom import cohort
+from cardioseg.workflows.mesh import heart_meshes
 from cardioseg.workflows.report import CaseContent, Frame, Origin, case_report
 from cardioseg.workflows.report.pdf import find_browser
 
 PICTURES = Path(__file__).parent / "pictures"
 SHOWN = "patient030_frame01"
+MODELLED = "patient009_frame01"
 
 
 def draw_phantom() -> None:
@@ -117,10 +120,25 @@ def draw_validation(acdc: str, model: str) -> None:
     (PICTURES / "validation.png").write_bytes(png_bytes(figure, dpi=90))
 
 
+def draw_model(acdc: str) -> None:
+    """The printed heart of docs/meshes.md, turned upright: the copy of ACDC has lost its poses."""
+    case = next(c for c in cardioseg.read_dataset(f"acdc:{acdc}").cases if c.id == MODELLED)
+    _, labels = case.pair()
+    turned = labels.geometry.affine.copy()
+    turned[1:3] = -turned[1:3]
+    upright = cardioseg.LabelMap(
+        labels.array, cardioseg.Geometry(labels.geometry.shape, turned), labels.scheme
+    )
+    views = (View("", 0.0, 12.0), View("", 75.0, 20.0), View("", 180.0, 25.0))
+    render([each.mesh for each in heart_meshes(upright)], PICTURES / "model.png", views)
+
+
 if __name__ == "__main__":
     PICTURES.mkdir(exist_ok=True)
     draw_phantom()
     draw_observers()
     draw_report()
+    if len(sys.argv) > 1:
+        draw_model(sys.argv[1])
     if len(sys.argv) > 2:
         draw_validation(sys.argv[1], sys.argv[2])

@@ -16,6 +16,7 @@ from cardioseg.cli.functioning import function
 from cardioseg.cli.listening import listen
 from cardioseg.cli.making import demo, export, phantom
 from cardioseg.cli.measuring import compare, evaluate
+from cardioseg.cli.meshing import mesh
 from cardioseg.cli.observing import observers
 from cardioseg.cli.predicting import predict, scores
 from cardioseg.cli.reporting import report
@@ -49,6 +50,7 @@ for _command in (
     serve,
     listen,
     report,
+    mesh,
     function,
     evaluate,
     compare,

@@ -1,0 +1,43 @@
+"""Which scheme a label map that cardioseg wrote is in, as its header tells."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from cardioseg.core.labels import SCHEMES, LabelScheme
+
+_TOLD = re.compile(r"cardioseg labels, (\w+)")
+
+
+def told_scheme(path: str | Path) -> LabelScheme | None:
+    """The scheme that a file's header names; None where it names none.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from cardioseg.core.geometry import Geometry
+    >>> from cardioseg.core.labels import ACDC
+    >>> from cardioseg.core.volume import LabelMap
+    >>> from cardioseg.io.nifti import write_labels
+    >>> grid = Geometry((2, 2, 2), np.eye(4))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "case.nii.gz"
+    ...     write_labels(LabelMap(np.zeros((2, 2, 2), np.uint8), grid, ACDC), path)
+    ...     told_scheme(path).name
+    'acdc'
+    """
+    import nibabel
+
+    try:
+        image = nibabel.load(path)
+    except (OSError, ValueError, nibabel.filebasedimages.ImageFileError):
+        # Whoever reads the voxels says what is wrong with the file.
+        return None
+    if not isinstance(image, nibabel.Nifti1Pair):
+        return None
+    described = bytes(image.header["descrip"].item()).decode("ascii", "replace")
+    match = _TOLD.match(described)
+    named = match[1] if match else ""
+    return next((scheme for scheme in SCHEMES if scheme.name == named), None)

@@ -1,0 +1,86 @@
+"""Models as files: one for each structure or one for all, and what was measured of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from cardioseg.errors import FormatError, OutputExistsError
+from cardioseg.io.atomic import write_text
+from cardioseg.io.mesh import FORMATS, SINGLE, write_mesh_file
+from cardioseg.workflows.mesh import MeshResult
+
+FORMAT_VERSION = 1
+
+
+def write_meshes(
+    results: Sequence[MeshResult],
+    output: Path,
+    name: str,
+    formats: Sequence[str] = ("stl",),
+    *,
+    force: bool = False,
+) -> tuple[Path, ...]:
+    """Write models into a folder.
+
+    Parameters
+    ----------
+    results
+        The models.
+    output
+        Folder; created if needed.
+    name
+        Start of each file's name. STL, PLY and OBJ: NAME-STRUCTURE.stl for each structure; GLB and
+        3MF: one NAME.glb of all. NAME-meshes.json tells what was measured.
+    formats
+        Of `stl`, `ply`, `obj`, `glb`, `3mf`.
+    force
+        Overwrite files that are there.
+
+    Returns
+    -------
+    tuple of Path
+        The files, the JSON last.
+
+    Raises
+    ------
+    FormatError
+        If a format is unknown, or a file cannot be written.
+    OutputExistsError
+        If a file is there and `force` is not set; nothing has been written then.
+    """
+    unknown = [each for each in formats if each not in FORMATS]
+    if unknown or not formats:
+        told = ", ".join(unknown) or "none"
+        raise FormatError(f"unknown mesh format: {told}; choose of {', '.join(FORMATS)}")
+    meshes = [result.mesh for result in results]
+    planned = [
+        (output / f"{name}-{_in_a_name(mesh.name)}.{kind}", [mesh])
+        for kind in dict.fromkeys(formats)
+        if kind in SINGLE
+        for mesh in meshes
+    ]
+    several = [kind for kind in dict.fromkeys(formats) if kind not in SINGLE]
+    planned += [(output / f"{name}.{kind}", meshes) for kind in several]
+    told_in = output / f"{name}-meshes.json"
+    for path in (*(path for path, _ in planned), told_in):
+        if path.exists() and not force:
+            raise OutputExistsError(f"{path}: is already there; add --force to overwrite it")
+    output.mkdir(parents=True, exist_ok=True)
+    for path, held in planned:
+        write_mesh_file(held, path)
+    write_text(told_in, meshes_json(results))
+    return (*(path for path, _ in planned), told_in)
+
+
+def meshes_json(results: Sequence[MeshResult]) -> str:
+    """What was measured of each model, as a JSON document."""
+    record = {"format_version": FORMAT_VERSION, "meshes": [result.facts() for result in results]}
+    return json.dumps(record, indent=2) + "\n"
+
+
+def _in_a_name(structure: str) -> str:
+    """A structure's name as a part of a file's: LV cavity -> LV-cavity."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", structure).strip("-")
