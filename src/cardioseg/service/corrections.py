@@ -226,7 +226,8 @@ class Desk:
 
     def measurements(self) -> tuple[Measurement, ...]:
         """Of the corrected labels where there are any, else of the model's."""
-        folder = self.job.edits if self.record() else self.job.results
+        record = self.record()
+        folder = self.job.edits if record and record.frames else self.job.results
         document = json.loads((folder / MEASUREMENTS).read_text(encoding="utf-8"))
         return tuple(Measurement(**each) for each in document["measurements"])
 

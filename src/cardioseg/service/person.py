@@ -57,7 +57,8 @@ class PersonsLabels:
             raise FormatError("the corrected labels have fewer frames than the scan")
         made = Provenance(
             model=f"{self.model.settings['model']}, corrected by a person",
-            model_id=str(self.model.settings["model_id"]),
+            # Not the model's own: what was measured of its errors does not hold for a person's.
+            model_id=f"{self.model.settings['model_id']}-corrected",
             engine=ENGINE,
             plane="native",
             mirrors=False,

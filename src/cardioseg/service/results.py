@@ -101,7 +101,8 @@ def make_results(upload: Upload, folder: Path, segmenter: Segmenter, watch: Watc
     notes += [*opened.scan.notes, *_write_all(result, folder)]
     labels = [result.labels[index] for index in result.phases]
     scan = opened.scan
-    function = heart_function(labels, scan.times_ms, scan.body)
+    # The workflow's own knows the intervals of the model's measured errors.
+    function = result.function or heart_function(labels, scan.times_ms, scan.body)
     write_measurements(function.measurements, folder / MEASUREMENTS)
     return Summary(
         frames=len(frames),
