@@ -64,18 +64,9 @@ def _seg_path(result: Result, folder: Path) -> Path:
 def _segs(result: Result, folder: Path) -> dict[str, SegFile]:
     """SEGs of this result's ED and ES (or of its one frame) that are in the folder."""
     found: dict[str, SegFile] = {}
-    for name, index in _named_phases(result).items():
-        if index not in result.phases:
-            continue
+    for name, index in result.named_frames.items():
         path = phase_path(_seg_path(result, folder), index, len(result.phases))
         seg = read_seg_file(path, index, result.labels[index], _source(result))
         if seg is not None:
             found[name] = seg
     return found
-
-
-def _named_phases(result: Result) -> dict[str, int]:
-    if result.function is None:
-        return {"": result.phases[0]} if len(result.phases) == 1 else {}
-    named = {"ED": result.function.ed, "ES": result.function.es}
-    return {name: index for name, index in named.items() if index is not None}

@@ -105,6 +105,20 @@ def write_sr_object(result: Result, folder: Path) -> None:
     write_sr_of(result, folder)
 
 
+def write_mesh_files(result: Result, folder: Path) -> None:
+    """Write NAME-STRUCTURE.stl, NAME.glb and a picture."""
+    from cardioseg.workflows.visual_outputs import write_models
+
+    write_models(result, folder)
+
+
+def write_report(result: Result, folder: Path) -> None:
+    """Write NAME.html."""
+    from cardioseg.workflows.visual_outputs import write_page
+
+    write_page(result, folder)
+
+
 def _quality(result: Result) -> Json:
     quality = result.quality
     if quality is None:
@@ -141,8 +155,11 @@ NRRD = Kind("nrrd", "[-.]*seg.nrrd", write_segmentation)
 SEG = Kind("seg", "[-.]*seg.dcm", write_seg_objects, needs_dicom=True)
 SR = Kind("sr", ".sr.dcm", write_sr_object, needs_dicom=True)
 
-# The report refers to the SEG: SEG comes first.
-KINDS: tuple[Kind, ...] = (NIFTI, FACTS, NRRD, SEG, SR)
+MESH = Kind("mesh", "-*.stl", write_mesh_files)
+REPORT = Kind("report", ".html", write_report)
+
+# The structured report refers to the SEG: SEG comes first.
+KINDS: tuple[Kind, ...] = (NIFTI, FACTS, NRRD, SEG, SR, MESH, REPORT)
 """All kinds, in the order in which they are written; a new kind is one more value here."""
 
 

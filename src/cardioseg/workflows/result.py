@@ -58,6 +58,19 @@ class Result:
         return tuple(self.labels[index] for index in self.phases)
 
     @property
+    def named_frames(self) -> dict[str, int]:
+        """Frames to look at: ED and ES of a whole cine, as far as they are written, by name.
+
+        Where they are unknown, the first frame that is written, without a name.
+        """
+        if self.function is not None:
+            named = {"ED": self.function.ed, "ES": self.function.es}
+            found = {phase: i for phase, i in named.items() if i is not None and i in self.phases}
+            if found:
+                return found
+        return {"": self.phases[0]}
+
+    @property
     def scheme(self) -> LabelScheme:
         """Scheme of the label maps."""
         return self.labels[self.phases[0]].scheme

@@ -1,0 +1,84 @@
+"""Models to turn and print, and a page to read: what `predict` makes for people to look at."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+
+from cardioseg.evaluation.figures import png_bytes
+from cardioseg.evaluation.function_charts import bulls_eye
+from cardioseg.evaluation.rendering import mesh_figure
+from cardioseg.io.atomic import write_bytes, write_text
+from cardioseg.workflows.mesh import MeshResult, heart_meshes
+from cardioseg.workflows.mesh_files import write_meshes
+from cardioseg.workflows.report import CaseContent, Frame, Origin, case_report
+from cardioseg.workflows.result import Result
+
+FORMATS = ("stl", "glb")
+
+
+def write_models(result: Result, folder: Path) -> None:
+    """Write NAME-STRUCTURE.stl, NAME.glb, NAME-meshes.json and NAME-mesh.png; ES apart as NAME-es.
+
+    A label map without a heart has no models: nothing is written, and the quality says why.
+    """
+    for phase, index in result.named_frames.items():
+        models = _models(result, index)
+        if models:
+            name = f"{result.name}-es" if phase == "ES" else result.name
+            write_meshes(models, folder, name, FORMATS, force=True)
+            write_bytes(folder / f"{name}-mesh.png", _picture(models))
+
+
+def write_page(result: Result, folder: Path) -> None:
+    """Write NAME.html: the report of one case, self-contained, in English."""
+    write_text(folder / f"{result.name}.html", case_report(_content(result)))
+
+
+def _content(result: Result) -> CaseContent:
+    frames = tuple(
+        Frame(
+            phase,
+            result.labels[index],
+            result.scan.frames[index],
+            0 if phase or not result.scan.is_cine else index + 1,
+        )
+        for phase, index in result.named_frames.items()
+    )
+    function, made = result.function, result.provenance
+    models = _models(result, next(iter(result.named_frames.values())))
+    return CaseContent(
+        name=result.name,
+        frames=frames,
+        measurements=result.measurements,
+        quality=result.quality,
+        origin=Origin(made.model, made.model_id, version("cardioseg"), result.input_sha256),
+        times_ms=function.times_ms if function else (),
+        volumes_ml=function.volumes_ml if function else {},
+        mesh=_picture(models) if models else None,
+        bulls_eye=_wall(result),
+        notes=result.scan.notes,
+    )
+
+
+def _wall(result: Result) -> bytes | None:
+    """Wall thickness at ED and ES by AHA segment, where some of it is known."""
+    function = result.function
+    if function is None:
+        return None
+    walls = {"end diastole": function.wall_ed, "end systole": function.wall_es}
+    if not any(value is not None for wall in walls.values() for value in wall.values_mm):
+        return None
+    return png_bytes(bulls_eye(walls))
+
+
+@lru_cache(maxsize=2)
+def _models(result: Result, index: int) -> tuple[MeshResult, ...]:
+    """Models of one frame, kept for the report that follows; none where nothing is labelled."""
+    labels = result.labels[index]
+    return heart_meshes(labels) if labels.array.any() else ()
+
+
+def _picture(models: tuple[MeshResult, ...]) -> bytes:
+    return png_bytes(mesh_figure([each.mesh for each in models]))
