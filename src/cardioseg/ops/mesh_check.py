@@ -69,7 +69,7 @@ class MeshCheck:
         found = [f"{count} {what}" for count, what in counted if count]
         if not self.faces:
             found.append("no faces")
-        elif self.volume_ml <= 0:
+        elif self.volume_ml <= 0 and not self.open_edges:
             found.append("inside out")
         return tuple(found)
 
