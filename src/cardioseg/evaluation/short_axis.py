@@ -103,7 +103,7 @@ def contour_mm(mask: BoolArray, stack: ShortAxis) -> Float64Array:
 
     # Padded, so that a contour closes at the picture's edge.
     smooth = ndimage.gaussian_filter(np.pad(mask, 4).astype(np.float64), SMOOTHING_PIXELS)
-    found = measure.find_contours(smooth, 0.5)  # type: ignore[no-untyped-call]
+    found = measure.find_contours(smooth, 0.5)
     if not found:
         return np.empty((0, 2))
     longest: Float64Array = max(found, key=len) - 4.0
