@@ -80,5 +80,7 @@ def _models(result: Result, index: int) -> tuple[MeshResult, ...]:
     return heart_meshes(labels) if labels.array.any() else ()
 
 
+@lru_cache(maxsize=2)
 def _picture(models: tuple[MeshResult, ...]) -> bytes:
+    """Their picture, drawn once for the models and for the report."""
     return png_bytes(mesh_figure([each.mesh for each in models]))
