@@ -86,9 +86,12 @@ def test_displacement_agrees_with_brute_force(seed):
         voxels = np.linalg.norm(apart, axis=1).min()
         if voxels < 1.5:
             assert found.largest_voxels == pytest.approx(voxels)
-            assert found.largest_mm == pytest.approx(
-                np.linalg.norm(apart * grid.spacing, axis=1).min()
-            )
+            millimetres = np.linalg.norm(apart * grid.spacing, axis=1).min()
+            if millimetres < 2 * min(grid.spacing):
+                assert found.largest_mm == pytest.approx(millimetres)
+            else:
+                # A voxel that is farther off in voxels may be nearer in mm: never told too small.
+                assert found.largest_mm >= millimetres - 1e-9
         else:
             # Farther off, distances are told to the middle of a face.
             assert voxels - 1e-9 <= found.largest_voxels < voxels + 1

@@ -161,7 +161,8 @@ class Displacement:
     Parameters
     ----------
     largest_mm
-        Largest distance of a vertex to the labels' surface (the voxels' outer faces), in mm.
+        Largest distance of a vertex to the labels' surface (the voxels' outer faces), in mm: exact
+        below twice the smallest spacing, beyond it never too small.
     largest_voxels
         The same with each axis measured in its own voxels: 1 is within one voxel's extent.
     mean_mm
