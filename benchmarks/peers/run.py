@@ -15,6 +15,7 @@ from benchmarks.peers.convert import DATASET, DATASET_ID, ENDING, fold, write_ra
 from benchmarks.peers.files import read_json, write_json
 from benchmarks.peers.stages import run_stage
 from benchmarks.peers.table import Arm, markdown, record
+from benchmarks.speed.contender import KEEP_FREED_MEMORY
 
 from cardioseg.core.labels import ACDC
 from cardioseg.data.splits import read_split
@@ -26,13 +27,6 @@ from cardioseg.ops.components import keep_one_heart
 
 ROOT = Path(__file__).parents[2]
 PEERS_PYTHON = Path(__file__).parent / ".venv" / "bin" / "python"
-
-KEEP_FREED_MEMORY = {
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
-    "MALLOC_TOP_PAD_": str(256 * 2**20),
-}
-"""glibc's settings that cardioseg's training makes for itself, for the peers too."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-ALLOCATOR = {
+KEEP_FREED_MEMORY = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
     "MALLOC_TOP_PAD_": str(256 * 2**20),
@@ -34,7 +34,7 @@ class Contender:
     batch, side
         Images in a batch, pixels of a side.
     keeps_memory
-        Start the process with :data:`ALLOCATOR`.
+        Start the process with :data:`KEEP_FREED_MEMORY`.
     """
 
     family: str
@@ -58,7 +58,7 @@ class Worker:
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "TF_CPP_MIN_LOG_LEVEL": "3"}
         environment |= {"TF_NUM_INTRAOP_THREADS": str(threads), "KERAS_BACKEND": "tensorflow"}
         if contender.keeps_memory:
-            environment |= ALLOCATOR
+            environment |= KEEP_FREED_MEMORY
         words = [contender.family, contender.name, contender.task, contender.network]
         command = [str(python), "-m", "benchmarks.speed.worker", *words]
         self._told = " ".join(words)
