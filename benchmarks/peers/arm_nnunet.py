@@ -25,6 +25,8 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 CONFIGURATION, PLANS = "2d", "nnUNetPlans"
 WEIGHTS, PLANS_FILE, DATASET_FILE = "weights.pt", "plans.json", "dataset.json"
 LOG_EVERY = 50
+SNAPSHOTS = 6
+"""Weights are kept so many times on the way, to measure how soon a Dice is reached."""
 
 
 class BudgetTrainer(nnUNetTrainer):
@@ -38,12 +40,12 @@ class BudgetTrainer(nnUNetTrainer):
     reduced = False
 
     def train_for(self, seconds: float, log: Path) -> Clock:
-        """Train until the budget is spent."""
+        """Train until the budget is spent; `weights-K.pt` beside the log after K sixths of it."""
         self.on_train_start()
         self.dataloader_val._finish()
         self.dataloader_val = None
         self.network.train()
-        clock, losses = Clock(seconds), []
+        clock, losses, kept = Clock(seconds), [], 0
         while clock.has_time():
             rate = self.initial_lr * poly(clock.share)
             for group in self.optimizer.param_groups:
@@ -53,6 +55,9 @@ class BudgetTrainer(nnUNetTrainer):
                 record = {"step": clock.steps, "seconds": clock.spent_s, "learning_rate": rate}
                 append_line(log, {**record, "loss": float(np.mean(losses))})
                 losses.clear()
+            if int(clock.share * SNAPSHOTS) > kept:
+                kept += 1
+                torch.save(self.network.state_dict(), log.with_name(f"weights-{kept}.pt"))
         clock.stop()
         self.disable_checkpointing = True
         self.on_train_end()
@@ -145,7 +150,7 @@ def predict(options: argparse.Namespace) -> None:
         allow_init=True,
         deep_supervision=False,
     )
-    weights = torch.load(options.model / WEIGHTS, weights_only=True)
+    weights = torch.load(options.model / options.weights, weights_only=True)
     predictor = nnUNetPredictor(
         use_mirroring=options.mirrors, device=torch.device("cpu"), allow_tqdm=False
     )
@@ -182,6 +187,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int)
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--model", type=Path)
+    parser.add_argument("--weights", default=WEIGHTS, help="file in --model; weights-K.pt is earlier")
     parser.add_argument("--images", type=Path)
     parser.add_argument("--mirrors", action="store_true")
     options = parser.parse_args()
