@@ -187,7 +187,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int)
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--model", type=Path)
-    parser.add_argument("--weights", default=WEIGHTS, help="file in --model; weights-K.pt is earlier")
+    parser.add_argument("--weights", default=WEIGHTS, help="weights-K.pt: earlier ones")
     parser.add_argument("--images", type=Path)
     parser.add_argument("--mirrors", action="store_true")
     options = parser.parse_args()

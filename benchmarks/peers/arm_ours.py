@@ -25,7 +25,7 @@ from cardioseg.training.fit import LOG
 from cardioseg.workflows.inputs import gather_images, of_part
 from cardioseg.workflows.predict import predict_files
 from cardioseg.workflows.provenance import RUN
-from cardioseg.workflows.train import CONFIG, MODEL, SPLIT
+from cardioseg.workflows.train import CONFIG, MODEL, SPLIT, Start
 from cardioseg.workflows.train import train as run_training
 
 RESERVE = 0.03
@@ -112,7 +112,7 @@ def _train_within(options: argparse.Namespace, run: Path) -> None:
         )
         write_json(chosen, config.model_copy(update={"epochs": epochs}).model_dump(mode="json"))
     config = TrainConfig.model_validate_json(chosen.read_text())
-    run_training(config, dataset, split, run, resume=(run / CONFIG).exists())
+    run_training(config, dataset, split, run, start=Start(resume=(run / CONFIG).exists()))
 
 
 def _require_same_split(own: Path, wanted: Path) -> None:

@@ -17,7 +17,8 @@ from cardioseg.baselines.appearance.model import fit_model
 from cardioseg.baselines.appearance.pose import Pose, best_pose
 from cardioseg.baselines.appearance.train import examples
 from cardioseg.baselines.baseline import Baseline, BaselinePlan, fit_baseline
-from cardioseg.baselines.folder import MODELS, PLAN, is_baseline, open_baseline, write_baseline
+from cardioseg.baselines.folder import BUILT_IN, MODELS, open_baseline, write_baseline
+from cardioseg.baselines.names import BUILT_IN_NAMES, PLAN, is_baseline
 from cardioseg.baselines.region import COVERAGE, HeartRegion, learn_region
 from cardioseg.baselines.stack import RegionStack
 from cardioseg.core.geometry import Geometry
@@ -280,6 +281,7 @@ def test_a_damaged_folder_is_refused(appearance, tmp_path):
 
 
 def test_names_and_folders_are_told_from_models(appearance, tmp_path):
+    assert tuple(BUILT_IN) == BUILT_IN_NAMES
     assert is_baseline("otsu")
     assert not is_baseline("sax")
     assert not is_baseline(tmp_path)

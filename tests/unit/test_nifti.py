@@ -311,10 +311,16 @@ def test_content_decides_and_not_the_name(tmp_path: Path) -> None:
 
 
 def test_reading_loads_no_torch() -> None:
-    heavy = "{'torch', 'pydantic', 'scipy.ndimage'}"
+    heavy = "{'torch', 'pydantic', 'scipy.ndimage', 'pydicom'}"
     code = f"import sys, cardioseg.io.nifti; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_pydicom_is_whole_after_nibabel_did_without_it() -> None:
+    code = "import cardioseg.io.nifti, pydicom.config; print(pydicom.dcmread.__module__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "pydicom.filereader"
 
 
 def test_a_real_volume_and_its_labels(acdc_root: Path) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 from cardioseg.baselines.appearance.model import from_arrays, to_arrays
 from cardioseg.baselines.appearance.search import THIRDS, ThirdModels
 from cardioseg.baselines.baseline import Baseline, BaselinePlan, Fitted, plan_from_json
+from cardioseg.baselines.names import NEEDS_FITTING, PLAN
 from cardioseg.baselines.stack import Float32Array
 from cardioseg.errors import ModelError
 from cardioseg.model import SUMS, content_id, verify_folder, write_folder
 
-PLAN, MODELS = "baseline.json", "appearance.safetensors"
+MODELS = "appearance.safetensors"
 
 BUILT_IN: dict[str, BaselinePlan] = {
     "otsu": BaselinePlan(method="otsu"),
@@ -23,16 +24,6 @@ BUILT_IN: dict[str, BaselinePlan] = {
     ),
 }
 """Names that need no fitting: they look for the heart in the default region."""
-
-
-NEEDS_FITTING = "appearance"
-
-
-def is_baseline(source: str | Path) -> bool:
-    """Whether a name or a folder means a baseline; a folder goes before a name."""
-    if Path(source).is_dir():
-        return (Path(source) / PLAN).is_file()
-    return str(source) in (*BUILT_IN, NEEDS_FITTING)
 
 
 def open_baseline(source: str | Path) -> Baseline:

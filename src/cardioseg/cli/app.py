@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect as inspect_module
+import os
 import sys
 from collections.abc import Callable
 
@@ -19,6 +20,7 @@ from cardioseg.cli.measuring import compare, evaluate
 from cardioseg.cli.meshing import mesh
 from cardioseg.cli.observing import observers
 from cardioseg.cli.predicting import predict, scores
+from cardioseg.cli.quantising import quantise
 from cardioseg.cli.reporting import report
 from cardioseg.cli.serving import serve
 from cardioseg.cli.training import cross_validate, train
@@ -63,6 +65,7 @@ for _command in (
     phantom,
     convert,
     export,
+    quantise,
     models,
     info,
 ):
@@ -71,6 +74,9 @@ for _command in (
 
 def main() -> None:
     """Run the program: exit code 0 done, 1 bad input, 2 usage, 3 some files failed, 130 Ctrl-C."""
+    # numpy's matrix products here are small: threads of their own only wait, and take the cores
+    # from the network's. Read when numpy is first imported, which no module above does.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         with told_warnings():
             app()

@@ -77,7 +77,8 @@ def listen(
 
 
 def _segmenter(model: str) -> Segmenter:
-    from cardioseg.baselines.folder import is_baseline, open_baseline
+    from cardioseg.baselines.folder import open_baseline
+    from cardioseg.baselines.names import is_baseline
     from cardioseg.inference.predictor import load_model
 
     return open_baseline(model) if is_baseline(model) else load_model(model)

@@ -105,7 +105,7 @@ def predict(
 
       cardioseg predict FOLDER --model otsu --output out
     """
-    from cardioseg.baselines.folder import is_baseline
+    from cardioseg.baselines.names import is_baseline
     from cardioseg.core.labels import scheme_named
     from cardioseg.workflows.inputs import specified
     from cardioseg.workflows.outputs import kinds_named
@@ -146,7 +146,7 @@ def scores(
     Example:
       cardioseg scores scan.nii.gz --model sax --output scores
     """
-    from cardioseg.baselines.folder import is_baseline
+    from cardioseg.baselines.names import is_baseline
     from cardioseg.workflows.inputs import specified
     from cardioseg.workflows.predict import predict_score_files
 

@@ -11,16 +11,13 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import numpy as np
-from nibabel.nifti1 import Nifti1Header
 from numpy.typing import NDArray
 
 from cardioseg.core.geometry import Geometry
 from cardioseg.errors import CardiosegError, FormatError
 from cardioseg.io.atomic import write_bytes
+from cardioseg.io.nibabel_headers import NIFTI_1
 from cardioseg.io.nifti_header import HEADER_BYTES, NiftiHeader, parse_header
-
-# nibabel's headers have no types.
-_NIFTI_1: Any = Nifti1Header
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_LARGEST_RATIO = 1032
@@ -159,7 +156,7 @@ def write_array(
 def _new_header(
     array: NDArray[Any], geometry: Geometry, description: str, intent: tuple[str, str]
 ) -> Any:
-    header = _NIFTI_1(endianness="<")
+    header = NIFTI_1(endianness="<")
     header.set_data_dtype(array.dtype)
     header.set_data_shape(array.shape)
     header.set_xyzt_units("mm", "sec")

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from nibabel.nifti1 import Nifti1Header
-from nibabel.nifti2 import Nifti2Header
-from nibabel.spatialimages import HeaderDataError
 
 from cardioseg.core.geometry import Float64Array, Geometry
 from cardioseg.errors import CardiosegError, FormatError, GeometryError
+from cardioseg.io.nibabel_headers import NIFTI_1, NIFTI_2, HeaderDataError
 
 HEADER_BYTES = 540
 """Bytes that hold the header of either version (NIfTI-1: 348, NIfTI-2: 540)."""
@@ -22,8 +20,6 @@ FORMS_AGREE_MM = 0.1
 
 # nibabel's headers have no types.
 _RawHeader = Any
-_NIFTI_1: Any = Nifti1Header
-_NIFTI_2: Any = Nifti2Header
 
 _PIXDIM_AGREES = 0.01
 _MM_PER_UNIT = {1: ("metre", 1000.0), 2: ("mm", 1.0), 3: ("micron", 0.001)}
@@ -147,9 +143,9 @@ def _raw_header(block: bytes) -> tuple[_RawHeader, int]:
     """The header as nibabel parses it, and its version; told by size and magic alone."""
     size = {block[:4], block[:4][::-1]}
     if (348).to_bytes(4, "little") in size and block[344:348] == b"n+1\0" and len(block) >= 348:
-        return _NIFTI_1(block[:348], check=False), 1
+        return NIFTI_1(block[:348], check=False), 1
     if (540).to_bytes(4, "little") in size and block[4:8] == b"n+2\0" and len(block) >= 540:
-        return _NIFTI_2(block[:540], check=False), 2
+        return NIFTI_2(block[:540], check=False), 2
     if block[344:347] == b"ni1" or block[4:7] == b"ni2":
         raise FormatError("one half of a .hdr/.img pair; save it as a single .nii.gz file")
     if block[128:132] == b"DICM":

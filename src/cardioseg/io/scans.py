@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cardioseg.core.scan import Scan
-from cardioseg.io.dicom import choose_series, find_series, holds_dicom, read_series
+from cardioseg.io.dicom import holds_dicom
 from cardioseg.io.images import is_itk, read_frames
 from cardioseg.io.nifti_file import read_header
 
@@ -45,6 +45,8 @@ def read_scan(path: str | Path, series: str | int | None = None) -> Scan:
     """
     source = Path(path)
     if source.exists() and holds_dicom(source):
+        from cardioseg.io.dicom import choose_series, find_series, read_series
+
         return read_series(choose_series(find_series(source), series, source)).scan
     frames = read_frames(source)
     return Scan(frames, notes=() if is_itk(source) else read_header(source).notes)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from cardioseg.baselines.folder import is_baseline, open_baseline
+from cardioseg.baselines.folder import open_baseline
+from cardioseg.baselines.names import is_baseline
 from cardioseg.core.labels import LabelScheme
 from cardioseg.errors import ConfigError
 from cardioseg.inference.predictor import load_model

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cardioseg.baselines.baseline import Baseline, BaselinePlan, fit_baseline
-from cardioseg.baselines.folder import PLAN, write_baseline
+from cardioseg.baselines.folder import write_baseline
+from cardioseg.baselines.names import PLAN
 from cardioseg.data.leakage import require_no_leak
 from cardioseg.data.splits import read_split
 from cardioseg.datasets import Dataset

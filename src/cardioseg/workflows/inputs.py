@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cardioseg.core.case import subject_of
 from cardioseg.core.scan import Scan
 from cardioseg.data.splits import read_split
 from cardioseg.datasets.layout import stem
 from cardioseg.errors import DatasetError
-from cardioseg.io.dicom import DicomScan, choose_series, find_series, holds_dicom, read_series
+from cardioseg.io.dicom import holds_dicom
 from cardioseg.io.scans import read_scan
 from cardioseg.workflows.provenance import file_digest
+
+if TYPE_CHECKING:
+    from cardioseg.io.dicom import DicomScan
 
 LABEL_ENDINGS = ("_gt", "-label", "_label", "_seg", ".seg")
 SKIPPED_ENDINGS = (*LABEL_ENDINGS, "_4d")
@@ -68,6 +72,8 @@ def open_input(each: Input) -> Opened:
     """
     if not each.is_dicom:
         return Opened(read_scan(each.path), None, file_digest(each.path))
+    from cardioseg.io.dicom import choose_series, find_series, read_series
+
     series = choose_series(find_series(each.path), each.series, each.path)
     source = read_series(series)
     return Opened(source.scan, source, series.digest())

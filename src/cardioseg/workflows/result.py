@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cardioseg.core.labels import LabelScheme
 from cardioseg.core.measurement import Measurement
@@ -12,7 +13,9 @@ from cardioseg.core.scan import Scan
 from cardioseg.core.volume import LabelMap
 from cardioseg.evaluation.function import HeartFunction
 from cardioseg.inference.predictor import Provenance
-from cardioseg.io.dicom import DicomScan
+
+if TYPE_CHECKING:
+    from cardioseg.io.dicom import DicomScan
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,220 @@
+"""A model in int8: calibrated on training slices, and written only if validation allows it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cardioseg.core.case import Case
+from cardioseg.data.splits import Split
+from cardioseg.datasets import Dataset
+from cardioseg.engines.int8 import to_int8
+from cardioseg.engines.onnx import OnnxEngine
+from cardioseg.errors import ConfigError, OutputExistsError
+from cardioseg.evaluation.overlap import dice
+from cardioseg.inference.predictor import Predictor
+from cardioseg.model import CARD, NETWORK, QUALITY, Model, write_model
+from cardioseg.prepare.plan import single_planes
+from cardioseg.prepare.preparation import Preparation
+from cardioseg.workflows.provenance import Json, write_run
+
+LARGEST_DROP = 0.002
+"""Mean Dice that int8 may cost on the validation patients."""
+
+CALIBRATION_SLICES = 128
+
+Float32Array = NDArray[np.float32]
+Watch = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What int8 does to the answers on the validation patients.
+
+    Parameters
+    ----------
+    before, after
+        Mean Dice per volume of every structure, in float32 and in int8: frames of a subject are
+        averaged first; a structure that the reference lacks does not count there.
+    subjects
+        Validation subjects.
+    calibration_slices
+        Training slices that set the ranges.
+    """
+
+    before: dict[str, float]
+    after: dict[str, float]
+    subjects: int
+    calibration_slices: int
+
+    @property
+    def drop(self) -> float:
+        """Mean Dice before less mean Dice after; negative where int8 is better."""
+        return mean(self.before.values()) - mean(self.after.values())
+
+
+def quantise(
+    model: Model,
+    dataset: Dataset,
+    split: Split,
+    output: Path,
+    *,
+    largest_drop: float = LARGEST_DROP,
+    watch: Watch = lambda done, total, note: None,
+) -> Judgement:
+    """Write an int8 twin of a model, if it is as good on the validation patients.
+
+    Parameters
+    ----------
+    model
+        The model, in float32.
+    dataset
+        Labelled cases in the model's scheme, or in one that can be read as it.
+    split
+        Training subjects set the ranges, validation subjects judge.
+    output
+        Model folder to write; must not be there.
+    largest_drop
+        Mean Dice that may be lost.
+    watch
+        Told of cases done, their number, and which comes next.
+
+    Raises
+    ------
+    ConfigError
+        If the drop is larger; nothing is written.
+    OutputExistsError
+        If `output` is not an empty folder.
+    DatasetError
+        If the split names subjects that are not there, or a part has no labelled case.
+    """
+    if output.exists() and any(output.iterdir()):
+        raise OutputExistsError(f"{output}: is not empty; name another folder")
+    cases = dataset.read_as(model.plan.label_scheme).labelled_cases
+    judging, training = split.cases(cases, "validation"), split.cases(cases, "training")
+    if not judging or not training:
+        raise ConfigError("int8 needs labelled training and validation patients; see --split")
+    slices = calibration_slices(model, training)
+    network = to_int8((model.folder / NETWORK).read_bytes(), slices)
+    judgement = _judge(model, network, judging, len(slices), watch)
+    if judgement.drop > largest_drop:
+        raise ConfigError(
+            f"{model.name}: int8 costs {judgement.drop:.4f} of mean Dice on the validation "
+            f"patients, more than {largest_drop:g}: nothing was written; keep float32"
+        )
+    _write(model, network, judgement, output)
+    return judgement
+
+
+def calibration_slices(model: Model, cases: Sequence[Case]) -> Float32Array:
+    """Prepared slices (N, 1, rows, columns) of one size, spread evenly over the cases."""
+    each = max(1, round(CALIBRATION_SLICES / len(cases)))
+    chosen: list[Float32Array] = []
+    rows, columns = model.plan.size
+    for case in _spread(cases, CALIBRATION_SLICES):
+        image = case.image()
+        for plane in single_planes(model.plan.plane):
+            slices = Preparation(image.geometry, model.plan, plane).slices(image)
+            picked = np.linspace(0, len(slices) - 1, each + 2).round().astype(np.intp)[1:-1]
+            chosen.append(_middle(slices[picked], rows, columns))
+    return np.concatenate(chosen)[:, None]
+
+
+def _spread(cases: Sequence[Case], count: int) -> list[Case]:
+    positions = np.linspace(0, len(cases) - 1, min(count, len(cases))).round().astype(np.intp)
+    return [cases[index] for index in positions]
+
+
+def _middle(slices: Float32Array, rows: int, columns: int) -> Float32Array:
+    """The middle of slices that are at least as large: whole slices differ in size."""
+    top, left = (
+        (side - size) // 2 for side, size in zip(slices.shape[1:], (rows, columns), strict=True)
+    )
+    return slices[:, top : top + rows, left : left + columns]
+
+
+def _judge(
+    model: Model, network: bytes, cases: Sequence[Case], slices: int, watch: Watch
+) -> Judgement:
+    """Hold both networks against the reference labels of every case."""
+    found: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / NETWORK
+        path.write_bytes(network)
+        float32, int8 = (
+            Predictor(model, OnnxEngine(each)) for each in (model.folder / NETWORK, path)
+        )
+        for index, case in enumerate(cases):
+            watch(index, len(cases), case.id)
+            pairs = _dice_of_both(case, float32, int8)
+            subject = found.setdefault(case.subject, {})
+            for structure, pair in pairs.items():
+                subject.setdefault(structure, []).append(pair)
+    watch(len(cases), len(cases), "")
+    names = [each.name for each in model.plan.label_scheme.structures]
+    before = {name: _mean_over(found.values(), name, 0) for name in names}
+    after = {name: _mean_over(found.values(), name, 1) for name in names}
+    return Judgement(before, after, len(found), slices)
+
+
+def _dice_of_both(
+    case: Case, float32: Predictor, int8: Predictor
+) -> dict[str, tuple[float, float]]:
+    """Dice of each structure before and after; a structure that the case lacks is left out."""
+    image, reference = case.image(), case.labels()
+    first, second = (each.predict(image).labels for each in (float32, int8))
+    answer = {}
+    for structure in reference.scheme.structures:
+        mask = reference.mask(structure.name)
+        if mask.any():
+            pair = [dice(labels.mask(structure.name), mask) for labels in (first, second)]
+            answer[structure.name] = (pair[0] or 0.0, pair[1] or 0.0)
+    return answer
+
+
+def _mean_over(
+    subjects: Iterable[dict[str, list[tuple[float, float]]]], structure: str, which: int
+) -> float:
+    """Mean over subjects of the mean over their cases."""
+    means = [
+        mean(pair[which] for pair in subject[structure])
+        for subject in subjects
+        if structure in subject
+    ]
+    return mean(means) if means else 0.0
+
+
+def _write(model: Model, network: bytes, judgement: Judgement, output: Path) -> None:
+    files = {NETWORK: network, CARD: (model.card + _section(judgement)).encode()}
+    gate = model.folder / QUALITY
+    if gate.is_file():
+        files[QUALITY] = gate.read_bytes()
+    written = write_model(output, model.plan, files)
+    facts: dict[str, Json] = {
+        "model_id": written.id,
+        "quantised_from": model.id,
+        **asdict(judgement),
+        "drop": judgement.drop,
+    }
+    write_run(output, "quantise", facts)
+
+
+def _section(judgement: Judgement) -> str:
+    """What the card says of int8."""
+    rows = "".join(
+        f"| {name} | {judgement.before[name]:.4f} | {judgement.after[name]:.4f} |\n"
+        for name in judgement.before
+    )
+    return (
+        "\n## In int8\n\n"
+        f"Quantised with ranges from {judgement.calibration_slices} training slices. Dice per "
+        f"volume on {judgement.subjects} validation subjects by ONNX Runtime; the quality gate's "
+        "numbers are those of the float32 model.\n\n"
+        f"| structure | float32 | int8 |\n|---|---:|---:|\n{rows}"
+    )

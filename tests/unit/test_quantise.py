@@ -1,0 +1,112 @@
+"""An int8 twin is smaller, near in its answers, and not written where it costs too much."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.networks import SMALL, exported_network
+
+from cardioseg.data.splits import Split
+from cardioseg.datasets import read_dataset
+from cardioseg.engines.int8 import to_int8
+from cardioseg.engines.onnx import OnnxEngine
+from cardioseg.errors import ConfigError, OutputExistsError
+from cardioseg.inference.predictor import load_model
+from cardioseg.model import CARD, NETWORK, QUALITY, Model, write_model
+from cardioseg.prepare.plan import Plan
+from cardioseg.workflows.phantoms import write_phantoms
+from cardioseg.workflows.quantise import Judgement, calibration_slices, quantise
+
+SIDE = 64
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("models") / "random"
+    plan = Plan(spacing_mm=4.0, size=(SIDE, SIDE), network=SMALL, scheme="acdc")
+    card = b"# A network\n"
+    return write_model(folder, plan, {NETWORK: exported_network(), CARD: card, QUALITY: b"{}"})
+
+
+@pytest.fixture(scope="module")
+def hearts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "hearts"
+    write_phantoms(folder, 3, seed=1)
+    return folder
+
+
+def test_integers_stand_in_the_graph_and_the_scores_stay_near(model, tmp_path) -> None:
+    import onnx
+
+    slices = np.random.default_rng(0).random((6, 1, SIDE, SIDE), np.float32)
+    data = to_int8((model.folder / NETWORK).read_bytes(), slices)
+    (tmp_path / NETWORK).write_bytes(data)
+    weights = [
+        each
+        for each in onnx.load_model_from_string(data).graph.initializer
+        if each.data_type == onnx.TensorProto.INT8 and len(each.dims) == 4
+    ]
+    assert len(weights) > 10
+    # Seven bits, so that AVX2's pairwise sums cannot overflow.
+    assert all(abs(onnx.numpy_helper.to_array(each).astype(int)).max() <= 64 for each in weights)
+    before, after = (OnnxEngine(f)(slices) for f in (model.folder / NETWORK, tmp_path / NETWORK))
+    assert not np.array_equal(before, after)
+    np.testing.assert_allclose(after.sum(axis=1), 1, atol=1e-4)
+    assert np.abs(before - after).mean() < 0.02
+
+
+def test_the_twin_is_a_model_folder_that_says_what_it_is(model, hearts, tmp_path) -> None:
+    dataset = read_dataset(f"acdc:{hearts}")
+    first, second, third = dataset.subjects
+    split = Split((first, second), (third,))
+    judged = quantise(model, dataset, split, tmp_path / "int8", largest_drop=1)
+    assert judged.subjects == 1
+    assert set(judged.before) == set(judged.after) == {"RV cavity", "myocardium", "LV cavity"}
+    twin = load_model(tmp_path / "int8").model
+    assert twin.id != model.id
+    assert (twin.folder / QUALITY).read_bytes() == b"{}"
+    assert "## In int8" in twin.card
+    record = json.loads((tmp_path / "int8" / "run.json").read_text())
+    assert record["quantised_from"] == model.id
+    assert record["drop"] == judged.drop
+    with pytest.raises(OutputExistsError, match="not empty"):
+        quantise(model, dataset, split, tmp_path / "int8")
+
+
+def test_a_twin_that_costs_too_much_is_not_written(model, hearts, tmp_path, monkeypatch) -> None:
+    dataset = read_dataset(f"acdc:{hearts}")
+    first, *others = dataset.subjects
+    split = Split(tuple(others), (first,))
+    worse = Judgement({"LV cavity": 0.9}, {"LV cavity": 0.897}, 1, 1)
+    monkeypatch.setattr("cardioseg.workflows.quantise._judge", lambda *_: worse)
+    with pytest.raises(ConfigError, match=r"costs 0\.0030 .* nothing was written"):
+        quantise(model, dataset, split, tmp_path / "int8")
+    assert not (tmp_path / "int8").exists()
+    with pytest.raises(ConfigError, match="validation patients"):
+        quantise(model, dataset, Split(dataset.subjects, ()), tmp_path / "int8")
+
+
+def test_ranges_come_from_the_training_patients_alone(model, hearts, monkeypatch, tmp_path) -> None:
+    dataset = read_dataset(f"acdc:{hearts}")
+    first, *others = dataset.subjects
+    seen: list[str] = []
+
+    def watched(model, cases):
+        seen.extend(case.subject for case in cases)
+        return calibration_slices(model, cases)
+
+    monkeypatch.setattr("cardioseg.workflows.quantise.calibration_slices", watched)
+    quantise(model, dataset, Split(tuple(others), (first,)), tmp_path / "out", largest_drop=1)
+    assert set(seen) == set(others)
+
+
+def test_slices_have_the_planned_size_where_whole_slices_are_larger(hearts) -> None:
+    plan = Plan(spacing_mm=2.0, size=(32, 32), whole_slices=True, network=SMALL, scheme="acdc")
+    dataset = read_dataset(f"acdc:{hearts}")
+
+    planned = Model("planned", hearts, plan, "")
+    slices = calibration_slices(planned, dataset.cases[:2])
+    assert slices.shape[1:] == (1, 32, 32)
