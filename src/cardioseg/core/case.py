@@ -67,7 +67,7 @@ class Case:
         return image, labels
 
 
-_VIEW = re.compile(r"(.+)_(?:(?:2CH|4CH|SA|LA)_(?:ED|ES)|C0|DE|T2)")
+_VIEW = re.compile(r"(.+)_(?:(?:2CH|4CH|SA|LA)_(ED|ES)|C0|DE|T2)")
 """Names that tell the view and phase, or the sequence: CAMUS, M&Ms-2, MyoPS."""
 
 
@@ -83,3 +83,15 @@ def subject_of(name: str) -> str:
     """
     match = _VIEW.fullmatch(name)
     return (match[1] if match else name.split("_frame", maxsplit=1)[0]) or name
+
+
+def phase_of(name: str) -> str:
+    """`ED` or `ES` where a case's name ends in a view and a phase, else empty.
+
+    Examples
+    --------
+    >>> phase_of("patient0001_4CH_ED"), phase_of("patient002_frame01")
+    ('ED', '')
+    """
+    match = _VIEW.fullmatch(name)
+    return (match[2] or "") if match else ""
