@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
@@ -117,8 +116,8 @@ def dishes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def report(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "report"
+def report(tmp_path: Path) -> Path:
+    return tmp_path / "report"
 
 
 def rows_of(report: Path) -> list[dict[str, str]]:

@@ -91,7 +91,8 @@ def gather_images(paths: Iterable[Path]) -> tuple[Input, ...]:
     """Images among files and folders; folders are read recursively, label files in them skipped.
 
     PNG pictures count where they are named, and in a folder that holds no other image: beside
-    volumes they are results. A folder or a zip that holds DICOM is one input, and its name is the input's.
+    volumes they are results. A folder or a zip that holds DICOM is one input, and its name is the
+    input's.
 
     Raises
     ------
@@ -192,8 +193,8 @@ def gather_labels(path: Path) -> tuple[Input, ...]:
     found = [replace(each, name=label_name(each.name)) for each in marked or named]
     if not found:
         raise DatasetError(
-            f"{path}: no label map in this folder (looked for .nii, .nii.gz, .nrrd, .mha and, where "
-            "there is no other, .png)"
+            f"{path}: no label map in this folder (looked for .nii, .nii.gz, .nrrd, .mha and, "
+            "where there is no other, .png)"
         )
     _require_distinct(found)
     return tuple(found)
