@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from importlib import resources
 from pathlib import Path
 
@@ -12,26 +11,14 @@ import numpy as np
 import pytest
 import SimpleITK
 from PIL import Image
+from tests.in_process import run
 
-from cardioseg.__main__ import main
 from cardioseg.core.labels import CAMUS, FOREGROUND
 from cardioseg.io.images import read_geometry, read_labels
 
 ROWS, COLUMNS, SPACING_MM = 60, 52, 2.5
 
 pytestmark = pytest.mark.filterwarnings("ignore::cardioseg.errors.ReadWarning")
-
-
-def run(*arguments: object) -> int:
-    """The program in this process: importing torch anew for each command would take the time."""
-    before, sys.argv = sys.argv, ["cardioseg", *map(str, arguments)]
-    try:
-        main()
-    except SystemExit as left:
-        return int(left.code or 0)
-    finally:
-        sys.argv = before
-    return 0
 
 
 def tiny(path: Path, scheme: str, classes: int, epochs: int) -> Path:

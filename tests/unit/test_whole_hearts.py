@@ -68,7 +68,7 @@ def test_a_heart_in_both_parts_is_refused_before_a_split_is_written(
     monkeypatch.setattr(
         whole_hearts, "congenital_case", lambda seed, index, setting=None: small_case(seed, index)
     )
-    with pytest.raises(LeakageError, match="subject congenital_0000 is in training .* validation"):
+    with pytest.raises(LeakageError, match=r"subject congenital_0000 is in training .* validation"):
         write_whole_hearts(tmp_path / "hearts", WholeHearts(2, validation=1))
     assert not (tmp_path / "hearts" / "split.json").exists()
 
