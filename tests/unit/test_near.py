@@ -64,7 +64,7 @@ COPIES: dict[str, Callable[[Array], Array]] = {
     "brighter": lambda a: 3 * a + 40,
     "of eight bits": lambda a: np.round(255 * np.clip(a / np.percentile(a, 99), 0, 1)),
     "of larger voxels": lambda a: ndimage.zoom(a, (0.7, 0.7, 1), order=1),
-    "cropped by three voxels": lambda a: a[3:-3, 3:-3],
+    "cropped by two voxels": lambda a: a[2:-2, 2:-2],
     "without its last slice": lambda a: a[:, :, :-1],
 }
 
