@@ -12,7 +12,7 @@ from cardioseg.data.near import near_pairs
 from cardioseg.data.splits import ALLOW_NEAR
 from cardioseg.errors import LeakageError
 
-_FRAME = re.compile(r"(.+?)[_-](?:ED|ES|(?:frame|phase|time|t)[_-]?\d+)", re.IGNORECASE)
+_FRAME = re.compile(r"(.+?)[_-](?:ED|ES|(?:frame|phase|time|t)[_-]?\d+)")
 
 
 def scan_of(name: str) -> str:

@@ -11,7 +11,7 @@ from cardioseg.core.labels import MYOPS
 from cardioseg.datasets.layout import images_matching, require_folder, wrong_layout
 from cardioseg.io.images import read_labels, read_volume
 
-CITATION = "Li et al., Medical Image Analysis 2023, doi:10.1016/j.media.2023.102808"
+CITATION = "Li et al., Medical Image Analysis 87, 2023, arXiv:2201.03186"
 LICENSE = "challenge data, registration needed: see the MyoPS 2020 site"
 
 SOURCE_VALUES = {500: 1, 600: 2, 200: 3, 1220: 4, 2221: 5}
@@ -48,7 +48,7 @@ def read_myops(folder: str | Path) -> tuple[Case, ...]:
 
     References
     ----------
-    Li et al., Medical Image Analysis 2023, doi:10.1016/j.media.2023.102808
+    Li et al., Medical Image Analysis 87, 2023, arXiv:2201.03186
 
     Examples
     --------

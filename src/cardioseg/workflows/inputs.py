@@ -16,7 +16,7 @@ from cardioseg.io.scans import read_scan
 from cardioseg.workflows.provenance import file_digest
 
 LABEL_ENDINGS = ("_gt", "-label", "_label", "_seg", ".seg", "_gd")
-SKIPPED_ENDINGS = (*LABEL_ENDINGS, "_4d", "_sequence")
+SKIPPED_ENDINGS = (*LABEL_ENDINGS, "_4d", "CH_sequence", "CH_half_sequence")
 
 
 @dataclass(frozen=True)
