@@ -22,7 +22,7 @@ NEAR = 0.7
 of ACDC, ED and ES of one patient have at least 0.81, and two patients at most 0.53, save two that
 are one person. Of copies, one with noise of a third of the spread or with larger voxels has at
 least 0.99, one without its first and last slice 0.83, one cropped by three voxels all around 0.86;
-one cropped by twelve is no longer found."""
+one cropped by twelve is not found (docs/results/near-copies.json)."""
 
 _BLUR_CELLS = 2.0
 """What is coarser is every chest's; what is left is this one's."""
