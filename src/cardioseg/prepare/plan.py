@@ -13,7 +13,8 @@ from cardioseg.errors import LabelError, PlanError, first_problem
 FORMAT_VERSION = 1
 
 SinglePlane = Literal["native", "axial", "sagittal", "coronal"]
-"""`native` is the plane perpendicular to the largest spacing: the plane a stack was acquired in."""
+"""`native` is the plane perpendicular to the largest spacing: the plane a stack was acquired in; of
+a single picture it is the picture's own."""
 
 Plane = Literal["native", "axial", "sagittal", "coronal", "orthogonal"]
 """A single plane, or `orthogonal`: axial, coronal and sagittal slices, their scores averaged."""

@@ -176,9 +176,10 @@ def write_script(path: Path) -> None:
 
 
 PREPARATION_IN_WORDS = (
-    "Take the slices of the plan's plane ('native': perpendicular to the largest spacing; "
-    "'orthogonal': axial, coronal and sagittal, each prepared and restored by itself) with "
-    "rows towards posterior and columns towards the patient's left (axial), rows towards inferior "
+    "Take the slices of the plan's plane ('native': perpendicular to the largest spacing, or the "
+    "picture itself where there is one; 'orthogonal': axial, coronal and sagittal, each prepared "
+    "and restored by itself) with rows towards posterior and columns towards the patient's left "
+    "(axial), rows towards inferior "
     "otherwise. Resample rows and columns linearly to spacing_mm with the image's middle kept, "
     "averaging over the step where it shrinks; crop or pad around the middle to size (with "
     "whole_slices a side grows to the multiple of the network's stride that holds it). Scale the "

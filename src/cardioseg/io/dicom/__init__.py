@@ -5,6 +5,7 @@ What is asked for is imported then: pydicom takes longer than everything that a 
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -24,15 +25,25 @@ _HOMES = {
     "holds_dicom": "files",
     "read_series": "read",
 }
+=======
+from cardioseg.io.dicom.choice import choose_series
+from cardioseg.io.dicom.files import holds_dicom
+from cardioseg.io.dicom.read import read_series
+from cardioseg.io.dicom.series import Series, find_series
+from cardioseg.io.dicom.slices import FileStack, read_stack
+from cardioseg.io.dicom.source import DicomScan, SourceSlice
+>>>>>>> h6-readers
 
 __all__ = [
     "DicomScan",
+    "FileStack",
     "Series",
     "SourceSlice",
     "choose_series",
     "find_series",
     "holds_dicom",
     "read_series",
+    "read_stack",
 ]
 
 
