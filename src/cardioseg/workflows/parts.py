@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from cardioseg.data.slices import SliceStore, store_slices
 from cardioseg.data.splits import Split, read_split, split_by_subject, subjects_of
 from cardioseg.errors import DatasetError
 from cardioseg.training.config import TrainConfig
+from cardioseg.workflows.provenance import combined_digest
 
 SLICE_SHARE = 0.2
 
@@ -82,8 +82,7 @@ def prepared_parts(
 
 def data_digest(cases: Sequence[Case]) -> str:
     """One digest of all images, whatever their order and names."""
-    digests = sorted(content_digest(case) for case in cases)
-    return hashlib.sha256("".join(digests).encode()).hexdigest()
+    return combined_digest(content_digest(case) for case in cases)
 
 
 def _subjects(config: TrainConfig, cases: Sequence[Case], split: str) -> Split:

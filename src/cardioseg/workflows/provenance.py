@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -44,6 +44,11 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def combined_digest(digests: Iterable[str]) -> str:
+    """One digest of many, whatever their order."""
+    return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
 
 
 def write_run(folder: Path, command: str, facts: Mapping[str, Json]) -> None:
