@@ -1,4 +1,4 @@
-"""METHOD's rules for structures that are missing, for every metric; and other libraries' figures."""
+"""A rule for each metric where a structure is missing; and the figures of other libraries."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK
 import torch
 from scipy import ndimage
 from scipy.spatial import cKDTree
@@ -67,7 +67,9 @@ def boxes(rng: np.random.Generator, shape: tuple[int, ...]) -> Pair:
     for _ in range(2):
         mask = np.zeros(shape, bool)
         low = [int(rng.integers(0, n)) for n in shape]
-        mask[tuple(slice(a, int(rng.integers(a, n)) + 1) for a, n in zip(low, shape))] = True
+        mask[
+            tuple(slice(a, int(rng.integers(a, n)) + 1) for a, n in zip(low, shape, strict=True))
+        ] = True
         found.append(mask)
     return found[0], found[1]
 
@@ -120,13 +122,13 @@ def by_monai(pair: Pair, spacing: tuple[float, ...], tolerance_mm: float) -> Fig
 def by_simpleitk(pair: Pair, spacing: tuple[float, ...], _: float) -> Figures:
     """The figures that SimpleITK has; distances of our boundaries, for it takes whole masks."""
     masks = [_image(mask, spacing) for mask in pair]
-    overlap = sitk.LabelOverlapMeasuresImageFilter()
+    overlap = SimpleITK.LabelOverlapMeasuresImageFilter()
     overlap.Execute(*masks)
-    far = sitk.HausdorffDistanceImageFilter()
+    far = SimpleITK.HausdorffDistanceImageFilter()
     far.Execute(*(_image(boundary(mask), spacing) for mask in pair))
     sizes = []
     for mask in masks:
-        shape = sitk.LabelShapeStatisticsImageFilter()
+        shape = SimpleITK.LabelShapeStatisticsImageFilter()
         shape.Execute(mask)
         sizes.append(shape.GetPhysicalSize(1))
     return {
@@ -138,9 +140,9 @@ def by_simpleitk(pair: Pair, spacing: tuple[float, ...], _: float) -> Figures:
     }
 
 
-def _image(mask: Mask, spacing: tuple[float, ...]) -> sitk.Image:
+def _image(mask: Mask, spacing: tuple[float, ...]) -> SimpleITK.Image:
     # SimpleITK's arrays are (z, y, x), its spacing (x, y, z).
-    image = sitk.GetImageFromArray(np.ascontiguousarray(mask.T).astype(np.uint8))
+    image = SimpleITK.GetImageFromArray(np.ascontiguousarray(mask.T).astype(np.uint8))
     image.SetSpacing(spacing)
     return image
 
@@ -176,7 +178,7 @@ def other_definitions(
     """What other programs give under the same name: definition to our metric and its figure."""
     distances = surface_distances(*pair, spacing)
     both = np.concatenate([distances.from_prediction, distances.from_reference])
-    whole = sitk.HausdorffDistanceImageFilter()
+    whole = SimpleITK.HausdorffDistanceImageFilter()
     whole.Execute(*(_image(mask, spacing) for mask in pair))
     found = {
         "HD95 of the pooled distances (medpy)": ("hd95_mm", float(np.percentile(both, 95))),
@@ -296,13 +298,9 @@ def main() -> int:
     record["versions"] = {name: version(name) for name in libraries}
     wanted.output.parent.mkdir(parents=True, exist_ok=True)
     wanted.output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    wrong = 0
-    for row in record["agreement"]:
-        wrong += row["disagree"]
-        print(*row.values(), sep="\t")
-    for row in record["other_definitions"]:
-        print(*row.values(), sep="\t")
-    return int(wrong > 0)
+    rows = [*record["agreement"], *record["other_definitions"]]
+    sys.stdout.writelines("\t".join(map(str, row.values())) + "\n" for row in rows)
+    return int(any(row["disagree"] for row in record["agreement"]))
 
 
 if __name__ == "__main__":

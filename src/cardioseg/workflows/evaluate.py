@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,6 +110,7 @@ def evaluate_files(
     CardiosegError
         If a file cannot be read, or the two of a pair lie on different grids.
     """
+    started = time.monotonic()
     if (output / REPORT_JSON).exists() and not force:
         raise OutputExistsError(f"{output}: holds a report; add --force to overwrite it")
     pairs, missing = _pairs(predictions, references)
@@ -138,7 +140,7 @@ def evaluate_files(
         "missing_are_counted": options.count_missing,
         "files": list(records),
     }
-    write_run(output, "evaluate", details)
+    write_run(output, "evaluate", details, started)
     return Evaluation(report, tuple(each.name for each in missing))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,6 +64,7 @@ def cross_validate(
     DatasetError
         If there are fewer subjects than folds.
     """
+    started = time.monotonic()
     cases = dataset.labelled_cases
     splits = _splits(config, cases, count)
     digest = data_digest(cases)
@@ -83,7 +85,7 @@ def cross_validate(
         "data": dataset.name,
         "data_digest": digest,
     }
-    write_run(output, "cross-validate", facts)
+    write_run(output, "cross-validate", facts, started)
     return report
 
 

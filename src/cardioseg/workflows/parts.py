@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,20 @@ def prepared_parts(
 def data_digest(cases: Sequence[Case]) -> str:
     """One digest of all images, whatever their order and names."""
     return combined_digest(content_digest(case) for case in cases)
+
+
+def labels_digest(cases: Sequence[Case]) -> str:
+    """One digest of all images and labels as they lie: values, order and grid; not of names."""
+    return combined_digest(_exact_digest(case) for case in cases)
+
+
+def _exact_digest(case: Case) -> str:
+    digest = hashlib.sha256()
+    for each in case.pair():
+        grid = each.geometry
+        digest.update(f"{grid.shape} {np.round(grid.affine, 4).tolist()}".encode())
+        digest.update(np.ascontiguousarray(each.array).tobytes())
+    return digest.hexdigest()
 
 
 def _subjects(config: TrainConfig, cases: Sequence[Case], split: str) -> Split:

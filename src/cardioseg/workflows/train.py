@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import platform
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from cardioseg.data.slices import SliceStore
@@ -16,14 +20,14 @@ from cardioseg.evaluation import learning_curves, png_bytes
 from cardioseg.io.atomic import write_bytes, write_text
 from cardioseg.model import Model
 from cardioseg.training.allocator import keep_freed_memory
-from cardioseg.training.checkpoint import CHECKPOINT, Progress, best_weights
+from cardioseg.training.checkpoint import CHECKPOINT, Progress, best_weights, weights_digest
 from cardioseg.training.config import TrainConfig
 from cardioseg.training.fit import Watch, fit
 from cardioseg.training.temperature import calibrate
 from cardioseg.training.validation import subject_dice
 from cardioseg.workflows.card import Outcome, model_card
 from cardioseg.workflows.export import network_files
-from cardioseg.workflows.parts import Told, data_digest, prepared_parts
+from cardioseg.workflows.parts import Told, data_digest, labels_digest, prepared_parts
 from cardioseg.workflows.provenance import Json, file_digest, write_run
 
 if TYPE_CHECKING:
@@ -31,6 +35,9 @@ if TYPE_CHECKING:
 
 CONFIG, SPLIT, MODEL, CURVES = "config.json", "split.json", "model", "learning.png"
 CACHE = "cache"
+SOURCE = "source.json"
+"""Where the data lay on this machine: for `reproduce`, and not for others, unlike run.json."""
+
 CHECK_SLICES = 32
 """Prepared slices on which half-precision weights must give the labels of the full ones."""
 
@@ -105,8 +112,10 @@ def train(
     ConfigError, DatasetError
         If configuration, data or split cannot be used.
     """
-    tell = listener.tell
+    tell, started = listener.tell, time.monotonic()
     _open_run(output, config, start.resume)
+    source = {"format_version": 1, "data": dataset.source, "scheme": dataset.scheme.name}
+    write_text(output / SOURCE, json.dumps(source) + "\n")
     keep_freed_memory()
     cases = dataset.labelled_cases
     parts = prepared_parts(config, cases, split, output / CACHE, tell)
@@ -127,9 +136,13 @@ def train(
     model = files.write(output / MODEL)
     facts: dict[str, Json] = {
         "model_id": model.id,
+        "plan_sha256": model.plan.digest,
+        "weights_sha256": weights_digest(output),
+        **machine(),
         "config": config.model_dump(mode="json"),
         "data": dataset.name,
         "data_digest": data_digest(cases),
+        "labels_digest": labels_digest(cases),
         "epochs": progress.epoch,
         "best_epoch": progress.best_epoch,
         "best_validation_dice": progress.best_dice if parts.validation else None,
@@ -137,7 +150,7 @@ def train(
         "started_from": file_digest(start.weights_of / CHECKPOINT) if start.weights_of else None,
         "seconds": progress.seconds,
     }
-    write_run(output, "train", facts)
+    write_run(output, "train", facts, started)
     return Training(model, progress)
 
 
@@ -155,6 +168,14 @@ def _check_slices(store: SliceStore) -> NDArray[np.float32]:
     count = min(CHECK_SLICES, len(store))
     positions = np.linspace(0, len(store) - 1, count).round().astype(np.intp)
     return store.images[positions].astype(np.float32)[:, None]
+
+
+def machine() -> dict[str, Json]:
+    """What besides versions decides the last bits of trained weights."""
+    return {
+        "threads": torch.get_num_threads(),
+        "processor": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
+    }
 
 
 def _open_run(output: Path, config: TrainConfig, resume: bool) -> None:

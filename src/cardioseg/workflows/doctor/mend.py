@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +72,7 @@ def write_repaired(
     OutputExistsError
         If `output` is not empty.
     """
+    started = time.monotonic()
     if output.is_dir() and any(output.iterdir()):
         raise OutputExistsError(f"{output}: is not empty; name another folder")
     for name in ("imagesTr", "labelsTr"):
@@ -93,6 +95,14 @@ def write_repaired(
             repaired.append(each.case.id)
     copy = Copy(tuple(written), tuple(repaired), left_out)
     _describe(examination, copy, output)
+    run: dict[str, Json] = {
+        "data": examination.dataset.name,
+        "data_digest": combined_digest(each.digest for each in examination.seen),
+        "cases": len(copy.cases),
+        "repaired": len(copy.repaired),
+        "left_out": len(copy.left_out),
+    }
+    write_run(output, "inspect", run, started)
     return copy
 
 
@@ -141,11 +151,3 @@ def _describe(examination: Examination, copy: Copy, output: Path) -> None:
         "left_out": dict(copy.left_out),
     }
     write_text(output / FINDINGS, json.dumps({"format_version": 1, **facts}, indent=2) + "\n")
-    run: dict[str, Json] = {
-        "data": dataset.name,
-        "data_digest": combined_digest(each.digest for each in examination.seen),
-        "cases": len(copy.cases),
-        "repaired": len(copy.repaired),
-        "left_out": len(copy.left_out),
-    }
-    write_run(output, "inspect", run)
