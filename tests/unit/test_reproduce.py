@@ -149,7 +149,7 @@ def test_another_format_version_is_refused(run, version, words) -> None:
 
 
 def test_what_is_no_training_run_is_refused(run, tmp_path) -> None:
-    with pytest.raises(FormatError, match="cannot be read as a run.json"):
+    with pytest.raises(FormatError, match=r"cannot be read as a run\.json"):
         read_recorded(tmp_path)
     (run / "config.json").write_text('{"epochs": 2}')
     with pytest.raises(ConfigError, match=r"config\.json: plan: Field required"):
