@@ -13,9 +13,10 @@ from cardioseg.__main__ import main
 
 
 def call(*arguments: object) -> None:
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["cardioseg", *map(str, arguments)])
-        main()
+        with pytest.raises(SystemExit) as ended:
+            main()
     assert not ended.value.code, arguments
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import LabelScheme
+from cardioseg.evaluation.volumetry import left_ventricle, myocardium, right_ventricle
 
 ENCLOSED = 0.6
 """Least share of the LV cavity's outline that must be myocardium; 0.98 or more on ACDC (160 cases),
@@ -20,9 +21,8 @@ CUT_SHARE = 0.75
 """Labels that end at both ends with this much of their largest section are cut; a ventricle tapers
 towards its apex."""
 
-_LV, _RV, _MYOCARDIUM = ("LV cavity", "LV"), ("RV cavity", "RV"), ("myocardium",)
-_CHAMBERS = (*_LV, *_RV, *_MYOCARDIUM, "LA", "RA")
-"""Structures that end inside a scan; vessels and merged blood run on."""
+_VESSELS = {"aorta", "pulmonary artery", "SVC", "IVC", "blood pool"}
+"""They run on beyond a scan; chambers end inside it."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,8 @@ def parts_of(scheme: LabelScheme) -> Parts:
     >>> parts_of(ACDC)
     Parts(lv=3, rv=1, myocardium=2)
     """
-    named = {structure.name: structure.value for structure in scheme.structures}
-    lv, rv, muscle = (
-        next((named[name] for name in names if name in named), None)
-        for names in (_LV, _RV, _MYOCARDIUM)
-    )
+    names = (left_ventricle(scheme), right_ventricle(scheme), myocardium(scheme))
+    lv, rv, muscle = (None if name is None else scheme.structure(name).value for name in names)
     return Parts(lv, rv, muscle)
 
 
@@ -130,7 +127,7 @@ def cut_words(slices: NDArray[np.uint8], geometry: Geometry, scheme: LabelScheme
     """Where labels are cut: at the image's edge, between slices, at both ends; one line each."""
     words = []
     for structure in scheme.structures:
-        if structure.name in _CHAMBERS:
+        if structure.name not in _VESSELS:
             mask = slices == structure.value
             if mask.any():
                 words += _cut(mask, structure.name, stacked=geometry.native_axis is not None)
