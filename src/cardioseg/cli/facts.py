@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cardioseg.cli.console import EXIT_SOME_FAILED, result, result_json, say, table
+from cardioseg.cli.console import EXIT_SOME_FAILED, Bar, result, result_json, say, table
 
 if TYPE_CHECKING:
     from cardioseg.model import Model
@@ -78,9 +78,11 @@ def _inspect_dataset(spec: str, fix: Path | None, as_json: bool) -> None:
     from cardioseg.workflows.doctor import examine, write_repaired
     from cardioseg.workflows.inspect import dataset_facts
 
-    examination = examine(read_dataset(spec))
-    facts = dataset_facts(examination)
-    copy = write_repaired(examination, fix) if fix else None
+    dataset = read_dataset(spec)
+    with Bar("examining") as bar:
+        examination = examine(dataset, bar.show)
+        facts = dataset_facts(examination)
+        copy = write_repaired(examination, fix, bar.show) if fix else None
     if as_json:
         result_json({**facts.to_dict(), "copy": copy and asdict(copy)})
     else:

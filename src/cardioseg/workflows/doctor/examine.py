@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from cardioseg.datasets import Dataset
@@ -10,6 +11,8 @@ from cardioseg.workflows.doctor.cohort import FEWEST, compare_cases, posed_subje
 from cardioseg.workflows.doctor.finding import Finding
 from cardioseg.workflows.doctor.labels import parts_of
 from cardioseg.workflows.doctor.look import Seen, look_at
+
+Watch = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,13 +42,15 @@ class Examination:
         return Counter(finding.severity for finding in self.findings)["fault"]
 
 
-def examine(dataset: Dataset) -> Examination:
+def examine(dataset: Dataset, watch: Watch = lambda done, total, name: None) -> Examination:
     """Read every case once, one at a time, and say what is wrong.
 
     Parameters
     ----------
     dataset
         Any data set; without labels only images are examined.
+    watch
+        Called with cases done, cases in all, and the id of the next.
 
     Examples
     --------
@@ -57,13 +62,15 @@ def examine(dataset: Dataset) -> Examination:
     """
     seen: list[Seen] = []
     told: list[Finding] = []
-    for case in dataset.cases:
+    for done, case in enumerate(dataset.cases):
+        watch(done, len(dataset.cases), case.id)
         found = look_at(case)
         if isinstance(found, Finding):
             told.append(found)
         else:
             seen.append(found)
             told += found.findings
+    watch(len(dataset.cases), len(dataset.cases), "")
     compared, mends = compare_cases(seen)
     mended = tuple(
         replace(each, repair=replace(each.repair, move_both=mends.get(each.case.id)))
