@@ -20,6 +20,7 @@ from cardioseg.errors import FormatError, LabelError, OutputExistsError
 from cardioseg.phantom import cohort
 from cardioseg.workflows.doctor import Examination, examine, write_repaired
 from cardioseg.workflows.doctor.finding import Finding, findings_text
+from cardioseg.workflows.doctor.labels import Parts, convention
 
 Pair = tuple[np.ndarray, np.ndarray]
 VICTIM = "phantom_002"
@@ -142,6 +143,18 @@ def test_a_wrong_label_convention(table: list[int], words: str) -> None:
     finding = the_finding(damaged(renumbered(table)))
     assert (finding.kind, finding.repairable) == ("label-convention", True)
     assert words in finding.suggestion
+
+
+def test_a_wrong_convention_is_seen_where_the_rv_is_absent() -> None:
+    """The number of M&Ms' LV is ACDC's RV: without an RV no voxel has the LV's number."""
+    table = np.array([0, 0, 2, 1], np.uint8)
+    found = damaged(arrays(lambda i, v: (i, table[v])))
+    kinds = {finding.kind: finding for finding in found.findings}
+    assert kinds.keys() == {"label-convention", "structure-absent"}
+    assert "1 is LV cavity" in kinds["label-convention"].suggestion
+    (seen,) = [each for each in found.seen if each.case.subject == VICTIM]
+    _, mended = seen.repair.apply(seen.case.image(), seen.case.labels())
+    assert np.array_equal(mended.array == 3, clean(VICTIM) == 3)
 
 
 def test_an_open_ventricle_is_told_and_not_mended() -> None:
@@ -396,3 +409,28 @@ def test_real_acdc_has_few_and_true_findings(acdc_root: Path) -> None:
     findings = examine(some).findings
     assert [(f.subject, f.kind) for f in findings] == [("patient074", "duplicate")]
     assert "and 3 more such pairs" in findings[0].what
+
+
+def test_a_scar_is_part_of_the_wall() -> None:
+    slices = np.zeros((20, 20, 1), np.uint8)
+    rows, columns = np.ogrid[:20, :20]
+    distance = np.hypot(rows - 10, columns - 10)
+    slices[distance < 7, 0] = 2
+    slices[(distance < 7) & (columns < 12), 0] = 4
+    slices[distance < 4, 0] = 3
+    healthy, whole = Parts(3, 1, 2, (2,)), Parts(3, 1, 2, (2, 4))
+    assert convention(slices, healthy)[0] < 0.6
+    assert convention(slices, whole) == (1.0, {})
+
+
+def test_a_single_picture_is_examined(tmp_path: Path) -> None:
+    case = hearts()[0]
+    image, labels = case.pair()
+    middle = int(np.flatnonzero(labels.array.any(axis=(0, 1)))[2])
+    grid = Geometry((*image.geometry.shape[:2], 1), image.geometry.affine)
+    flat = in_memory(
+        case,
+        Volume(image.array[..., middle : middle + 1], grid),
+        LabelMap(labels.array[..., middle : middle + 1], grid, ACDC),
+    )
+    assert examine(dataset(flat)).findings == ()

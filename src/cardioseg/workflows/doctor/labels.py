@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -21,17 +21,24 @@ CUT_SHARE = 0.75
 """Labels that end at both ends with this much of their largest section are cut; a ventricle tapers
 towards its apex."""
 
-_VESSELS = {"aorta", "pulmonary artery", "SVC", "IVC", "blood pool"}
-"""They run on beyond a scan; chambers end inside it."""
+_INSIDE = {"87878005", "53085002", "82471001", "73829009", "74281007"}
+"""SNOMED CT codes of the chambers and the myocardium: they end inside a scan, vessels run on."""
+
+_REST_OF_WALL = {"infarct", "scar", "oedema", "no-reflow"}
+"""Structures that take the myocardium's place around the LV."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Values of the ventricles and the muscle in a scheme; None where it has no such structure."""
+    """Values of the ventricles and the muscle in a scheme; None where it has no such structure.
+
+    `wall` has the myocardium's value and those of diseased muscle.
+    """
 
     lv: int | None
     rv: int | None
     myocardium: int | None
+    wall: tuple[int, ...] = ()
 
 
 def parts_of(scheme: LabelScheme) -> Parts:
@@ -41,11 +48,12 @@ def parts_of(scheme: LabelScheme) -> Parts:
     --------
     >>> from cardioseg.core.labels import ACDC
     >>> parts_of(ACDC)
-    Parts(lv=3, rv=1, myocardium=2)
+    Parts(lv=3, rv=1, myocardium=2, wall=(2,))
     """
     names = (left_ventricle(scheme), right_ventricle(scheme), myocardium(scheme))
     lv, rv, muscle = (None if name is None else scheme.structure(name).value for name in names)
-    return Parts(lv, rv, muscle)
+    diseased = [s.value for s in scheme.structures if s.name in _REST_OF_WALL]
+    return Parts(lv, rv, muscle, () if muscle is None else (muscle, *diseased))
 
 
 def stack(array: NDArray[np.uint8], geometry: Geometry) -> NDArray[np.uint8]:
@@ -54,15 +62,15 @@ def stack(array: NDArray[np.uint8], geometry: Geometry) -> NDArray[np.uint8]:
     return np.moveaxis(array, axis, 2)
 
 
-def enclosure(slices: NDArray[np.uint8], inner: int, outer: int) -> float:
-    """Share of the pixels just outside a structure, within its slices, that are another's.
+def enclosure(slices: NDArray[np.uint8], inner: int, outer: Sequence[int]) -> float:
+    """Share of the pixels just outside a structure, within its slices, that are others'.
 
     Parameters
     ----------
     slices
         Label values (rows, columns, slices).
     inner, outer
-        Values of the two structures.
+        Value of the structure, and values of those around it.
 
     Returns
     -------
@@ -72,7 +80,7 @@ def enclosure(slices: NDArray[np.uint8], inner: int, outer: int) -> float:
     Examples
     --------
     >>> slices = np.zeros((5, 5, 1), np.uint8); slices[1:4, 1:4] = 2; slices[2, 2] = 3
-    >>> enclosure(slices, inner=3, outer=2)
+    >>> enclosure(slices, inner=3, outer=[2])
     1.0
     """
     inside = np.pad(slices == inner, ((1, 1), (1, 1), (0, 0)))
@@ -82,7 +90,7 @@ def enclosure(slices: NDArray[np.uint8], inner: int, outer: int) -> float:
             around |= np.roll(inside, step, axis)
     ring = (around & ~inside)[1:-1, 1:-1]
     count = int(np.count_nonzero(ring))
-    return float(np.count_nonzero(slices[ring] == outer) / count) if count else 0.0
+    return float(np.count_nonzero(np.isin(slices[ring], outer)) / count) if count else 0.0
 
 
 def convention(slices: NDArray[np.uint8], parts: Parts) -> tuple[float, dict[int, int]]:
@@ -96,13 +104,13 @@ def convention(slices: NDArray[np.uint8], parts: Parts) -> tuple[float, dict[int
     """
     if parts.lv is None or parts.myocardium is None:
         return 1.0, {}
-    found = enclosure(slices, parts.lv, parts.myocardium)
-    if found >= ENCLOSED or not (slices == parts.lv).any():
+    found = enclosure(slices, parts.lv, parts.wall)
+    if found >= ENCLOSED:
         return found, {}
     values = [v for v in (parts.rv, parts.myocardium, parts.lv) if v is not None]
     ranked = sorted(
         (
-            (enclosure(slices, inner, outer), inner, outer)
+            (enclosure(slices, inner, [outer]), inner, outer)
             for inner, outer in permutations(values, 2)
         ),
         reverse=True,
@@ -127,7 +135,7 @@ def cut_words(slices: NDArray[np.uint8], geometry: Geometry, scheme: LabelScheme
     """Where labels are cut: at the image's edge, between slices, at both ends; one line each."""
     words = []
     for structure in scheme.structures:
-        if structure.name not in _VESSELS:
+        if structure.code[1] in _INSIDE:
             mask = slices == structure.value
             if mask.any():
                 words += _cut(mask, structure.name, stacked=geometry.native_axis is not None)

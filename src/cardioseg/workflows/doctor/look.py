@@ -184,9 +184,13 @@ def _same_voxels(image: Geometry, labels: Geometry) -> Reorientation | None:
 
 def _convention(case: Case, labels: LabelMap, parts: Parts) -> tuple[list[Finding], dict[int, int]]:
     share, values = convention(stack(labels.array, labels.geometry), parts)
-    if share >= ENCLOSED or parts.lv is None or not (labels.array == parts.lv).any():
+    if share >= ENCLOSED:
         return [], {}
     what = f"myocardium is around {share:.0%} of the LV's outline only"
+    if not (labels.array == parts.lv).any():
+        if not values:
+            return [], {}
+        what = "no voxel is the LV, and another structure lies inside the myocardium"
     if values:
         advice = f"read the numbers so: {renumbering_words(values, labels.scheme)}"
         return [_finding(case, "label-convention", what, advice, repairable=True)], values
