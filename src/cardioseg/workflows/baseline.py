@@ -8,11 +8,11 @@ from pathlib import Path
 
 from cardioseg.baselines.baseline import Baseline, BaselinePlan, fit_baseline
 from cardioseg.baselines.folder import PLAN, write_baseline
-from cardioseg.data.leakage import content_digest, require_no_leak
+from cardioseg.data.leakage import require_no_leak
 from cardioseg.data.splits import read_split
 from cardioseg.datasets import Dataset
 from cardioseg.errors import DatasetError, OutputExistsError
-from cardioseg.workflows.provenance import Json, combined_digest, write_run
+from cardioseg.workflows.provenance import Json, combined_digest, image_digest, write_run
 
 
 def fit_files(
@@ -74,7 +74,7 @@ def fit_files(
     facts: dict[str, Json] = {
         "model_id": baseline.id,
         "data": dataset.name,
-        "data_digest": combined_digest(content_digest(case) for case in cases),
+        "data_digest": combined_digest(image_digest(case.image()) for case in cases),
     }
     write_run(output, "baseline", facts, started)
     return baseline
