@@ -7,18 +7,18 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import torch
 from pydantic import ValidationError
 
 from cardioseg.core.labels import scheme_named
 from cardioseg.data.splits import read_split
 from cardioseg.datasets import Dataset, read_dataset
 from cardioseg.errors import ConfigError, DatasetError, first_problem
-from cardioseg.training.checkpoint import CHECKPOINT, best_weights, weights_digest
+from cardioseg.training.checkpoint import CHECKPOINT, weights_digest
 from cardioseg.training.config import TrainConfig
+from cardioseg.training.repeat import largest_difference, machine, use_threads
 from cardioseg.workflows.parts import data_digest, labels_digest
 from cardioseg.workflows.provenance import RUN, Json, file_digest, read_run, versions, write_run
-from cardioseg.workflows.train import CONFIG, SOURCE, SPLIT, Listener, Start, machine, train
+from cardioseg.workflows.train import CONFIG, SOURCE, SPLIT, Listener, Start, train
 
 _OWN = ("cardioseg", "python", "numpy", "scipy", "torch")
 """Versions that decide the last bits of the weights."""
@@ -117,7 +117,7 @@ def reproduce(
     _require_same_data(recorded)
     threads = recorded.record.get("threads")
     if isinstance(threads, int):
-        torch.set_num_threads(threads)
+        use_threads(threads)
     repeated = train(
         recorded.config, recorded.dataset, recorded.split, output, start=start, listener=listener
     )
@@ -125,7 +125,7 @@ def reproduce(
     result = Reproduction(
         identical=digests[0] == digests[1],
         same_model=recorded.record.get("model_id") == repeated.model.id,
-        largest_difference=0.0 if digests[0] == digests[1] else _largest_difference(run, output),
+        largest_difference=0.0 if digests[0] == digests[1] else largest_difference(run, output),
         weights_sha256=digests[0],
         repeated_sha256=digests[1],
         differences=_differences(recorded.record),
@@ -228,11 +228,3 @@ def _differences(record: dict[str, Json]) -> tuple[str, ...]:
     if "threads" not in record:
         told.append("the run does not say how many threads it used")
     return tuple(told)
-
-
-def _largest_difference(first: Path, second: Path) -> float:
-    one, other = best_weights(first), best_weights(second)
-    if one.keys() != other.keys() or any(one[n].shape != other[n].shape for n in one):
-        return float("inf")
-    gaps = [(one[n].double() - other[n].double()).abs().max() for n in one if one[n].numel()]
-    return float(torch.stack(gaps).max())

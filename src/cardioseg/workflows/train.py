@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import platform
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from cardioseg.data.slices import SliceStore
@@ -23,6 +21,7 @@ from cardioseg.training.allocator import keep_freed_memory
 from cardioseg.training.checkpoint import CHECKPOINT, Progress, best_weights, weights_digest
 from cardioseg.training.config import TrainConfig
 from cardioseg.training.fit import Watch, fit
+from cardioseg.training.repeat import machine
 from cardioseg.training.temperature import calibrate
 from cardioseg.training.validation import subject_dice
 from cardioseg.workflows.card import Outcome, model_card
@@ -168,14 +167,6 @@ def _check_slices(store: SliceStore) -> NDArray[np.float32]:
     count = min(CHECK_SLICES, len(store))
     positions = np.linspace(0, len(store) - 1, count).round().astype(np.intp)
     return store.images[positions].astype(np.float32)[:, None]
-
-
-def machine() -> dict[str, Json]:
-    """What besides versions decides the last bits of trained weights."""
-    return {
-        "threads": torch.get_num_threads(),
-        "processor": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
-    }
 
 
 def _open_run(output: Path, config: TrainConfig, resume: bool) -> None:
