@@ -1,4 +1,4 @@
-"""What besides configuration and data decides the last bits of weights, and how far two runs lie."""
+"""What besides configuration and data decides the last bits of weights; how far two runs lie."""
 
 from __future__ import annotations
 
