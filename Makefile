@@ -16,7 +16,7 @@ PEERS_OUTPUT ?= peers-output
 BENCH_OUTPUT ?= bench-output
 BENCH ?=
 
-.PHONY: demo test check format docs viewer peers bench bench-peers clean setup
+.PHONY: demo test check format docs viewer peers bench bench-peers soak-metrics clean setup
 
 demo: setup  ## train a small network on synthetic hearts and open the result
 	$(BIN)/cardioseg demo --output demo-output
@@ -51,6 +51,9 @@ bench: setup  ## every figure of docs/performance.md on this machine: BENCH_OUTP
 bench-peers: setup $(PEERS)/.venv/.installed $(SPEED)/.venv/.installed  ## the same beside Keras, MONAI and nnU-Net
 	$(BIN)/python -m benchmarks.speed.run --output "$(BENCH_OUTPUT)" --only inference training $(BENCH) \
 		--keras $(SPEED)/.venv/bin/python --peers $(PEERS)/.venv/bin/python
+
+soak-metrics: setup  ## our metrics beside MONAI, SimpleITK and scikit-image on 5000 random pairs of masks
+	$(BIN)/python -m tests.soak.metrics --output docs/results/trust/metrics.json
 
 clean:
 	rm -rf $(VENV) $(PEERS)/.venv $(SPEED)/.venv demo-output dist build

@@ -75,6 +75,19 @@ class PlaneWarning(UserWarning):
     """A volume whose voxels do not suit the planes that a model reads."""
 
 
+def version_problem(found: object, known: int) -> str:
+    """What is wrong with a file of another format version, and what to do.
+
+    Examples
+    --------
+    >>> version_problem(2, known=1)
+    'format version 2; this program reads 1: install a newer cardioseg'
+    """
+    newer = isinstance(found, int) and found > known
+    advice = "install a newer cardioseg" if newer else "make the file again with this program"
+    return f"format version {found!r}; this program reads {known}: {advice}"
+
+
 def first_problem(error: ValidationError) -> str:
     """The first problems of a pydantic validation, as one line that names the keys."""
     problems = error.errors(include_url=False, include_context=False)

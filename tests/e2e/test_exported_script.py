@@ -184,7 +184,11 @@ def test_the_command_overwrites_neither_file_and_needs_a_target(tmp_path: Path) 
     (tmp_path / "out").mkdir()
     target = tmp_path / "out" / "model.onnx"
     export_command(str(model.folder), target, script=True)
-    assert {each.name for each in target.parent.iterdir()} == {"model.onnx", SCRIPT}
+    assert {each.name for each in target.parent.iterdir()} == {
+        "model.onnx",
+        "model.onnx.run.json",
+        SCRIPT,
+    }
     target.unlink()
     with pytest.raises(OutputExistsError, match=rf"{SCRIPT}: is already there; add --force"):
         export_command(str(model.folder), target, script=True)

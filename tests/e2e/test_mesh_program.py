@@ -46,6 +46,7 @@ def test_models_and_a_picture_of_a_label_map(labels, tmp_path):
         "case.3mf",
         "case.png",
         "case-meshes.json",
+        "run.json",
     }
     again = run(labels, "--output", tmp_path)
     assert again.returncode == 1

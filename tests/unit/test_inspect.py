@@ -242,7 +242,9 @@ def test_a_data_set(acdc_folder: Path) -> None:
     assert facts.slice_spacing_mm == pytest.approx((5.0, 5.5, 6.0))
     assert facts.slices == (5, 6, 7)
     assert facts.side == (6, 7, 8)
-    assert facts.notes == ("patient002_frame01: no voxel is RV cavity",)
+    told = {(f.case, f.kind): f.what for f in facts.findings}
+    assert told["patient002_frame01", "structure-absent"] == "no voxel is RV cavity"
+    assert told["patient001_frame09", "intensity"] == "constant: every voxel is 1"
 
 
 def test_class_frequencies_by_hand(acdc_folder: Path) -> None:
@@ -264,13 +266,20 @@ def test_data_set_facts_are_json_and_text(acdc_folder: Path) -> None:
     text = facts.to_text()
     assert "groups        DCM 1, NOR 1" in text
     assert "LV cavity                    8" in text
+    assert "not checked   mirrored and turned hearts: needs 5 subjects" in text
+    assert text.rstrip().endswith(
+        "check that it is the anatomy or the field of view, and not forgotten"
+    )
+    assert again["findings"][0]["kind"] == "intensity"
 
 
 def test_a_case_that_cannot_be_read_is_told(acdc_folder: Path) -> None:
     broken = acdc_folder / "patient001" / "patient001_frame01.nii.gz"
     broken.write_bytes(b"")
     facts = inspect_dataset(f"acdc:{acdc_folder}")
-    assert any(note.startswith(f"{broken}: the file is empty") for note in facts.notes)
+    (unread,) = [f for f in facts.findings if f.kind == "unreadable"]
+    assert unread.what.startswith(f"{broken}: the file is empty")
+    assert (unread.subject, unread.severity) == ("patient001", "fault")
     assert facts.cases == 4
     for path in acdc_folder.rglob("*.nii.gz"):
         path.write_bytes(b"")

@@ -365,7 +365,13 @@ def test_what_cannot_be_reported_is_told(predictions: Path, tmp_path: Path) -> N
 
 def test_an_evaluation_becomes_one_page(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text(Report(rows()).to_json(), encoding="utf-8")
-    run = {"scheme": "acdc", "references_without_prediction": 3, "versions": {"numpy": "2"}}
+    run = {
+        "format_version": 1,
+        "command": "evaluate",
+        "scheme": "acdc",
+        "references_without_prediction": 3,
+        "versions": {"numpy": "2"},
+    }
     (tmp_path / "run.json").write_text(json.dumps(run))
     target = tmp_path / "pages" / "cohort.html"
     options = ReportOptions(language=Language.SPANISH)
@@ -374,6 +380,9 @@ def test_an_evaluation_becomes_one_page(tmp_path: Path) -> None:
     assert "3 references had no prediction" in page.text
     assert "numpy 2" in page.text
     assert Message.NO_EXAMPLES.spanish in page.text
+    record = json.loads(target.with_name("cohort.html.run.json").read_text())
+    assert (record["command"], record["language"]) == ("report", "es")
+    assert record["files"][0]["name"] == "report.json"
 
 
 def test_a_page_is_printed(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from cardioseg.cli.predicting import predict, scores
 from cardioseg.cli.quantising import quantise
 from cardioseg.cli.reporting import report
 from cardioseg.cli.serving import serve
-from cardioseg.cli.training import cross_validate, train
+from cardioseg.cli.training import cross_validate, reproduce, train
 from cardioseg.cli.tuning import tune
 from cardioseg.errors import CardiosegError
 
@@ -60,6 +60,7 @@ for _command in (
     train,
     tune,
     cross_validate,
+    reproduce,
     baseline,
     scores,
     phantom,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cardioseg.cli.console import result, result_json, say, table
+from cardioseg.cli.console import EXIT_SOME_FAILED, Bar, result, result_json, say, table
 
 if TYPE_CHECKING:
     from cardioseg.model import Model
@@ -25,11 +26,18 @@ def inspect(
     series: Annotated[
         str, typer.Option("--series", help="Of several DICOM series: number or description.")
     ] = "",
+    fix: Annotated[
+        Path | None,
+        typer.Option("--fix", help="Of a data set: new folder for a repaired copy (nnU-Net raw)."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show grid, orientation, planes, intensities and labels, and what is suspicious.
 
-    Of DICOM the series are listed, without identifiers.
+    Of DICOM the series are listed, without identifiers. A data set is examined: image and label on
+    different grids, mirrored or swapped axes, wrong label numbers, empty or cut labels, one scan
+    under two names, outlying spacings and intensities; each with what to do. The exit code is 3
+    where a fault was found, 0 else. --fix never changes the set itself.
 
     Examples:
       cardioseg inspect scan.nii.gz
@@ -37,25 +45,52 @@ def inspect(
       cardioseg inspect DICOM_DIR --series 5
 
       cardioseg inspect acdc:FOLDER --json
+
+      cardioseg inspect acdc:FOLDER --fix REPAIRED
     """
     from cardioseg.datasets.layout import stem
     from cardioseg.errors import DatasetError
     from cardioseg.io.dicom import holds_dicom
-    from cardioseg.workflows.inspect import inspect_dataset, inspect_file
+    from cardioseg.workflows.inspect import inspect_file
 
     place = Path(path)
+    kind, colon, _ = path.partition(":")
+    is_dataset = bool(colon) and kind.isalnum() and not place.exists()
+    if fix and not is_dataset:
+        raise DatasetError(f"{path}: --fix repairs a data set; name one, such as acdc:FOLDER")
     if place.exists() and not stem(place) and holds_dicom(place):
         _inspect_dicom(place, series, as_json)
         return
     if series:
         raise DatasetError(f"{path}: --series {series}: not DICOM; leave it out")
-    kind, colon, _ = path.partition(":")
-    is_dataset = bool(colon) and kind.isalnum() and not place.exists()
-    facts = inspect_dataset(path) if is_dataset else inspect_file(place)
+    if is_dataset:
+        _inspect_dataset(path, fix, as_json)
+        return
+    facts = inspect_file(place)
     if as_json:
         result_json(facts.to_dict())
     else:
         result(facts.to_text())
+
+
+def _inspect_dataset(spec: str, fix: Path | None, as_json: bool) -> None:
+    from cardioseg.datasets import read_dataset
+    from cardioseg.workflows.doctor import examine, write_repaired
+    from cardioseg.workflows.inspect import dataset_facts
+
+    dataset = read_dataset(spec)
+    with Bar("examining") as bar:
+        examination = examine(dataset, bar.show)
+        facts = dataset_facts(examination)
+        copy = write_repaired(examination, fix, bar.show) if fix else None
+    if as_json:
+        result_json({**facts.to_dict(), "copy": copy and asdict(copy)})
+    else:
+        result(facts.to_text())
+    if copy and not as_json:
+        result(f"\n{copy.to_text()}\nread the copy as nnunet:{fix}")
+    if examination.faults:
+        raise SystemExit(EXIT_SOME_FAILED)
 
 
 def _inspect_dicom(place: Path, series: str, as_json: bool) -> None:

@@ -111,7 +111,7 @@ def export(
     """
     from cardioseg.model import open_model
     from cardioseg.workflows.bundle import write_bundle
-    from cardioseg.workflows.export import SCRIPT, export_onnx, require_absent, write_script
+    from cardioseg.workflows.export import SCRIPT, require_absent, write_export, write_script
 
     if output is None and (bundle is None or script):
         raise typer.BadParameter("name the .onnx file with --output, or a folder with --bundle")
@@ -119,7 +119,7 @@ def export(
     if output is not None:
         beside = output.with_name(SCRIPT)
         require_absent((output, beside) if script else (output,), force=force)
-        export_onnx(opened, output)
+        write_export(opened, output)
         if script:
             write_script(beside)
         result(f"{output}: {output.stat().st_size / 1e6:.1f} MB")

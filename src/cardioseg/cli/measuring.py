@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,6 +34,12 @@ def evaluate(
     read_as: ReadAs = "",
     scores: Scores = None,
     subjects: Subjects = None,
+    count_missing: Annotated[
+        bool,
+        typer.Option(
+            "--count-missing", help="A reference without a prediction counts as nothing found."
+        ),
+    ] = False,
     force: Force = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
@@ -47,7 +54,7 @@ def evaluate(
 
     from cardioseg.workflows.evaluate import REPORT_MD, evaluate_files
 
-    options = _options(scheme, read_as, scores, subjects)
+    options = replace(_options(scheme, read_as, scores, subjects), count_missing=count_missing)
     with Bar("measuring") as bar:
         done = evaluate_files(
             predictions,
@@ -58,9 +65,10 @@ def evaluate(
             watch=bar.show,
         )
     if done.unmatched:
+        treated = "count as nothing found" if count_missing else "are not in the figures"
         say(
-            f"warning: {len(done.unmatched)} references have no prediction and are not in the "
-            f"figures ({', '.join(done.unmatched[:3])}{', ...' if done.unmatched[3:] else ''})"
+            f"warning: {len(done.unmatched)} references have no prediction and {treated} "
+            f"({', '.join(done.unmatched[:3])}{', ...' if done.unmatched[3:] else ''})"
         )
     if as_json:
         result_json(json.loads(done.report.to_json())["summary"])

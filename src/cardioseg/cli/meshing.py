@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,7 +66,9 @@ def mesh(
     from cardioseg.workflows.inputs import gather_labels
     from cardioseg.workflows.mesh import MeshOptions, heart_meshes
     from cardioseg.workflows.mesh_cuts import read_cut
-    from cardioseg.workflows.mesh_files import meshes_json, write_meshes
+    from cardioseg.workflows.mesh_files import meshes_json, write_mesh_run, write_meshes
+
+    started = time.monotonic()
 
     if solid not in ("", "blood-pool"):
         fail(f"--solid {solid}: choose blood-pool, or leave it out")
@@ -86,6 +89,7 @@ def mesh(
         results = heart_meshes(read, options, bar.show)
         kinds = [each.strip().lower() for each in formats.split(",") if each.strip()]
         written = write_meshes(results, output, source.name, kinds, force=force)
+        write_mesh_run(source.path, read.scheme, options, output, started)
         if picture:
             from cardioseg.evaluation.rendering import render
 

@@ -1,14 +1,15 @@
-"""`train` and `cross-validate`: from a data set to model folders."""
+"""`train`, `cross-validate` and `reproduce`: from a data set to model folders."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cardioseg.cli.console import Bar, result, result_json
+from cardioseg.cli.console import EXIT_SOME_FAILED, Bar, result, result_json
 from cardioseg.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -144,3 +145,45 @@ def _epoch_line(record: Mapping[str, float], epochs: int) -> str:
         f"epoch {record['epoch']:.0f}/{epochs}: loss {record['loss']:.4f}{dice}, "
         f"{record['seconds']:.0f} s"
     )
+
+
+def reproduce(
+    run: Annotated[Path, typer.Argument(help="Run directory that `train` wrote.")],
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for the repeated run; else a temporary one.")
+    ] = None,
+    data: Annotated[
+        str, typer.Option(help="Where the data lies now, if it was moved: KIND:FOLDER.")
+    ] = "",
+    start_from: Annotated[
+        Path | None,
+        typer.Option("--start-from", help="Run whose weights this one began with, if it did."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Repeat a training run and say whether it gives the same weights, bit for bit.
+
+    The run's configuration, split and number of threads are taken, and its data after a check of
+    the digests. The exit code is 0 where the weights are identical, 3 where they are not.
+
+    Examples:
+      cardioseg reproduce run
+
+      cardioseg reproduce run --data acdc:MOVED --output again --json
+    """
+    try:
+        from cardioseg.workflows.reproduce import read_recorded
+        from cardioseg.workflows.reproduce import reproduce as repeat
+    except ImportError as error:
+        raise MissingExtraError("training", "train") from error
+
+    epochs = read_recorded(run, data).config.epochs
+    with TemporaryDirectory() as temporary, Bar("training") as bar:
+        place = output or Path(temporary) / "run"
+        found = repeat(run, place, data, start_from, _listener(bar, epochs))
+    if as_json:
+        result_json(found.to_dict())
+    else:
+        result(found.to_text())
+    if not found.identical:
+        raise SystemExit(EXIT_SOME_FAILED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from cardioseg.core.labels import (
@@ -153,7 +154,8 @@ def read_dataset(spec: str, scheme: LabelScheme | None = None) -> Dataset:
     kind, colon, folder = spec.partition(":")
     for name, reader in READERS:
         if name == kind and colon and folder:
-            dataset = reader(folder, scheme)
+            source = f"{kind}:{Path(folder).resolve()}"
+            dataset = replace(reader(folder, scheme), source=source)
             return dataset if scheme is None else dataset.read_as(scheme)
     kinds = ", ".join(f"{name}:FOLDER" for name, _ in READERS)
     raise DatasetError(f"{spec!r} does not name a data set; write one of {kinds}")

@@ -28,6 +28,8 @@ class Dataset:
         Terms of the data, which bind weights trained on them too.
     citation
         Paper to cite, or empty.
+    source
+        `KIND:FOLDER` that it was read from; empty for cases from elsewhere.
 
     Raises
     ------
@@ -40,6 +42,7 @@ class Dataset:
     scheme: LabelScheme
     license: str
     citation: str = ""
+    source: str = ""
 
     def __post_init__(self) -> None:
         if not self.cases:

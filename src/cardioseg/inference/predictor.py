@@ -102,6 +102,7 @@ class Predictor:
         return {
             "model": self.model.name,
             "model_id": self.model.id,
+            "plan_sha256": self.model.plan.digest,
             "engine": self.engine.name,
             "plane": self.used_plane,
             "mirrors": self.mirrors,

@@ -10,11 +10,8 @@ import numpy as np
 
 from cardioseg.core.geometry import Float64Array, Geometry
 from cardioseg.errors import CardiosegError, FormatError, GeometryError
-<<<<<<< HEAD
 from cardioseg.io.nibabel_headers import NIFTI_1, NIFTI_2, HeaderDataError
-=======
 from cardioseg.io.picture_depth import PICTURE_NOTE, with_depth
->>>>>>> h6-readers
 
 HEADER_BYTES = 540
 """Bytes that hold the header of either version (NIfTI-1: 348, NIfTI-2: 540)."""

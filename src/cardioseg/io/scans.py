@@ -5,14 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from cardioseg.core.scan import Scan
-<<<<<<< HEAD
 from cardioseg.io.dicom import holds_dicom
-from cardioseg.io.images import is_itk, read_frames
-from cardioseg.io.nifti_file import read_header
-=======
-from cardioseg.io.dicom import choose_series, find_series, holds_dicom, read_series
 from cardioseg.io.images import notes_of, read_frames
->>>>>>> h6-readers
 
 
 def read_scan(path: str | Path, series: str | int | None = None) -> Scan:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Annotated, Literal, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cardioseg.core.labels import LabelScheme, scheme_named
-from cardioseg.errors import LabelError, PlanError, first_problem
+from cardioseg.errors import LabelError, PlanError, first_problem, version_problem
 
 FORMAT_VERSION = 1
 
@@ -168,9 +170,14 @@ class Plan(FrozenModel):
         """The plan as indented JSON, the inverse of :meth:`from_json`."""
         return self.model_dump_json(indent=2) + "\n"
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the plan with every key written out."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
     @classmethod
     def from_json(cls, text: str | bytes, source: str | Path = "plan.json") -> Plan:
-        """Read a plan.
+        """Read a plan; keys that one of an earlier program lacks take their defaults.
 
         Parameters
         ----------
@@ -182,7 +189,8 @@ class Plan(FrozenModel):
         Raises
         ------
         PlanError
-            If the text is not JSON, a key is unknown or missing, or a value is out of range.
+            If the text is not JSON, is of another format version, a key is unknown or missing, or
+            a value is out of range.
 
         Examples
         --------
@@ -191,7 +199,21 @@ class Plan(FrozenModel):
         >>> Plan.from_json(plan.to_json()) == plan
         True
         """
+        version = _format_version(text)
+        if version != FORMAT_VERSION:
+            raise PlanError(f"{source}: {version_problem(version, FORMAT_VERSION)}")
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
             raise PlanError(f"{source}: not a valid plan: {first_problem(error)}") from error
+
+
+def _format_version(text: str | bytes) -> object:
+    """The version that a document names; ours where it names none, or is no document at all."""
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return FORMAT_VERSION
+    if not isinstance(content, dict):
+        return FORMAT_VERSION
+    return content.get("format_version", FORMAT_VERSION)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,11 +13,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from cardioseg.errors import ConfigError
+from cardioseg.errors import ConfigError, version_problem
 from cardioseg.io.atomic import write_bytes
 from cardioseg.training.config import TrainConfig
 
 CHECKPOINT = "checkpoint.safetensors"
+FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,11 @@ class Learner:
 
 def save_checkpoint(folder: Path, learner: Learner, progress: Progress, config: str) -> None:
     """Write the state of a run atomically; `config` is kept to refuse another one on resuming."""
-    metadata = {"progress": json.dumps(asdict(progress)), "config": config}
+    metadata = {
+        "format_version": str(FORMAT_VERSION),
+        "progress": json.dumps(asdict(progress)),
+        "config": config,
+    }
     write_bytes(folder / CHECKPOINT, save(learner.tensors(), metadata))
 
 
@@ -101,6 +107,21 @@ def best_weights(folder: Path) -> dict[str, Tensor]:
         raise ConfigError(f"{folder}: no {CHECKPOINT}; name the directory of a training run")
     _, tensors = _read(path)
     return {n.removeprefix("best."): t for n, t in tensors.items() if n.startswith("best.")}
+
+
+def weights_digest(folder: Path) -> str:
+    """SHA-256 of a run's best weights: names, types, shapes and bytes, in the order of the names.
+
+    Raises
+    ------
+    ConfigError
+        As :func:`best_weights`.
+    """
+    digest = hashlib.sha256()
+    for name, tensor in sorted(best_weights(folder).items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def load_checkpoint(folder: Path, learner: Learner, config: str) -> Progress:
@@ -129,9 +150,15 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     try:
         with safe_open(path, framework="pt") as stored:
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-            return stored.metadata() or {}, tensors
+            metadata = stored.metadata() or {}
     except SafetensorError as error:
         raise ConfigError(f"{path}: damaged ({error}); start anew in another folder") from error
+    # The first checkpoints named no version.
+    version = metadata.get("format_version", str(FORMAT_VERSION))
+    if version != str(FORMAT_VERSION):
+        found = int(version) if version.isdecimal() else version
+        raise ConfigError(f"{path}: {version_problem(found, FORMAT_VERSION)}")
+    return metadata, tensors
 
 
 def _is_same(stored: str, config: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from cardioseg.data.leakage import require_no_leak
 from cardioseg.data.splits import read_split
 from cardioseg.datasets import Dataset
 from cardioseg.errors import DatasetError, OutputExistsError
+from cardioseg.workflows.provenance import Json, combined_digest, image_digest, write_run
 
 
 def fit_files(
@@ -53,6 +55,7 @@ def fit_files(
         raise OutputExistsError(
             f"{output}: is not empty; name another folder, or add --force over a baseline"
         )
+    started = time.monotonic()
     cases = dataset.labelled_cases
     if split is not None:
         parts = read_split(split)
@@ -68,4 +71,11 @@ def fit_files(
         raise DatasetError(f"data set {dataset.name}: no case to fit on has labels")
     tell(f"fitting {plan.method} on {len(cases)} cases")
     named = plan.model_copy(update={"data": dataset.name, "data_license": dataset.license})
-    return write_baseline(output, fit_baseline(named, cases))
+    baseline = write_baseline(output, fit_baseline(named, cases))
+    facts: dict[str, Json] = {
+        "model_id": baseline.id,
+        "data": dataset.name,
+        "data_digest": combined_digest(image_digest(case.image()) for case in cases),
+    }
+    write_run(output, "baseline", facts, started)
+    return baseline

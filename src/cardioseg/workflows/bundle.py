@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from importlib.metadata import version
 from pathlib import Path
 
 from cardioseg.errors import OutputExistsError
 from cardioseg.io.atomic import write_bytes, write_text
 from cardioseg.model import LICENCE_ROW, Model
-from cardioseg.workflows.export import SCRIPT, export_onnx, metadata, write_script
+from cardioseg.workflows.export import SCRIPT, export_onnx, metadata, model_facts, write_script
+from cardioseg.workflows.provenance import write_run
 
 NETWORK_FILE = "models/model.onnx"
 
@@ -51,6 +53,7 @@ def write_bundle(model: Model, folder: Path, *, force: bool = False) -> None:
     MissingExtraError
         If the package `onnx` is not installed.
     """
+    started = time.monotonic()
     if folder.is_dir() and any(folder.iterdir()) and not force:
         raise OutputExistsError(f"{folder}: is not empty; add --force to overwrite files in it")
     for name in ("configs", "models", "scripts", "docs"):
@@ -63,6 +66,7 @@ def write_bundle(model: Model, folder: Path, *, force: bool = False) -> None:
     licence = model.folder / "LICENSE"
     told = model.card_rows.get(LICENCE_ROW, "see docs/README.md") + "\n"
     write_bytes(folder / "LICENSE", licence.read_bytes() if licence.is_file() else told.encode())
+    write_run(folder, "export", model_facts(model), started)
 
 
 def _json(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +17,14 @@ from cardioseg.io.atomic import write_bytes, write_text
 from cardioseg.io.images import read_labels, read_volume
 from cardioseg.workflows.evaluate import EvaluationOptions, evaluate_files
 from cardioseg.workflows.inputs import gather_images, gather_labels
+from cardioseg.workflows.provenance import Json, write_run
 
 Watch = Callable[[int, int, str], None]
 
 COMPARISON_MD = "comparison.md"
 SHOWN = ("best", "median", "worst")
+
+BOOTSTRAP_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ def compare_files(
         As :func:`cardioseg.workflows.evaluate.evaluate_files`; also if the two differ in their
         cases.
     """
+    started = time.monotonic()
     names = _names(compared)
     folders = (compared.first, compared.second)
     first, second = (
@@ -72,13 +77,16 @@ def compare_files(
         ).report
         for name, folder in zip(names, folders, strict=True)
     )
-    compared_metrics = compare(first, second, np.random.default_rng(0))
+    compared_metrics = compare(first, second, np.random.default_rng(BOOTSTRAP_SEED))
     table = comparison_table(compared_metrics, *names)
     heading = f"# {names[0]} against {names[1]}\n\nPer volume, paired by patient.\n\n"
     write_text(output / COMPARISON_MD, heading + table + "\n")
     if compared.images:
         for kind, case in zip(SHOWN, shown_cases((first,)), strict=True):
             write_bytes(output / f"{kind}.png", _picture(compared, names, case, options))
+    # What was compared is named, digest by digest, in the run.json of the two evaluations.
+    facts: dict[str, Json] = {"compared": list(names), "bootstrap_seed": BOOTSTRAP_SEED}
+    write_run(output, "compare", facts, started)
     return table
 
 

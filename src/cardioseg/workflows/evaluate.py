@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,12 +51,16 @@ class EvaluationOptions:
     subjects
         CSV with the columns case and subject (and, if known, group and phase); None takes the
         subject from the name.
+    count_missing
+        Count a reference without a prediction as a prediction that found nothing, so that a case
+        which failed doesn't improve the means; else it is left out and told.
     """
 
     scheme: LabelScheme
     read_as: LabelScheme | None = None
     scores: Path | None = None
     subjects: Path | None = None
+    count_missing: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,9 +111,10 @@ def evaluate_files(
     CardiosegError
         If a file cannot be read, or the two of a pair lie on different grids.
     """
+    started = time.monotonic()
     if (output / REPORT_JSON).exists() and not force:
         raise OutputExistsError(f"{output}: holds a report; add --force to overwrite it")
-    pairs, unmatched = _pairs(predictions, references)
+    pairs, missing = _pairs(predictions, references)
     known = _read_subjects(options.subjects) if options.subjects else {}
     reports, records = [], []
     for done, (prediction, reference) in enumerate(pairs):
@@ -122,25 +128,33 @@ def evaluate_files(
         }
         records.append(digests)
     watch(len(pairs), len(pairs), "")
+    if options.count_missing:
+        for reference in missing:
+            facts = known.get(reference.name) or _facts(reference)
+            reports.append(_evaluate(None, reference, facts, options))
     report = combine(reports)
     write_report(report, output)
     details: dict[str, Json] = {
         "scheme": options.scheme.name,
         "read_as": (options.read_as or options.scheme).name,
-        "references_without_prediction": len(unmatched),
+        "references_without_prediction": len(missing),
+        "missing_are_counted": options.count_missing,
         "files": list(records),
     }
-    write_run(output, "evaluate", details)
-    return Evaluation(report, unmatched)
+    write_run(output, "evaluate", details, started)
+    return Evaluation(report, tuple(each.name for each in missing))
 
 
 def _evaluate(
-    prediction: Input, reference: Input, facts: _Facts, options: EvaluationOptions
+    prediction: Input | None, reference: Input, facts: _Facts, options: EvaluationOptions
 ) -> Report:
     target = options.read_as or options.scheme
-    answer, truth = (
-        read_labels(each.path, options.scheme).read_as(target) for each in (prediction, reference)
-    )
+    truth = read_labels(reference.path, options.scheme).read_as(target)
+    if prediction is None:
+        answer = LabelMap(np.zeros_like(truth.array), truth.geometry, target)
+        report = evaluate(answer, truth, case=reference.name, subject=facts.subject)
+        return report.tagged(group=facts.group, phase=facts.phase)
+    answer = read_labels(prediction.path, options.scheme).read_as(target)
     scores = _scores(prediction.name, truth, options)
     try:
         report = evaluate(answer, truth, case=prediction.name, subject=facts.subject, scores=scores)
@@ -172,7 +186,7 @@ def _scores(
 
 def _pairs(
     predictions: Path, references: Path
-) -> tuple[list[tuple[Input, Input]], tuple[str, ...]]:
+) -> tuple[list[tuple[Input, Input]], tuple[Input, ...]]:
     found = {each.name: each for each in gather_labels(references)}
     answers = gather_labels(predictions)
     missing = [each for each in answers if each.name not in found]
@@ -184,7 +198,8 @@ def _pairs(
             f"({len(missing)} of {len(answers)} predictions have none)"
         )
     unmatched = sorted(set(found) - {each.name for each in answers})
-    return [(each, found[each.name]) for each in answers], tuple(unmatched)
+    pairs = [(each, found[each.name]) for each in answers]
+    return pairs, tuple(found[name] for name in unmatched)
 
 
 def _facts(reference: Input) -> _Facts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -19,6 +20,7 @@ from cardioseg.errors import ConfigError, MissingExtraError, OutputExistsError
 from cardioseg.io.atomic import write_bytes
 from cardioseg.model import CARD, LICENCE_ROW, NETWORK, Model, write_model
 from cardioseg.prepare.plan import Plan
+from cardioseg.workflows.provenance import Json, file_digest, write_run_beside
 
 if TYPE_CHECKING:
     from torch import nn
@@ -148,6 +150,25 @@ def export_onnx(model: Model, path: Path) -> None:
     graph = onnx.load_model_from_string(in_single((model.folder / NETWORK).read_bytes()))
     onnx.helper.set_model_props(graph, metadata(model))
     write_bytes(path, graph.SerializeToString())
+
+
+def write_export(model: Model, path: Path) -> None:
+    """Write a model as one ONNX file, and beside it NAME.run.json.
+
+    Raises
+    ------
+    MissingExtraError
+        If the package `onnx` is not installed.
+    """
+    started = time.monotonic()
+    export_onnx(model, path)
+    facts: dict[str, Json] = {**model_facts(model), "sha256": file_digest(path)}
+    write_run_beside(path, "export", facts, started)
+
+
+def model_facts(model: Model) -> dict[str, Json]:
+    """Which model an output was made of, for run.json."""
+    return {"model": model.name, "model_id": model.id, "plan_sha256": model.plan.digest}
 
 
 def metadata(model: Model) -> dict[str, str]:

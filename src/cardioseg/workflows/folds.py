@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,6 +63,7 @@ def cross_validate(
     DatasetError
         If there are fewer subjects than folds.
     """
+    started = time.monotonic()
     cases, looks = dataset.labelled_cases, Looks()
     people = people_of(cases, listener.tell, looks)
     splits = _splits(config, people, count)
@@ -83,7 +85,7 @@ def cross_validate(
         "data": dataset.name,
         "data_digest": digest,
     }
-    write_run(output, "cross-validate", facts)
+    write_run(output, "cross-validate", facts, started)
     return report
 
 

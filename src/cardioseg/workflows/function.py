@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -96,6 +97,7 @@ def function_of_files(
     CardiosegError
         If a file cannot be read.
     """
+    started = time.monotonic()
     if output is not None and (output / FUNCTION_JSON).exists() and not force:
         raise OutputExistsError(f"{output}: holds results; add --force to overwrite them")
     errors = None if inputs.errors is None else _read_errors(inputs.errors)
@@ -125,7 +127,7 @@ def function_of_files(
     results = FunctionResults(inputs.scheme, functions, tuple(pairs), named, kind)
     if output is not None:
         files = [each for subject in subjects for each in subject.files]
-        write_function(results, files, output)
+        write_function(results, files, output, started)
     return results
 
 

@@ -77,7 +77,9 @@ class FunctionResults:
         return "\n\n".join([*tables, wall_markdown(walls)] if walls else tables)
 
 
-def write_function(results: FunctionResults, files: Sequence[Input], output: Path) -> None:
+def write_function(
+    results: FunctionResults, files: Sequence[Input], output: Path, started: float
+) -> None:
     """Write tables, figures and run.json of the label maps in `files` into a folder."""
     output.mkdir(parents=True, exist_ok=True)
     write_text(output / FUNCTION_JSON, json.dumps(_subjects_record(results), indent=2) + "\n")
@@ -89,7 +91,7 @@ def write_function(results: FunctionResults, files: Sequence[Input], output: Pat
     for name, function in results.functions.items():
         _write_figures(name, function, output)
     told: list[Json] = [{"name": each.name, "sha256": file_digest(each.path)} for each in files]
-    write_run(output, "function", {"scheme": results.scheme.name, "files": told})
+    write_run(output, "function", {"scheme": results.scheme.name, "files": told}, started)
 
 
 def _write_figures(name: str, function: HeartFunction, output: Path) -> None:

@@ -17,11 +17,11 @@ from cardioseg.errors import ReadWarning
 from cardioseg.io.nifti import read_frames
 from cardioseg.io.nifti_file import read_header
 from cardioseg.workflows.grid_words import axis_words, own_plane_words
-from cardioseg.workflows.inspect_dataset import DatasetFacts, inspect_dataset
+from cardioseg.workflows.inspect_dataset import DatasetFacts, dataset_facts, inspect_dataset
 from cardioseg.workflows.provenance import Json
 from cardioseg.workflows.suspicions import header_suspicions, orientation_lost, value_suspicions
 
-__all__ = ["DatasetFacts", "FileFacts", "inspect_dataset", "inspect_file"]
+__all__ = ["DatasetFacts", "FileFacts", "dataset_facts", "inspect_dataset", "inspect_file"]
 
 _MOST_LABELS = 20
 _PERCENTILES = {"min": 0, "p1": 1, "median": 50, "p99": 99, "max": 100}

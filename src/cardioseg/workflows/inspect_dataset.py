@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from cardioseg.core.case import Case
-from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import LabelScheme
-from cardioseg.datasets import Dataset, read_dataset
-from cardioseg.errors import DatasetError, FormatError, GeometryError, LabelError
+from cardioseg.datasets import read_dataset
+from cardioseg.errors import DatasetError
+from cardioseg.workflows.doctor import Examination, Finding, examine
+from cardioseg.workflows.doctor.finding import findings_text
 from cardioseg.workflows.provenance import Json
 
 BACKGROUND = "background"
@@ -67,8 +67,10 @@ class DatasetFacts:
         How often each class occurs.
     case_shares
         Share of voxels of each class in each labelled case, 0 to 1: what the figure shows.
-    notes
-        What is suspicious.
+    findings
+        What is wrong or looks so, with what to do.
+    unchecked
+        Checks that the set does not allow, and why.
     """
 
     name: str
@@ -87,7 +89,8 @@ class DatasetFacts:
     slices: _Range
     frequencies: tuple[ClassFrequency, ...]
     case_shares: Mapping[str, tuple[float, ...]]
-    notes: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    unchecked: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Json]:
         """The facts for a program; shares of single cases are left out."""
@@ -96,7 +99,7 @@ class DatasetFacts:
         return {k: list(v) if isinstance(v, tuple) else v for k, v in facts.items()}
 
     def to_text(self) -> str:
-        """The facts for a person, with the class-frequency table."""
+        """The facts for a person, with the class-frequency table and the findings."""
         rows = [
             ("data set", f"{self.name} ({self.license})"),
             ("cite", self.citation),
@@ -108,7 +111,7 @@ class DatasetFacts:
             ("orientation", _counted(self.orientations)),
             ("spacing", f"{_span(self.spacing_mm)} mm; slices {_span(self.slice_spacing_mm)} mm"),
             ("size", f"longest side {_span(self.side)}; slices {_span(self.slices)}"),
-            *(("suspicious", note) for note in self.notes),
+            *(("not checked", words) for words in self.unchecked),
         ]
         lines = [f"{key:<14}{words}" for key, words in rows if words]
         if self.frequencies:
@@ -121,21 +124,14 @@ class DatasetFacts:
             f"{'' if f.name == BACKGROUND else f'{f.share_of_labelled:.1%}':>13}{f.cases:>7}"
             for f in self.frequencies
         ]
-        return "\n".join(lines)
-
-
-@dataclass(frozen=True, eq=False)
-class _Seen:
-    """What one case gives: its grid, and voxels by class where it has labels."""
-
-    geometry: Geometry
-    counts: tuple[int, ...]
+        found = findings_text(self.findings) or "nothing found that is wrong"
+        return "\n".join([*lines, "", found])
 
 
 def inspect_dataset(spec: str) -> DatasetFacts:
-    """Read every case of a data set, one at a time, and say what it is.
+    """Read every case of a data set, one at a time, and say what it is and what is wrong.
 
-    A case that cannot be read is told among what is suspicious, and left out of the figures.
+    A case that cannot be read is among the findings, and left out of the figures.
 
     Parameters
     ----------
@@ -147,32 +143,24 @@ def inspect_dataset(spec: str) -> DatasetFacts:
     DatasetError
         If the folder does not have its layout, or no case can be read.
     """
-    dataset = read_dataset(spec)
-    seen: dict[str, _Seen] = {}
-    notes: list[str] = []
-    for case in dataset.cases:
-        try:
-            seen[case.id] = _look(case)
-        except (FormatError, GeometryError, LabelError) as error:
-            notes.append(str(error))
+    return dataset_facts(examine(read_dataset(spec)))
+
+
+def dataset_facts(examination: Examination) -> DatasetFacts:
+    """What an examined data set is.
+
+    Raises
+    ------
+    DatasetError
+        If no case can be read.
+    """
+    dataset, seen = examination.dataset, examination.seen
     if not seen:
-        raise DatasetError(f"{spec}: no case can be read; the first: {notes[0]}")
-    return _facts(dataset, seen, notes)
-
-
-def _look(case: Case) -> _Seen:
-    if case.load_labels is None:
-        return _Seen(case.image().geometry, ())
-    image, labels = case.pair()
-    counts = np.bincount(labels.array.ravel(), minlength=labels.scheme.class_count)
-    return _Seen(image.geometry, tuple(counts.tolist()))
-
-
-def _facts(dataset: Dataset, seen: Mapping[str, _Seen], notes: Sequence[str]) -> DatasetFacts:
-    cases = [case for case in dataset.cases if case.id in seen]
-    labelled = {case: each.counts for case, each in seen.items() if each.counts}
-    axes = [int(np.argmax(each.geometry.spacing)) for each in seen.values()]
-    grids = [each.geometry for each in seen.values()]
+        first = examination.findings[0].what
+        raise DatasetError(f"{dataset.name}: no case can be read; the first: {first}")
+    counts = [each.counts for each in seen if each.counts]
+    axes = [int(np.argmax(each.geometry.spacing)) for each in seen]
+    grids = [each.geometry for each in seen]
     return DatasetFacts(
         name=dataset.name,
         license=dataset.license,
@@ -184,16 +172,16 @@ def _facts(dataset: Dataset, seen: Mapping[str, _Seen], notes: Sequence[str]) ->
         groups=_tally(group for _, group in {(case.subject, case.group) for case in dataset.cases}),
         phases=_tally(case.phase for case in dataset.cases),
         orientations=_tally(
-            seen[case.id].geometry.orientation if case.orientation_known else "unknown"
-            for case in cases
+            each.geometry.orientation if each.case.orientation_known else "unknown" for each in seen
         ),
         spacing_mm=_range(min(grid.spacing) for grid in grids),
         slice_spacing_mm=_range(max(grid.spacing) for grid in grids),
         side=_range(max(np.delete(g.shape, a)) for g, a in zip(grids, axes, strict=True)),
         slices=_range(g.shape[a] for g, a in zip(grids, axes, strict=True)),
-        frequencies=_frequencies(labelled.values(), dataset.scheme),
-        case_shares=_case_shares(labelled.values(), dataset.scheme),
-        notes=(*notes, *_absent(labelled, dataset.scheme)),
+        frequencies=_frequencies(counts, dataset.scheme),
+        case_shares=_case_shares(counts, dataset.scheme),
+        findings=examination.findings,
+        unchecked=examination.unchecked,
     )
 
 
@@ -229,16 +217,6 @@ def _case_shares(
         name: tuple(each[value] / sum(each) for each in cases)
         for value, name in enumerate(_names(scheme))
     }
-
-
-def _absent(labelled: Mapping[str, tuple[int, ...]], scheme: LabelScheme) -> list[str]:
-    names = _names(scheme)
-    return [
-        f"{case}: no voxel is {names[value]}"
-        for case, counts in labelled.items()
-        for value, count in enumerate(counts)
-        if count == 0
-    ]
 
 
 def _tally(words: Iterable[str]) -> dict[str, int]:

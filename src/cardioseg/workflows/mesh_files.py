@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
+from cardioseg.core.labels import LabelScheme
 from cardioseg.errors import FormatError, OutputExistsError
 from cardioseg.io.atomic import write_text
 from cardioseg.io.mesh import FORMATS, SINGLE, write_mesh_file
-from cardioseg.workflows.mesh import MeshResult
+from cardioseg.workflows.mesh import MeshOptions, MeshResult
+from cardioseg.workflows.provenance import Json, file_digest, write_run
 
 FORMAT_VERSION = 1
 
@@ -73,6 +76,31 @@ def write_meshes(
         write_mesh_file(held, path)
     write_text(told_in, meshes_json(results))
     return (*(path for path, _ in planned), told_in)
+
+
+def write_mesh_run(
+    source: Path, scheme: LabelScheme, options: MeshOptions, output: Path, started: float
+) -> None:
+    """Write run.json of models made from one label map.
+
+    Parameters
+    ----------
+    source
+        The label map's file.
+    scheme, options
+        How it was read and modelled.
+    output
+        Where the models lie.
+    started
+        `time.monotonic()` when the work began.
+    """
+    chosen: dict[str, Json] = json.loads(json.dumps(asdict(options), default=str))
+    facts: dict[str, Json] = {
+        "scheme": scheme.name,
+        "options": chosen,
+        "files": [{"name": source.name, "sha256": file_digest(source)}],
+    }
+    write_run(output, "mesh", facts, started)
 
 
 def meshes_json(results: Sequence[MeshResult]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -46,6 +47,7 @@ from cardioseg.workflows.provenance import Json, file_digest, write_run
 
 OBSERVERS_JSON, OBSERVERS_CSV, OBSERVERS_MD = "observers.json", "observers.csv", "observers.md"
 FORMAT_VERSION = 1
+BOOTSTRAP_SEED = 0
 
 Watch = Callable[[int, int, str], None]
 
@@ -116,6 +118,7 @@ def compare_observers(
     CardiosegError
         If a file cannot be read.
     """
+    started = time.monotonic()
     if write_consensus and output is None:
         raise DatasetError("a consensus needs a folder to be written to: add --output")
     if output and (output / OBSERVERS_JSON).exists() and not force:
@@ -132,7 +135,9 @@ def compare_observers(
             "common each structure is."
         )
     model = _model_name(raters, readings)
-    study = study_observers(readings, raters.observers, model, np.random.default_rng(0))
+    study = study_observers(
+        readings, raters.observers, model, np.random.default_rng(BOOTSTRAP_SEED)
+    )
     if not study.structures:
         raise DatasetError(
             "no case that all observers have on one grid holds a label; " + " ".join(notes)
@@ -141,6 +146,7 @@ def compare_observers(
     observed = Observed(study, told)
     if output:
         _write(observed, output, measured, folders, scheme)
+        write_run(output, "observers", _facts(observed, measured, scheme), started)
     return observed
 
 
@@ -255,10 +261,20 @@ def _write(
     write_text(output / OBSERVERS_MD, observed.document)
     write_text(output / OBSERVERS_CSV, readings_csv(study.readings))
     write_text(output / OBSERVERS_JSON, observed.to_json())
+
+
+def _facts(
+    observed: Observed, cases: Sequence[ObservedCase], scheme: LabelScheme
+) -> dict[str, Json]:
+    """What decides the study, for run.json."""
     records: list[Json] = [
         {"name": case.name, "rater": rater, "sha256": file_digest(path)}
         for case in cases
         for rater, path in case.files.items()
     ]
-    facts: dict[str, Json] = {"scheme": scheme.name, "shown_case": shown, "files": records}
-    write_run(output, "observers", facts)
+    return {
+        "scheme": scheme.name,
+        "bootstrap_seed": BOOTSTRAP_SEED,
+        "shown_case": least_agreement(observed.study),
+        "files": records,
+    }

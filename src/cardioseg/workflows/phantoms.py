@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from cardioseg.errors import OutputExistsError
 from cardioseg.io.atomic import write_text
 from cardioseg.io.nifti import write_labels, write_volume
 from cardioseg.phantom import cohort
+from cardioseg.workflows.provenance import write_run
 
 Watch = Callable[[int, int, str], None]
 
@@ -29,6 +31,7 @@ def write_phantoms(
     OutputExistsError
         If `output` is not empty.
     """
+    started = time.monotonic()
     if output.is_dir() and any(output.iterdir()):
         raise OutputExistsError(f"{output}: is not empty; name another folder")
     cases = cohort(count, seed)
@@ -37,6 +40,7 @@ def write_phantoms(
         number = int(case.subject.rpartition("_")[2])
         _write(case, output / "training" / f"patient{number + 1:03d}")
     watch(len(cases), len(cases), "")
+    write_run(output, "phantom", {"seed": seed, "subjects": count}, started)
     return len(cases)
 
 

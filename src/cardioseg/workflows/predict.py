@@ -156,6 +156,7 @@ def _each(
 ) -> tuple[Outcome, ...]:
     _require_free(task.kinds, inputs, output, force)
     output.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
     outcomes: list[Outcome] = []
     try:
         for done, each in enumerate(inputs):
@@ -170,7 +171,7 @@ def _each(
         # Also after Ctrl-C: what was written stays and is told.
         if outcomes:
             records: list[Json] = [_record(outcome) for outcome in outcomes]
-            write_run(output, task.command, {**task.facts, "files": records})
+            write_run(output, task.command, {**task.facts, "files": records}, started)
     return tuple(outcomes)
 
 

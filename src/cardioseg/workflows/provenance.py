@@ -5,10 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import numpy as np
+
+from cardioseg.core.volume import Volume
+from cardioseg.errors import FormatError, version_problem
 from cardioseg.io.atomic import write_text
 
 RUN = "run.json"
@@ -23,6 +28,8 @@ _LIBRARIES = (
     "torch",
     "openvino",
     "optuna",
+    "SimpleITK",
+    "manifold3d",
     "scikit-image",
 )
 
@@ -46,15 +53,82 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def write_run(folder: Path, command: str, facts: Mapping[str, Json]) -> None:
-    """Write run.json into a folder: command, versions and whatever the command adds.
+def image_digest(image: Volume) -> str:
+    """SHA-256 of an image's values, sorted: a mirrored or turned copy has its original's."""
+    return hashlib.sha256(np.sort(image.array, axis=None).tobytes()).hexdigest()
 
-    Paths and identifiers stay out of it: inputs are named by their file name and digest.
+
+def combined_digest(digests: Iterable[str]) -> str:
+    """One digest of many, whatever their order."""
+    return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
+
+
+def write_run(folder: Path, command: str, facts: Mapping[str, Json], started: float) -> Path:
+    """Write run.json into a folder: command, versions, duration and whatever the command adds.
+
+    Paths and identifiers stay out of it: inputs are named by their file name and digest. Where the
+    folder holds the run.json of another command, that one stays and this is run-COMMAND.json.
+
+    Parameters
+    ----------
+    folder
+        Where the output lies.
+    command
+        Name of the command.
+    facts
+        What decides the output: settings, seeds, digests of inputs.
+    started
+        `time.monotonic()` when the command began.
     """
+    path = folder / RUN
+    if path.exists() and _command(path) != command:
+        path = folder / f"run-{command}.json"
+    _write(path, command, facts, started)
+    return path
+
+
+def write_run_beside(file: Path, command: str, facts: Mapping[str, Json], started: float) -> Path:
+    """The same for an output that is one file: NAME.run.json beside it."""
+    path = file.with_name(f"{file.name}.run.json")
+    _write(path, command, facts, started)
+    return path
+
+
+def read_run(path: Path) -> dict[str, Json]:
+    """Read a run.json.
+
+    Raises
+    ------
+    FormatError
+        If it is missing, damaged or of another format version.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FormatError(f"{path}: cannot be read as a run.json: {error}") from error
+    if not isinstance(record, dict):
+        raise FormatError(f"{path}: not a run.json: it needs format_version and command")
+    version = record.get("format_version")
+    if version != FORMAT_VERSION:
+        raise FormatError(f"{path}: {version_problem(version, FORMAT_VERSION)}")
+    return record
+
+
+def _command(path: Path) -> object:
+    """Which command wrote a run.json; None where it does not say."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record.get("command") if isinstance(record, dict) else None
+
+
+def _write(path: Path, command: str, facts: Mapping[str, Json], started: float) -> None:
     record = {
         "format_version": FORMAT_VERSION,
         "command": command,
         "versions": versions(),
+        "duration_s": round(time.monotonic() - started, 3),
         **facts,
     }
-    write_text(folder / RUN, json.dumps(record, indent=2) + "\n")
+    write_text(path, json.dumps(record, indent=2) + "\n")

@@ -60,7 +60,11 @@ def found_so_far(study: optuna.Study, search: Search) -> Found:
 
 
 def write_results(
-    study: optuna.Study, search: Search, output: Path, facts: Mapping[str, Json]
+    study: optuna.Study,
+    search: Search,
+    output: Path,
+    facts: Mapping[str, Json],
+    started: float,
 ) -> Found:
     """Write best.toml, trials.csv, history.png, importance.png and run.json.
 
@@ -72,6 +76,8 @@ def write_results(
         Folder.
     facts
         What run.json says beside the search itself.
+    started
+        `time.monotonic()` when this sitting began.
     """
     found = found_so_far(study, search)
     trials = found.trials
@@ -88,7 +94,8 @@ def write_results(
     if shares:
         figure = importance_figure(shares, found.count("complete"))
         write_bytes(output / IMPORTANCE, png_bytes(figure))
-    write_run(output, "tune", {**facts, **_facts(found, search), "importance": dict(shares)})
+    told: dict[str, Json] = {**facts, **_facts(found, search), "importance": dict(shares)}
+    write_run(output, "tune", told, started)
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,14 +19,15 @@ from cardioseg.evaluation import learning_curves, png_bytes
 from cardioseg.io.atomic import write_bytes, write_text
 from cardioseg.model import Model
 from cardioseg.training.allocator import keep_freed_memory
-from cardioseg.training.checkpoint import CHECKPOINT, Progress, best_weights
+from cardioseg.training.checkpoint import CHECKPOINT, Progress, best_weights, weights_digest
 from cardioseg.training.config import TrainConfig
 from cardioseg.training.fit import Watch, fit
+from cardioseg.training.repeat import machine
 from cardioseg.training.temperature import calibrate
 from cardioseg.training.validation import subject_dice
 from cardioseg.workflows.card import Outcome, model_card
 from cardioseg.workflows.export import network_files
-from cardioseg.workflows.parts import Told, prepared_parts
+from cardioseg.workflows.parts import Told, labels_digest, prepared_parts
 from cardioseg.workflows.provenance import RUN, Json, file_digest, write_run
 
 if TYPE_CHECKING:
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 
 CONFIG, SPLIT, MODEL, CURVES = "config.json", "split.json", "model", "learning.png"
 CACHE = "cache"
+SOURCE = "source.json"
+"""Where the data lay on this machine: for `reproduce`, and not for others, unlike run.json."""
+
 CHECK_SLICES = 32
 """Prepared slices on which half-precision weights must give the labels of the full ones."""
 
@@ -108,8 +113,10 @@ def train(
     ConfigError, DatasetError
         If configuration, data or split cannot be used.
     """
-    tell = listener.tell
+    tell, started = listener.tell, time.monotonic()
     _open_run(output, config, start.resume)
+    source = {"format_version": 1, "data": dataset.source, "scheme": dataset.scheme.name}
+    write_text(output / SOURCE, json.dumps(source) + "\n")
     keep_freed_memory()
     cases, looks = dataset.labelled_cases, Looks()
     parts = prepared_parts(config, cases, split, output / CACHE, tell, looks)
@@ -131,9 +138,13 @@ def train(
     model = files.write(output / MODEL)
     facts: dict[str, Json] = {
         "model_id": model.id,
+        "plan_sha256": model.plan.digest,
+        "weights_sha256": weights_digest(output),
+        **machine(),
         "config": config.model_dump(mode="json"),
         "data": dataset.name,
         "data_digest": data_digest(looks, cases),
+        "labels_digest": labels_digest(cases),
         "epochs": progress.epoch,
         "best_epoch": progress.best_epoch,
         "best_validation_dice": progress.best_dice if parts.validation else None,
@@ -141,7 +152,7 @@ def train(
         "started_from": file_digest(start.weights_of / CHECKPOINT) if start.weights_of else None,
         "seconds": progress.seconds,
     }
-    write_run(output, "train", facts)
+    write_run(output, "train", facts, started)
     return Training(model, progress)
 
 

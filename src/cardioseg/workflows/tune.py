@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,7 @@ def tune(
     ConfigError, DatasetError, LeakageError
         If configuration, space, storage, data or split cannot be used.
     """
-    output = place.output
+    output, started = place.output, time.monotonic()
     search.space.check(search.config)
     _require_search_folder(output)
     keep_freed_memory()
@@ -115,14 +116,14 @@ def tune(
 
     def finished(number: int) -> None:
         with FileLock(output / LOCK):
-            found = write_results(study, search, output, facts)
+            found = write_results(study, search, output, facts, started)
         listener.tell(told_line(found.trials[number]))
 
     bar = _Bar(study, search, listener)
     with kept_in(url):
         run_search(study, search, output / TRIALS, training, TrialWatch(bar.step, finished))
     with kept_in(url), FileLock(output / LOCK):
-        found = write_results(study, search, output, facts)
+        found = write_results(study, search, output, facts, started)
     listener.show(found.done, search.trials, "")
     return found
 

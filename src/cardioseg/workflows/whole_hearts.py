@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from cardioseg.io.atomic import write_text
 from cardioseg.io.nifti import read_labels, write_labels, write_volume
 from cardioseg.phantom import HARDER, congenital_case, heart_box, implanted_case
 from cardioseg.workflows.inputs import gather_labels
+from cardioseg.workflows.provenance import Json, write_run
 
 SPLIT = "split.json"
 
@@ -104,6 +106,7 @@ def write_whole_hearts(
     LeakageError
         If a heart for validation is one for training; no split and no dataset.json is written then.
     """
+    started = time.monotonic()
     if output.is_dir() and any(output.iterdir()):
         raise OutputExistsError(f"{output}: is not empty; name another folder")
     training, validation = wanted.training(), wanted.held_out()
@@ -122,6 +125,13 @@ def write_whole_hearts(
         split = Split(subjects_of(training), subjects_of(validation))
         write_text(output / SPLIT, split.to_json())
     write_text(output / "dataset.json", _description(wanted, len(cases)))
+    facts: dict[str, Json] = {
+        "seed": wanted.seed,
+        "scans": len(cases),
+        "validation": wanted.validation,
+        "from_labels": wanted.labels is not None,
+    }
+    write_run(output, "phantom", facts, started)
     return len(cases)
 
 

@@ -5,7 +5,6 @@ What is asked for is imported then: pydicom takes longer than everything that a 
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -14,25 +13,20 @@ if TYPE_CHECKING:
     from cardioseg.io.dicom.files import holds_dicom
     from cardioseg.io.dicom.read import read_series
     from cardioseg.io.dicom.series import Series, find_series
+    from cardioseg.io.dicom.slices import FileStack, read_stack
     from cardioseg.io.dicom.source import DicomScan, SourceSlice
 
 _HOMES = {
     "DicomScan": "source",
+    "FileStack": "slices",
     "Series": "series",
     "SourceSlice": "source",
     "choose_series": "choice",
     "find_series": "series",
     "holds_dicom": "files",
     "read_series": "read",
+    "read_stack": "slices",
 }
-=======
-from cardioseg.io.dicom.choice import choose_series
-from cardioseg.io.dicom.files import holds_dicom
-from cardioseg.io.dicom.read import read_series
-from cardioseg.io.dicom.series import Series, find_series
-from cardioseg.io.dicom.slices import FileStack, read_stack
-from cardioseg.io.dicom.source import DicomScan, SourceSlice
->>>>>>> h6-readers
 
 __all__ = [
     "DicomScan",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,14 @@ from cardioseg.io.atomic import write_text
 from cardioseg.io.images import read_labels, read_volume
 from cardioseg.workflows.compare import shown_cases
 from cardioseg.workflows.inputs import Input, gather_images, gather_labels
-from cardioseg.workflows.provenance import RUN
+from cardioseg.workflows.provenance import (
+    RUN,
+    Json,
+    file_digest,
+    read_run,
+    write_run,
+    write_run_beside,
+)
 from cardioseg.workflows.report.case import case_report
 from cardioseg.workflows.report.cohort import CohortContent, claim_facts, cohort_report
 from cardioseg.workflows.report.messages import Language, Message, Words
@@ -89,12 +96,16 @@ def report_folder(
     CardiosegError
         If a file cannot be read, or a PDF not be printed.
     """
+    started = time.monotonic()
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder; give one that predict or evaluate wrote")
     if is_evaluation(folder):
         path = _targets(output or folder, [COHORT_HTML.removesuffix(".html")], options)[0]
         watch(0, 1, folder.name)
-        return _write(cohort_report(_cohort(folder, options), options.language), path, options)
+        page = _write(cohort_report(_cohort(folder, options), options.language), path, options)
+        place = path if output == path else path.parent
+        _record([folder / "report.json"], options, place, started)
+        return page
     found = gather_labels(folder)
     images = {i.name: i.path for i in gather_images([options.images])} if options.images else {}
     missing = [each.name for each in found if options.images and each.name not in images]
@@ -110,7 +121,19 @@ def report_folder(
         content = read_case_content(each, folder, images.get(each.name), options.scheme)
         written += _write(case_report(content, options.language), path, options)
     watch(len(found), len(found), "")
+    place = output if output in paths else paths[0].parent
+    _record([each.path for each in found], options, place, started)
     return tuple(written)
+
+
+def _record(sources: list[Path], options: ReportOptions, place: Path, started: float) -> None:
+    """Write run.json into a folder, or beside the one page that was asked for."""
+    files: list[Json] = [{"name": each.name, "sha256": file_digest(each)} for each in sources]
+    facts: dict[str, Json] = {"language": options.language.value, "files": files}
+    if place.suffix == ".html":
+        write_run_beside(place, "report", facts, started)
+    else:
+        write_run(place, "report", facts, started)
 
 
 def _targets(output: Path, names: list[str], options: ReportOptions) -> list[Path]:
@@ -140,25 +163,29 @@ def _write(html: str, path: Path, options: ReportOptions) -> tuple[Path, ...]:
 def _cohort(folder: Path, options: ReportOptions) -> CohortContent:
     report = Report.from_json((folder / "report.json").read_text(encoding="utf-8"))
     run = folder / RUN
-    record = json.loads(run.read_text(encoding="utf-8")) if run.is_file() else {}
-    versions = ", ".join(f"{n} {v}" for n, v in dict(record.get("versions", {})).items())
+    record = read_run(run) if run.is_file() else {}
+    told = record.get("versions")
+    libraries = {n: str(v) for n, v in told.items()} if isinstance(told, dict) else {}
+    versions = ", ".join(f"{n} {v}" for n, v in libraries.items())
     stated = claim_facts(report)
     if versions:
         stated[23] = versions
-    without = int(record.get("references_without_prediction", 0))
+    without = record.get("references_without_prediction", 0)
     if record:
-        stated[33] += f"; {without} references had no prediction and are not in the figures"
+        counted = bool(record.get("missing_are_counted"))
+        treated = "count as nothing found" if counted else "are not in the figures"
+        stated[33] += f"; {without} references had no prediction and {treated}"
     words = Words(options.language)
     unknown = words.say(Message.NOT_STATED)
     origin = (
-        (words.say(Message.VERSION), dict(record.get("versions", {})).get("cardioseg", unknown)),
+        (words.say(Message.VERSION), libraries.get("cardioseg", unknown)),
         (words.say(Message.SCHEME), str(record.get("read_as") or record.get("scheme") or unknown)),
     )
     examples = tuple((case, _example(case, record, options)) for case in shown_cases((report,)))
     return CohortContent(folder.resolve().name, report, examples, stated, origin)
 
 
-def _example(case: str, record: dict[str, object], options: ReportOptions) -> bytes | None:
+def _example(case: str, record: Mapping[str, object], options: ReportOptions) -> bytes | None:
     """Image, reference and prediction of one case; None where a folder was not given."""
     if options.images is None or options.references is None or options.predictions is None:
         return None

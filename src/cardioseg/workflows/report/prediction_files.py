@@ -13,9 +13,10 @@ from cardioseg.core.labels import LabelScheme, scheme_named
 from cardioseg.core.measurement import Measurement
 from cardioseg.core.quality import Quality, Reason, Verdict
 from cardioseg.core.volume import LabelMap, Volume
-from cardioseg.errors import DatasetError, FormatError, first_problem
+from cardioseg.errors import DatasetError, FormatError, first_problem, version_problem
 from cardioseg.io.images import read_frames, read_label_frames
 from cardioseg.workflows.inputs import Input
+from cardioseg.workflows.provenance import FORMAT_VERSION as RUN_VERSION
 from cardioseg.workflows.provenance import RUN
 from cardioseg.workflows.report.case import CaseContent, Frame, Origin
 
@@ -90,6 +91,7 @@ class _RunFile(_Facts):
 
 
 class _Run(_Facts):
+    format_version: int = RUN_VERSION
     model: str = ""
     model_id: str = ""
     scheme: str = ""
@@ -122,11 +124,12 @@ def read_case_content(
     """
     facts = _read(each.path.with_name(f"{each.name}.json"), _Case)
     run = _read(folder / RUN, _Run)
-    if facts.format_version != FORMAT_VERSION:
-        raise FormatError(
-            f"{each.name}.json: format version {facts.format_version}; this program reads "
-            f"{FORMAT_VERSION}"
-        )
+    for name, found, known in (
+        (f"{each.name}.json", facts.format_version, FORMAT_VERSION),
+        (RUN, run.format_version, RUN_VERSION),
+    ):
+        if found != known:
+            raise FormatError(f"{name}: {version_problem(found, known)}")
     named = facts.provenance.scheme or run.scheme
     if scheme is None and not named:
         raise DatasetError(f"{each.path}: neither {each.name}.json nor run.json names its scheme")

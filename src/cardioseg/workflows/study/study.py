@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -70,6 +71,7 @@ def run_study(
     LeakageError, DatasetError
         If the data cannot be divided as the study says.
     """
+    started = time.monotonic()
     cases = dataset.labelled_cases
     if study.dataset and study.dataset != dataset.name:
         raise ConfigError(
@@ -105,7 +107,7 @@ def run_study(
         "models": dict(laboratory.model_ids()),
         "verdicts": list(sentences(results)),
     }
-    write_run(output, "compare", facts)
+    write_run(output, "compare", facts, started)
     return results
 
 
