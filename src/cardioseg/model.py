@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cardioseg.engines.engine import Engine
 from cardioseg.errors import ModelError
-from cardioseg.io.atomic import write_bytes, write_text
+from cardioseg.io.atomic import make_folder, write_bytes, write_text
 from cardioseg.prepare.plan import Plan
 
 PLAN, NETWORK, CARD, SUMS = "plan.json", "model.onnx", "card.md", "SHA256SUMS"
@@ -119,7 +119,7 @@ def write_model(folder: Path, plan: Plan, files: dict[str, bytes]) -> Model:
 
 def write_folder(folder: Path, contents: dict[str, bytes]) -> None:
     """Write files by name and their SHA-256 sums into a folder, created if needed."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     _clear(folder, contents.keys())
     for name, data in contents.items():
         write_bytes(folder / name, data)

@@ -11,6 +11,7 @@ from cardioseg.data.leakage import require_no_leak
 from cardioseg.data.splits import read_split
 from cardioseg.datasets import Dataset
 from cardioseg.errors import DatasetError, OutputExistsError
+from cardioseg.io.atomic import is_empty
 
 
 def fit_files(
@@ -48,7 +49,7 @@ def fit_files(
     LeakageError
         If an image of the training part is in another part too.
     """
-    if output.is_dir() and any(output.iterdir()) and not (force and (output / PLAN).is_file()):
+    if not is_empty(output) and not (force and (output / PLAN).is_file()):
         raise OutputExistsError(
             f"{output}: is not empty; name another folder, or add --force over a baseline"
         )

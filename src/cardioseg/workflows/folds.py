@@ -15,7 +15,7 @@ from cardioseg.datasets import Dataset
 from cardioseg.errors import ConfigError
 from cardioseg.evaluation import Report, combine
 from cardioseg.inference.predictor import Predictor, load_model
-from cardioseg.io.atomic import write_text
+from cardioseg.io.atomic import make_folder, write_text
 from cardioseg.training.config import TrainConfig
 from cardioseg.workflows.evaluate import write_report
 from cardioseg.workflows.parts import data_digest
@@ -66,7 +66,7 @@ def cross_validate(
     cases = dataset.labelled_cases
     splits = _splits(config, cases, count)
     digest = data_digest(cases)
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     _claim(output, config, splits, digest)
     reports = []
     for number, split in enumerate(splits):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cardioseg.errors import FormatError, OutputExistsError
-from cardioseg.io.atomic import write_text
+from cardioseg.io.atomic import make_folder, write_text
 from cardioseg.io.mesh import FORMATS, SINGLE, write_mesh_file
 from cardioseg.workflows.mesh import MeshResult
 
@@ -68,7 +68,7 @@ def write_meshes(
     for path in (*(path for path, _ in planned), told_in):
         if path.exists() and not force:
             raise OutputExistsError(f"{path}: is already there; add --force to overwrite it")
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     for path, held in planned:
         write_mesh_file(held, path)
     write_text(told_in, meshes_json(results))
