@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -118,7 +119,11 @@ def program(*arguments: object) -> tuple[object, ...]:
 def finished(command: Sequence[object]) -> None:
     """Run a command to its end, which must be a good one."""
     done = subprocess.run(
-        [sys.executable, *map(str, command)], capture_output=True, text=True, timeout=PATIENCE_S
+        [sys.executable, *map(str, command)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
     if done.returncode != 0:
         raise AssertionError(f"{command}: exit code {done.returncode}: {done.stderr[-1500:]}")
@@ -141,10 +146,8 @@ def killed(
 
 def kill(process: subprocess.Popen[bytes]) -> None:
     """Signal 9 to a command and all that it started."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 
@@ -283,9 +286,9 @@ def tuning(place: Place, count: int) -> Tally:
     finished(command(output))
     look(tally, output)
     record = json.loads((output / "run.json").read_text())
-    done = [each for each in record["trials"] if each["state"] in ("complete", "pruned")]
-    if len(done) != trials:
-        tally.lost.append(f"{len(done)} of {trials} trials")
+    done = record["complete"] + record["pruned"]
+    if done != trials:
+        tally.lost.append(f"{done} of {trials} trials")
     tally.lost += [
         f"{path} was not removed" for path in (output / "trials").rglob("checkpoint.safetensors")
     ]
@@ -339,22 +342,19 @@ def _unfinished(client: httpx.Client, identity: str) -> list[str]:
 def _server(jobs: Path) -> tuple[subprocess.Popen[bytes], httpx.Client]:
     """A server that has said where it listens, and a client for it."""
     command = program("serve", "--model", "otsu", "--port", 0, "--jobs", jobs)
-    told = tempfile.TemporaryFile()
     process = subprocess.Popen(
         [sys.executable, *map(str, command)],
-        stdout=told,
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline and process.poll() is None:
-        told.seek(0)
-        found = re.search(rb"http://[^/\s]+/", told.read())
-        if found:
-            return process, httpx.Client(base_url=found[0].decode(), timeout=PATIENCE_S)
-        time.sleep(0.05)
-    kill(process)
-    raise AssertionError("the server does not start")
+    if process.stdout is None:
+        raise AssertionError("no output to read")
+    found = re.search(rb"http://[^/\s]+/", process.stdout.readline())
+    if found is None:
+        kill(process)
+        raise AssertionError("the server does not start")
+    return process, httpx.Client(base_url=found[0].decode(), timeout=PATIENCE_S)
 
 
 SCENARIOS: dict[str, tuple[Callable[[Place, int], Tally], int]] = {

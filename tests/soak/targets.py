@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import json
 import tempfile
 import zipfile
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 import nibabel
 import numpy as np
@@ -160,7 +162,9 @@ def dicom_files() -> dict[str, tuple[bytes, ...]]:
     """Whole series by how they are stored, each as the bytes of its files."""
     grid = oblique((20, 18, 2))
     found = {}
-    with tempfile.TemporaryDirectory() as name:
+    numbers = itertools.count(1)
+    uids = patch("tests.dicom_series.generate_uid", lambda: f"2.25.{10**30 + next(numbers)}")
+    with tempfile.TemporaryDirectory() as name, uids:
         folder = Path(name)
         write_enhanced(folder / "enhanced" / "a.dcm", noise(grid, 2), grid)
         write_series(folder / "plain", noise(grid), grid, syntax=ExplicitVRLittleEndian)
@@ -238,6 +242,8 @@ def read_json(path: Path) -> None:
 
     data = path.read_bytes()
     if path.name == "dataset.json":
+        (path.parent / "imagesTr").mkdir(exist_ok=True)
+        (path.parent / "imagesTr" / "a_0000.nii.gz").touch()
         read_nnunet(path.parent, ACDC)
         return
     if path.name == "Info.cfg":
@@ -338,20 +344,25 @@ def read_model(path: Path) -> None:
         raise AssertionError("a changed model was opened")
 
 
+def _member(name: str) -> zipfile.ZipInfo:
+    """Without the time of packing, so that the same seeds are the same bytes."""
+    return zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0))
+
+
 @cache
 def zip_seeds() -> tuple[Seed, ...]:
     def packed(method: int, names: tuple[str, ...]) -> bytes:
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", method) as archive:
             for index, name in enumerate(names):
-                archive.writestr(name, dicom_files()["plain"][index % 2])
+                archive.writestr(_member(name), dicom_files()["plain"][index % 2], method)
         return buffer.getvalue()
 
     stored = packed(zipfile.ZIP_STORED, ("a/1.dcm", "a/2.dcm"))
     deflated = packed(zipfile.ZIP_DEFLATED, ("1", "2", "DICOMDIR"))
     bombs = io.BytesIO()
     with zipfile.ZipFile(bombs, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("0.dcm", bytes(1 << 20))
+        archive.writestr(_member("0.dcm"), bytes(1 << 20), zipfile.ZIP_DEFLATED)
     directory = in_bytes
 
     def at_the_end(data: bytes, rng):  # type: ignore[no-untyped-def]

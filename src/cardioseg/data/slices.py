@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cardioseg.core.case import Case
 from cardioseg.errors import DatasetError
-from cardioseg.io.atomic import atomic_path, make_folder, write_text
+from cardioseg.io.atomic import make_folder, write_npy, write_text
 from cardioseg.prepare.plan import Plan, SinglePlane
 from cardioseg.prepare.preparation import Preparation
 
@@ -174,8 +174,7 @@ def _prepare(
             ]
     progress(len(cases), len(cases))
     for name, arrays in ((IMAGES, images), (LABELS, labels)):
-        with atomic_path(folder / name) as temporary:
-            np.save(temporary, np.concatenate(arrays), allow_pickle=False)
+        write_npy(folder / name, np.concatenate(arrays))
     # Written last: a folder with an index is complete.
     write_text(folder / INDEX, json.dumps({"slices": [asdict(entry) for entry in entries]}))
 

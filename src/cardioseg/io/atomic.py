@@ -11,6 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from cardioseg.errors import WriteError
 from cardioseg.io.lock import try_lock
@@ -84,6 +88,18 @@ def write_bytes(path: str | Path, data: bytes) -> None:
 def write_text(path: str | Path, text: str) -> None:
     """Write text atomically, as UTF-8 with the line ends it has."""
     write_bytes(path, text.encode("utf-8"))
+
+
+def write_npy(path: str | Path, array: NDArray[Any]) -> None:
+    """Write an array as .npy, atomically; see :func:`atomic_path` for what is raised.
+
+    `numpy.save` leaves the last bytes to C's buffer, and does not notice a disk that is full then.
+    """
+    whole = np.ascontiguousarray(array)
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        head = np.lib.format.header_data_from_array_1_0(whole)
+        np.lib.format.write_array_header_1_0(stream, head)
+        stream.write(whole.data)
 
 
 def make_folder(path: str | Path) -> Path:
@@ -179,6 +195,4 @@ def _flush_to_disk(path: Path) -> None:
 
 
 def _reason(error: OSError) -> str:
-    # NumPy counts what it could not write and does not say why.
-    why = error.strerror or f"written only in part ({error}): the disk is full"
-    return f"{why}; free space, change permissions or name another folder"
+    return f"{error.strerror or error}; free space, change permissions or name another folder"
