@@ -10,18 +10,36 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK
+from PIL import Image
+from tests.sunnybrook_folder import write_sunnybrook
 
 from cardioseg.core.geometry import Geometry
-from cardioseg.core.labels import ACDC, HVSMR2, LEFT_ATRIUM, MMWHS, MYOCARDIUM_BLOOD, LabelScheme
+from cardioseg.core.labels import (
+    ACDC,
+    CAMUS,
+    EMIDEC,
+    FOREGROUND,
+    HVSMR2,
+    LEFT_ATRIUM,
+    LEFT_VENTRICLE,
+    MMWHS,
+    MYOCARDIUM_BLOOD,
+    MYOPS,
+    LabelScheme,
+    scheme_named,
+)
 from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.datasets import READERS, read_dataset
 from cardioseg.datasets import mmwhs as mmwhs_reader
 from cardioseg.datasets import mnms as mnms_reader
+from cardioseg.datasets import myops as myops_reader
 from cardioseg.datasets.layout import IMAGE_SUFFIXES
 from cardioseg.errors import DatasetError, FormatError
 from cardioseg.io.images import write_exact, write_frames, write_labels, write_volume
 
 SHAPE = (10, 5, 4)
+IMAGE_ENDS = (*IMAGE_SUFFIXES, ".png", ".dcm")
 
 
 @dataclass(frozen=True)
@@ -219,8 +237,92 @@ def msd(root: Path) -> Layout:
     return Layout("msd", root, LEFT_ATRIUM, cases, ("la_001",), "dataset.json")
 
 
+def emidec(root: Path) -> Layout:
+    affine = np.diag([1.5, 1.5, 8.0, 1.0])
+    for name in ("Case_N006", "Case_P042", "Case_103"):
+        image(root / name / "Images" / f"{name}.nii.gz", affine)
+        if name != "Case_103":
+            labels(root / name / "Contours" / f"{name}.nii.gz", affine, EMIDEC)
+        (root / f"{name.replace('_', ' ')}.txt").write_text("Age : 60\n")
+    cases = tuple((name, name) for name in ("Case_103", "Case_N006", "Case_P042"))
+    return Layout("emidec", root, EMIDEC, cases, ("Case_103",), "")
+
+
+def myops(root: Path) -> Layout:
+    affine = np.diag([0.75, 0.75, 12.0, 1.0])
+    for part, name in (("train25", "myops_training_101"), ("test20", "myops_test_201")):
+        for sequence in ("C0", "DE", "T2"):
+            image(root / part / f"{name}_{sequence}.nii.gz", affine)
+    path = root / "train25_myops_gd" / "myops_training_101_gd.nii.gz"
+    source_labels(path, affine, MYOPS, myops_reader.SOURCE_VALUES)
+    cases = tuple(
+        (f"{name}_{sequence}", name)
+        for name in ("myops_test_201", "myops_training_101")
+        for sequence in ("C0", "DE", "T2")
+    )
+    return Layout("myops", root, MYOPS, cases, tuple(c for c, s in cases if "test" in s), "")
+
+
+def camus(root: Path) -> Layout:
+    """Pictures of two axes as ITK writes them, which is how the set is said to have been made."""
+    seed = 0
+    for patient in ("patient0001", "patient0451"):
+        folder = root / "database_nifti" / patient
+        folder.mkdir(parents=True)
+        for view in ("2CH", "4CH"):
+            for phase in ("ED", "ES"):
+                seed += 1
+                array = np.random.default_rng(seed).integers(0, 256, SHAPE[1::-1]).astype(np.uint8)
+                flat(folder / f"{patient}_{view}_{phase}.nii.gz", array)
+                if patient == "patient0001":
+                    values = every_structure(CAMUS)[..., 1].T
+                    flat(folder / f"{patient}_{view}_{phase}_gt.nii.gz", values)
+            half = SimpleITK.GetImageFromArray(np.zeros((3, *SHAPE[1::-1]), np.uint8))
+            SimpleITK.WriteImage(half, str(folder / f"{patient}_{view}_half_sequence.nii.gz"))
+            (folder / f"Info_{view}.cfg").write_text("ED: 1\nES: 9\nImageQuality: Good\n")
+    cases = tuple(
+        (f"{patient}_{view}_{phase}", patient)
+        for patient in ("patient0001", "patient0451")
+        for view in ("2CH", "4CH")
+        for phase in ("ED", "ES")
+    )
+    return Layout("camus", root, CAMUS, cases, tuple(c for c, s in cases if "0451" in s), "")
+
+
+def flat(path: Path, array: np.ndarray) -> None:
+    picture = SimpleITK.GetImageFromArray(array)
+    picture.SetSpacing((0.308, 0.308))
+    SimpleITK.WriteImage(picture, str(path))
+
+
+def png(root: Path) -> Layout:
+    for part in ("images", "masks"):
+        (root / part / "dish1").mkdir(parents=True)
+    mask = every_structure(FOREGROUND)[..., 1].T * np.uint8(255)
+    for seed, name in enumerate(("dish1/t000", "dish1/t001", "cell7_frame02", "lonely")):
+        grey = np.random.default_rng(seed).integers(0, 256, mask.shape).astype(np.uint8)
+        Image.fromarray(grey).save(root / "images" / f"{name}.png", dpi=(50.8, 50.8))
+        if name != "lonely":
+            Image.fromarray(mask).save(root / "masks" / f"{name}.png", dpi=(50.8, 50.8))
+    cases = (
+        ("cell7_frame02", "cell7"),
+        ("dish1_t000", "dish1"),
+        ("dish1_t001", "dish1"),
+        ("lonely", "lonely"),
+    )
+    return Layout("png", root, FOREGROUND, cases, ("lonely",), "")
+
+
+def sunnybrook(root: Path) -> Layout:
+    write_sunnybrook(root, {"SC-HF-I-01": "SCD0000101", "SC-N-09": "SCD0004201"})
+    cases = tuple((name, name) for name in ("SC-HF-I-01", "SC-N-09"))
+    return Layout("sunnybrook", root, LEFT_VENTRICLE, cases, (), "scd_patientdata.csv")
+
+
 LAYOUTS: tuple[Callable[[Path], Layout], ...] = (
     acdc,
+    camus,
+    emidec,
     hvsmr,
     hvsmr2,
     lasc,
@@ -228,7 +330,10 @@ LAYOUTS: tuple[Callable[[Path], Layout], ...] = (
     mnms,
     mnms2,
     msd,
+    myops,
     nnunet,
+    png,
+    sunnybrook,
 )
 
 
@@ -239,7 +344,7 @@ def layout(request: pytest.FixtureRequest, tmp_path: Path) -> Layout:
 
 
 def images_of(layout: Layout) -> list[Path]:
-    return [path for path in layout.folder.rglob("*") if path.name.endswith(IMAGE_SUFFIXES)]
+    return [path for path in layout.folder.rglob("*") if path.name.endswith(IMAGE_ENDS)]
 
 
 def test_every_reader_takes_part() -> None:
@@ -272,10 +377,10 @@ def test_listing_opens_no_image(layout: Layout, monkeypatch: pytest.MonkeyPatch)
 
         monkeypatch.setattr(owner, name, spy)
     dataset = read_dataset(layout.spec)
-    assert [path for path in opened if path.endswith(IMAGE_SUFFIXES)] == []
+    assert [path for path in opened if path.endswith(IMAGE_ENDS)] == []
     # The spy sees what is opened: reading one case afterwards shows up.
     dataset.cases[0].image()
-    assert [path for path in opened if path.endswith(IMAGE_SUFFIXES)] != []
+    assert [path for path in opened if path.endswith(IMAGE_ENDS)] != []
 
 
 def test_listing_survives_damaged_images_and_reading_tells(layout: Layout) -> None:
@@ -307,10 +412,11 @@ def test_frames_without_labels_are_cases_without_labels(layout: Layout) -> None:
 
 
 def test_labels_are_read_in_a_coarser_scheme(layout: Layout) -> None:
-    cases = read_dataset(layout.spec, MYOCARDIUM_BLOOD).cases
+    coarser = scheme_named(next(iter(layout.scheme.merges), layout.scheme.name))
+    cases = read_dataset(layout.spec, coarser).cases
     first = next(case for case in cases if case.load_labels is not None)
-    assert first.labels().scheme == MYOCARDIUM_BLOOD
-    expected = set(layout.scheme.merge_table(MYOCARDIUM_BLOOD).tolist())
+    assert first.labels().scheme == coarser
+    expected = set(layout.scheme.merge_table(coarser).tolist())
     assert set(np.unique(first.labels().array)) == expected
 
 

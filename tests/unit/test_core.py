@@ -93,7 +93,9 @@ def test_labels_merge_into_a_coarser_scheme() -> None:
     merged = labels.read_as(MYOCARDIUM_BLOOD)
     assert merged.array.ravel().tolist() == [0, 2, 1, 2]
     assert labels.read_as(ACDC) is labels
-    with pytest.raises(LabelError, match="cannot be read as hvsmr2; possible: acdc, myocardium_"):
+    with pytest.raises(
+        LabelError, match="cannot be read as hvsmr2; possible: acdc, left_ventricle, myo"
+    ):
         labels.read_as(HVSMR2)
 
 

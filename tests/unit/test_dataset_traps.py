@@ -1,4 +1,4 @@
-"""The known traps of each layout: swapped numbers, stray values, absent anatomy, other views."""
+"""The known traps of the layouts of volumes: swapped numbers, stray values, absent anatomy."""
 
 from __future__ import annotations
 

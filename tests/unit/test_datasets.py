@@ -207,7 +207,7 @@ def test_nnunet_without_images_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("spec", ["", "acdc", "acdc:", "liver:folder", ":folder"])
 def test_a_spec_without_a_known_kind_lists_the_kinds(spec: str) -> None:
     with pytest.raises(
-        DatasetError, match=r"write one of acdc:FOLDER, hvsmr:FOLDER, .*nnunet:FOLDER"
+        DatasetError, match=r"write one of acdc:FOLDER, camus:FOLDER, .*nnunet:FOLDER"
     ):
         read_dataset(spec)
 

@@ -35,9 +35,9 @@ def test_what_cannot_be_meant_is_refused(tmp_path: Path) -> None:
         gather_images([tmp_path / "absent.nii"])
     with pytest.raises(DatasetError, match="no image"):
         gather_images([tmp_path])
-    _touch(tmp_path, "a.png", "one/x.nii", "two/x.nii.gz")
+    _touch(tmp_path, "a.jpg", "one/x.nii", "two/x.nii.gz")
     with pytest.raises(DatasetError, match="NIfTI"):
-        gather_images([tmp_path / "a.png"])
+        gather_images([tmp_path / "a.jpg"])
     with pytest.raises(DatasetError, match="one name"):
         gather_images([tmp_path / "one", tmp_path / "two"])
 
@@ -62,3 +62,21 @@ def test_images_and_labels_of_every_format(tmp_path: Path) -> None:
     _touch(tmp_path, "d.mha")
     with pytest.raises(DatasetError, match="one name"):
         gather_images([tmp_path])
+
+
+def test_pictures_count_only_where_there_is_no_volume(tmp_path: Path) -> None:
+    """Beside volumes a PNG is a figure of a report, not an input."""
+    _touch(tmp_path, "cells/t1.png", "cells/t0.png", "masks/t0.png", "masks/.t1.png")
+    assert [each.name for each in gather_images([tmp_path / "cells"])] == ["t0", "t1"]
+    assert [each.name for each in gather_labels(tmp_path / "masks")] == ["t0"]
+    _touch(tmp_path, "cells/case.nii.gz", "masks/case_gt.nii.gz")
+    assert [each.name for each in gather_images([tmp_path / "cells"])] == ["case"]
+    assert [each.name for each in gather_labels(tmp_path / "masks")] == ["case"]
+    assert [each.name for each in gather_images([tmp_path / "cells" / "t1.png"])] == ["t1"]
+
+
+def test_sequences_of_camus_and_labels_of_myops_are_no_inputs(tmp_path: Path) -> None:
+    _touch(tmp_path, "patient0001_2CH_ED.nii.gz", "patient0001_2CH_half_sequence.nii.gz")
+    _touch(tmp_path, "myops_training_101_gd.nii.gz", "myops_training_101_T2.nii.gz")
+    found = gather_images([tmp_path])
+    assert [each.subject for each in found] == ["myops_training_101", "patient0001"]

@@ -34,7 +34,8 @@ def test_colours_and_codes_tell_structures_apart() -> None:
     for scheme in SCHEMES:
         assert len({s.color for s in scheme.structures}) == len(scheme.structures)
         assert len({s.code for s in scheme.structures}) == len(scheme.structures)
-        assert all(s.code[0] == "SCT" for s in scheme.structures)
+        uncoded = {s.name for s in scheme.structures if s.code[0] != "SCT"}
+        assert uncoded <= {"no-reflow", "foreground"}
 
 
 def test_schemes_by_name() -> None:
@@ -76,6 +77,26 @@ def test_a_source_number_without_meaning_is_refused() -> None:
 
 def test_a_source_background_may_have_another_number() -> None:
     assert ACDC.from_source(np.array([0, 9]), {0: 1, 9: 0}, "case").tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: scheme.name)
+def test_a_merge_keeps_the_meaning_of_what_both_schemes_name(scheme: LabelScheme) -> None:
+    """LV cavity stays LV cavity, wall stays wall, and what only one scheme has is told here."""
+    wall = {"myocardium", "infarct", "no-reflow", "oedema", "scar"}
+    for name in scheme.merges:
+        target = scheme_named(name)
+        table = scheme.merge_table(target)
+        for structure in scheme.structures:
+            found = [s.name for s in target.structures if s.value == table[structure.value]]
+            if structure.name in wall:
+                assert found == ["myocardium"]
+            elif found:
+                assert found in (["blood pool"], [structure.name])
+            else:
+                assert (structure.name, name) in {
+                    ("RV cavity", "left_ventricle"),
+                    ("LA", "left_ventricle"),
+                }
 
 
 def test_merge_tables() -> None:

@@ -14,7 +14,7 @@ from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import ACDC
 from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.errors import CardiosegError, FormatError, GeometryError, LabelError
-from cardioseg.io.nifti import read_geometry, read_labels, read_volume, write_labels, write_volume
+from cardioseg.io.nifti import read_labels, read_volume, write_labels, write_volume
 
 SHAPE = (5, 6, 4)
 
@@ -63,7 +63,6 @@ CASES: dict[str, tuple[bytes, type[CardiosegError], str]] = {
     "NaN": (of(NAN_VOLUME), FormatError, "120 voxels are NaN or infinite"),
     "too large for float32": (of(np.full(SHAPE, 1e300)), FormatError, "120 voxels are NaN or inf"),
     "1-D": (of(np.ones(5, np.float32)), FormatError, r"a 1-D image \(5\)"),
-    "2-D": (of(np.ones((5, 6), np.float32)), FormatError, r"a 2-D image \(5 x 6\); a stack with"),
     "5-D": (of(np.ones((2, 2, 2, 2, 2), np.float32)), FormatError, "5 axes"),
     "complex": (of(np.ones(SHAPE, np.complex64)), FormatError, "voxels of type complex64"),
     "unknown type": (patched(DATATYPE, 9999, "<i2"), FormatError, "an unknown type, code 9999"),
@@ -89,12 +88,6 @@ def test_bad_file(tmp_path: Path, name: str, suffix: str) -> None:
     message = str(told.value)
     assert message.startswith(str(path))
     assert "\n" not in message
-
-
-def test_2d_message_names_the_module_for_pictures(tmp_path: Path) -> None:
-    (tmp_path / "a.nii").write_bytes(CASES["2-D"][0])
-    with pytest.raises(FormatError, match=r"io\.image2d"):
-        read_geometry(tmp_path / "a.nii")
 
 
 def test_qform_with_zero_spacing_where_no_sform_is_set(tmp_path: Path) -> None:
@@ -129,7 +122,7 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
         (np.full(SHAPE, 1.5, np.float32), LabelError, "label value 1.5 is not a whole number"),
         (NAN_VOLUME, FormatError, "labels that are NaN"),
         (np.ones((*SHAPE, 2), np.uint8), FormatError, "a cine of 2 frames where one is needed"),
-        (np.ones((5, 6), np.uint8), FormatError, "a 2-D image"),
+        (np.ones(5, np.uint8), FormatError, "a 1-D image"),
     ],
 )
 def test_bad_labels(

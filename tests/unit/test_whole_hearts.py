@@ -14,7 +14,7 @@ from cardioseg.core.labels import MYOCARDIUM_BLOOD
 from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.data.splits import read_split
 from cardioseg.datasets import read_dataset
-from cardioseg.errors import DatasetError, OutputExistsError
+from cardioseg.errors import DatasetError, LeakageError, OutputExistsError
 from cardioseg.io.nifti import write_labels
 from cardioseg.workflows import whole_hearts
 from cardioseg.workflows.whole_hearts import WholeHearts, heart_boxes, write_whole_hearts
@@ -32,7 +32,7 @@ def small_heart() -> LabelMap:
 
 def small_case(seed: int, index: int, setting: object = None) -> Case:
     name = f"{'harder' if setting else 'congenital'}_{index:04d}"
-    image = np.full(SMALL.shape, seed * 100 + index, np.float32)
+    image = np.full(SMALL.shape, seed * 100 + index + 50 * bool(setting), np.float32)
     return Case(name, name, lambda: Volume(image, SMALL), small_heart)
 
 
@@ -60,6 +60,17 @@ def test_phantoms_are_written_in_nnunets_layout_with_their_split(
     split = read_split(output / "split.json")
     assert split.training == ("congenital_0000", "congenital_0001", "congenital_0002")
     assert split.validation == ("harder_0000", "harder_0001")
+
+
+def test_a_heart_in_both_parts_is_refused_before_a_split_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        whole_hearts, "congenital_case", lambda seed, index, setting=None: small_case(seed, index)
+    )
+    with pytest.raises(LeakageError, match="subject congenital_0000 is in training .* validation"):
+        write_whole_hearts(tmp_path / "hearts", WholeHearts(2, validation=1))
+    assert not (tmp_path / "hearts" / "split.json").exists()
 
 
 def test_label_maps_that_are_left_out_are_never_used(tmp_path: Path, label_maps: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -66,12 +67,31 @@ class Case:
         return image, labels
 
 
+_VIEW = re.compile(r"(.+)_(?:(?:2CH|4CH|SA|LA)_(ED|ES)|C0|DE|T2)")
+"""Names that tell the view and phase, or the sequence: CAMUS, M&Ms-2, MyoPS."""
+
+
 def subject_of(name: str) -> str:
-    """The subject in a case's name: what stands before `_frame`.
+    """The subject in a case's name: what stands before `_frame`, or before the view or sequence.
 
     Examples
     --------
     >>> subject_of("patient002_frame01"), subject_of("pat4")
     ('patient002', 'pat4')
+    >>> subject_of("patient0001_4CH_ED"), subject_of("myops_training_101_DE")
+    ('patient0001', 'myops_training_101')
     """
-    return name.split("_frame", maxsplit=1)[0] or name
+    match = _VIEW.fullmatch(name)
+    return (match[1] if match else name.split("_frame", maxsplit=1)[0]) or name
+
+
+def phase_of(name: str) -> str:
+    """`ED` or `ES` where a case's name ends in a view and a phase, else empty.
+
+    Examples
+    --------
+    >>> phase_of("patient0001_4CH_ED"), phase_of("patient002_frame01")
+    ('ED', '')
+    """
+    match = _VIEW.fullmatch(name)
+    return (match[2] or "") if match else ""

@@ -87,13 +87,17 @@ class Geometry:
     def native_axis(self) -> int | None:
         """Array axis of the single largest spacing, along which a stack was acquired, 0 to 2.
 
-        None where two spacings tie for the largest (within 0.1 %).
+        Of a single picture, one voxel deep, it is the axis across the picture, whatever the
+        spacings. None where two spacings tie for the largest (within 0.1 %).
 
         Examples
         --------
         >>> Geometry((9, 9, 5), np.diag([1.5, 1.5, 8.0, 1.0])).native_axis
         2
         """
+        flat = [axis for axis, length in enumerate(self.shape) if length == 1]
+        if len(flat) == 1:
+            return flat[0]
         spacing = np.asarray(self.spacing)
         axis = int(spacing.argmax())
         tied = np.sort(spacing)[-2] * SPACING_TIE > spacing[axis]

@@ -14,6 +14,10 @@ Code = tuple[str, str, str]
 """A coded concept: coding scheme, value, meaning."""
 
 
+PRIVATE_SCHEME = "99CARDIOSEG"
+"""Coding scheme of concepts that neither SNOMED CT, LOINC nor DICOM is known to have."""
+
+
 def _snomed(value: str, meaning: str) -> Code:
     return ("SCT", value, meaning)
 
@@ -55,7 +59,8 @@ class LabelScheme:
     structures
         The structures, in the order of tables.
     merges
-        For each other scheme that this one can be read as: own value to that scheme's value.
+        For each other scheme that this one can be read as: own value to that scheme's value; a
+        structure that the other scheme does not have is left out and becomes background.
 
     Examples
     --------
@@ -156,6 +161,8 @@ _RV = ("#56B4E9", _snomed("53085002", "Right ventricle"))
 _LA = ("#F0E442", _snomed("82471001", "Left atrium"))
 _RA = ("#0072B2", _snomed("73829009", "Right atrium"))
 _AORTA = ("#D55E00", _snomed("15825003", "Aorta"))
+_INFARCT = ("#D55E00", _snomed("55641003", "Infarct"))
+_OEDEMA = ("#0072B2", _snomed("79654002", "Edema"))
 _PULMONARY = ("#CC79A7", _snomed("81040000", "Pulmonary artery"))
 
 MYOCARDIUM_BLOOD = LabelScheme(
@@ -172,7 +179,7 @@ ACDC = LabelScheme(
         Structure("myocardium", 2, *_MYOCARDIUM),
         Structure("LV cavity", 3, *_LV),
     ),
-    merges={"myocardium_blood": {1: 2, 2: 1, 3: 2}},
+    merges={"myocardium_blood": {1: 2, 2: 1, 3: 2}, "left_ventricle": {2: 2, 3: 1}},
 )
 HVSMR2 = LabelScheme(
     "hvsmr2",
@@ -204,8 +211,70 @@ MMWHS = LabelScheme(
 LEFT_ATRIUM = LabelScheme(
     "left_atrium", (Structure("LA", 1, *_LA),), merges={"myocardium_blood": {1: 2}}
 )
+LEFT_VENTRICLE = LabelScheme(
+    "left_ventricle",
+    (Structure("LV cavity", 1, *_LV), Structure("myocardium", 2, *_MYOCARDIUM)),
+    merges={"myocardium_blood": {1: 2, 2: 1}},
+)
+CAMUS = LabelScheme(
+    "camus",
+    (
+        Structure("LV cavity", 1, *_LV),
+        Structure("myocardium", 2, *_MYOCARDIUM),
+        Structure("LA", 3, *_LA),
+    ),
+    merges={"left_ventricle": {1: 1, 2: 2}, "myocardium_blood": {1: 2, 2: 1, 3: 2}},
+)
+EMIDEC = LabelScheme(
+    "emidec",
+    (
+        Structure("LV cavity", 1, *_LV),
+        Structure("myocardium", 2, *_MYOCARDIUM),
+        Structure("infarct", 3, *_INFARCT),
+        Structure("no-reflow", 4, "#0072B2", (PRIVATE_SCHEME, "NO_REFLOW", "No-reflow")),
+    ),
+    merges={
+        "left_ventricle": {1: 1, 2: 2, 3: 2, 4: 2},
+        "myocardium_blood": {1: 2, 2: 1, 3: 1, 4: 1},
+    },
+)
+"""Myocardium here is the healthy one; read as another scheme it is the whole wall."""
 
-SCHEMES: tuple[LabelScheme, ...] = (MYOCARDIUM_BLOOD, ACDC, HVSMR2, MMWHS, LEFT_ATRIUM)
+MYOPS = LabelScheme(
+    "myops",
+    (
+        Structure("LV cavity", 1, *_LV),
+        Structure("RV cavity", 2, *_RV),
+        Structure("myocardium", 3, *_MYOCARDIUM),
+        Structure("oedema", 4, *_OEDEMA),
+        Structure("scar", 5, *_INFARCT),
+    ),
+    merges={
+        "acdc": {1: 3, 2: 1, 3: 2, 4: 2, 5: 2},
+        "left_ventricle": {1: 1, 3: 2, 4: 2, 5: 2},
+        "myocardium_blood": {1: 2, 2: 2, 3: 1, 4: 1, 5: 1},
+    },
+)
+"""Myocardium here is the healthy one; read as another scheme it is the whole wall."""
+
+FOREGROUND = LabelScheme(
+    "foreground",
+    (Structure("foreground", 1, "#E69F00", (PRIVATE_SCHEME, "FOREGROUND", "Foreground")),),
+)
+"""What a black and white mask shows, whatever it is: cells under a microscope, say."""
+
+SCHEMES: tuple[LabelScheme, ...] = (
+    MYOCARDIUM_BLOOD,
+    ACDC,
+    HVSMR2,
+    MMWHS,
+    LEFT_ATRIUM,
+    LEFT_VENTRICLE,
+    CAMUS,
+    EMIDEC,
+    MYOPS,
+    FOREGROUND,
+)
 
 
 def scheme_named(name: str) -> LabelScheme:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cardioseg.core.case import Case
+from cardioseg.data.looks import Looks
 from cardioseg.errors import DatasetError
 from cardioseg.io.atomic import make_folder, write_npy, write_text
 from cardioseg.prepare.plan import Plan, SinglePlane
@@ -75,6 +76,7 @@ def store_slices(
     folder: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
     step: int = 1,
+    looks: Looks | None = None,
 ) -> SliceStore:
     """Prepare the slices of every case, once; later calls with the same input open the result.
 
@@ -93,6 +95,8 @@ def store_slices(
         Called with cases done and cases in all.
     step
         Store every `step`-th slice of each plane, from the first on; 1 stores all.
+    looks
+        Where cases that were read already are kept; None reads them.
 
     Raises
     ------
@@ -101,7 +105,7 @@ def store_slices(
     """
     if not cases:
         raise DatasetError("no cases to prepare: the split leaves this part empty")
-    key = _key(cases, plan, step)
+    key = _key(cases, plan, step, looks or Looks())
     target = folder / key
     # What a killed process left, or a copy that was cut off, is prepared again.
     with suppress(DatasetError):
@@ -134,16 +138,14 @@ def open_slices(folder: Path) -> SliceStore:
     return SliceStore(images, labels, entries)
 
 
-def _key(cases: Sequence[Case], plan: Plan, step: int) -> str:
+def _key(cases: Sequence[Case], plan: Plan, step: int, looks: Looks) -> str:
     """Name of the prepared arrays: a hash of what they depend on, voxels included."""
     digest = hashlib.sha256(plan.model_dump_json(include=set(_PREPARING)).encode())
     digest.update(f"every {step}\n".encode())
     for case in cases:
-        image, labels = case.pair()
-        digest.update(f"{case.id}\0{case.subject}\0{image.geometry.shape}\n".encode())
-        digest.update(f"{labels.scheme.name}\n".encode())
-        for array in (image.geometry.affine, image.array, labels.array):
-            digest.update(array.tobytes())
+        if case.load_labels is None:
+            raise DatasetError(f"case {case.id} has no reference labels")
+        digest.update(f"{case.id}\0{case.subject}\0{looks.of(case).exact}\n".encode())
     return digest.hexdigest()[:16]
 
 

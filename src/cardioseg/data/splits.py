@@ -14,6 +14,9 @@ from cardioseg.errors import DatasetError
 
 VALIDATION_SHARE = 0.2
 
+ALLOW_NEAR = "allow_near_duplicates"
+"""Key of a split file whose owner has looked at near copies and says that they are no copies."""
+
 
 @dataclass(frozen=True)
 class Split:
@@ -23,6 +26,8 @@ class Split:
     ----------
     training, validation, test
         Subject ids; `test` may be empty.
+    allow_near_duplicates
+        Whether images in two parts that look nearly the same are different people's.
 
     Raises
     ------
@@ -33,6 +38,7 @@ class Split:
     training: tuple[str, ...]
     validation: tuple[str, ...]
     test: tuple[str, ...] = ()
+    allow_near_duplicates: bool = False
 
     def __post_init__(self) -> None:
         parts = [*self.training, *self.validation, *self.test]
@@ -42,7 +48,10 @@ class Split:
 
     def to_json(self) -> str:
         """The split as :func:`read_split` reads it."""
-        return json.dumps(asdict(self), indent=1) + "\n"
+        record = asdict(self)
+        if not self.allow_near_duplicates:
+            del record[ALLOW_NEAR]
+        return json.dumps(record, indent=1) + "\n"
 
     def cases(self, cases: Sequence[Case], part: str) -> tuple[Case, ...]:
         """The cases of one part, in the order they came.
@@ -60,6 +69,10 @@ class Split:
                 f"{missing[0]} first"
             )
         return tuple(case for case in cases if case.subject in wanted)
+
+    def tested(self, cases: Sequence[Case]) -> tuple[Case, ...]:
+        """The cases of the part `test` that are there: it may name subjects kept elsewhere."""
+        return tuple(case for case in cases if case.subject in set(self.test))
 
 
 def subjects_of(cases: Sequence[Case]) -> tuple[str, ...]:
@@ -83,6 +96,30 @@ def split_by_subject(
     shuffled = [str(subject) for subject in rng.permutation(sorted(subjects))]
     count = min(max(round(validation_share * len(shuffled)), 1), len(shuffled) - 1)
     return Split(tuple(sorted(shuffled[count:])), tuple(sorted(shuffled[:count])))
+
+
+def written_out(split: Split, people: Sequence[tuple[str, ...]]) -> Split:
+    """A split drawn over people, each by the first of their names, with all their names.
+
+    Parameters
+    ----------
+    split
+        Holds first names.
+    people
+        Names of each person, as :func:`cardioseg.data.leakage.same_people` gives them.
+
+    Examples
+    --------
+    >>> written_out(Split(("a",), ("b",)), [("a", "c"), ("b",)]).training
+    ('a', 'c')
+    """
+    names = {group[0]: group for group in people}
+
+    def subjects(part: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(sorted(subject for name in part for subject in names[name]))
+
+    training, validation, test = map(subjects, (split.training, split.validation, split.test))
+    return Split(training, validation, test, split.allow_near_duplicates)
 
 
 def share_counts(total: int, shares: Sequence[int]) -> tuple[int, ...]:
@@ -124,7 +161,8 @@ def split_by_shares(
     shuffled = [str(subject) for subject in rng.permutation(sorted(subjects))]
     first, second, _ = share_counts(len(shuffled), shares)
     parts = shuffled[:first], shuffled[first : first + second], shuffled[first + second :]
-    return Split(*(tuple(sorted(part)) for part in parts))
+    training, validation, test = (tuple(sorted(part)) for part in parts)
+    return Split(training, validation, test)
 
 
 def folds(subjects: Sequence[str], count: int, rng: np.random.Generator) -> tuple[Split, ...]:
@@ -145,6 +183,8 @@ def folds(subjects: Sequence[str], count: int, rng: np.random.Generator) -> tupl
 def read_split(path: Path) -> Split:
     """Read `{"training": [...], "validation": [...], "test": [...]}`.
 
+    `test` may be left out; `"allow_near_duplicates": true` may be added.
+
     Raises
     ------
     DatasetError
@@ -154,10 +194,14 @@ def read_split(path: Path) -> Split:
         parts = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f"{path}: cannot read a split: {error}") from error
-    known = {"training", "validation", "test"}
+    known = {"training", "validation", "test", ALLOW_NEAR}
     if not isinstance(parts, dict) or not {"training", "validation"} <= set(parts) <= known:
         raise DatasetError(f"{path}: a split has the keys training, validation and, if any, test")
+    allow = parts.pop(ALLOW_NEAR, False)
+    if not isinstance(allow, bool):
+        raise DatasetError(f"{path}: {ALLOW_NEAR} must be true or false")
     for name, part in parts.items():
         if not isinstance(part, list) or not all(isinstance(subject, str) for subject in part):
             raise DatasetError(f"{path}: {name} must be a list of subject ids")
-    return Split(**{name: tuple(part) for name, part in parts.items()})
+    named = {name: tuple(part) for name, part in parts.items()}
+    return Split(**named, allow_near_duplicates=allow)

@@ -5,8 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from cardioseg.core.labels import ACDC, HVSMR2, LEFT_ATRIUM, MMWHS, MYOCARDIUM_BLOOD, LabelScheme
-from cardioseg.datasets import acdc, hvsmr, hvsmr2, lasc, mmwhs, mnms, mnms2, msd, nnunet
+from cardioseg.core.labels import (
+    ACDC,
+    CAMUS,
+    EMIDEC,
+    HVSMR2,
+    LEFT_ATRIUM,
+    LEFT_VENTRICLE,
+    MMWHS,
+    MYOCARDIUM_BLOOD,
+    MYOPS,
+    LabelScheme,
+)
+from cardioseg.datasets import (
+    acdc,
+    camus,
+    emidec,
+    hvsmr,
+    hvsmr2,
+    lasc,
+    mmwhs,
+    mnms,
+    mnms2,
+    msd,
+    myops,
+    nnunet,
+    pictures,
+    sunnybrook,
+)
 from cardioseg.datasets.dataset import Dataset
 from cardioseg.errors import DatasetError
 
@@ -15,6 +41,14 @@ __all__ = ["READERS", "Dataset", "read_dataset"]
 
 def _acdc(folder: str, _: LabelScheme | None) -> Dataset:
     return Dataset("acdc", acdc.read_acdc(folder), ACDC, acdc.LICENSE, acdc.CITATION)
+
+
+def _camus(folder: str, _: LabelScheme | None) -> Dataset:
+    return Dataset("camus", camus.read_camus(folder), CAMUS, camus.LICENSE, camus.CITATION)
+
+
+def _emidec(folder: str, _: LabelScheme | None) -> Dataset:
+    return Dataset("emidec", emidec.read_emidec(folder), EMIDEC, emidec.LICENSE, emidec.CITATION)
 
 
 def _hvsmr(folder: str, _: LabelScheme | None) -> Dataset:
@@ -47,6 +81,10 @@ def _msd(folder: str, _: LabelScheme | None) -> Dataset:
     return Dataset("msd", msd.read_msd(folder), LEFT_ATRIUM, msd.LICENSE, msd.CITATION)
 
 
+def _myops(folder: str, _: LabelScheme | None) -> Dataset:
+    return Dataset("myops", myops.read_myops(folder), MYOPS, myops.LICENSE, myops.CITATION)
+
+
 def _nnunet(folder: str, scheme: LabelScheme | None) -> Dataset:
     facts = nnunet.read_description(folder)
     own = nnunet.own_scheme(facts, folder, scheme)
@@ -55,8 +93,23 @@ def _nnunet(folder: str, scheme: LabelScheme | None) -> Dataset:
     return Dataset(name, cases, own, facts.license or "unknown", facts.reference)
 
 
+def _png(folder: str, scheme: LabelScheme | None) -> Dataset:
+    own, values, facts = pictures.own_scheme(folder, scheme)
+    cases = pictures.read_pictures(folder, own, values)
+    name = (facts.name if facts else "") or Path(folder).resolve().name
+    license_ = (facts.license if facts else "") or "unknown"
+    return Dataset(name, cases, own, license_, facts.reference if facts else "")
+
+
+def _sunnybrook(folder: str, _: LabelScheme | None) -> Dataset:
+    cases = sunnybrook.read_sunnybrook(folder)
+    return Dataset("sunnybrook", cases, LEFT_VENTRICLE, sunnybrook.LICENSE, sunnybrook.CITATION)
+
+
 READERS: tuple[tuple[str, Callable[[str, LabelScheme | None], Dataset]], ...] = (
     ("acdc", _acdc),
+    ("camus", _camus),
+    ("emidec", _emidec),
     ("hvsmr", _hvsmr),
     ("hvsmr2", _hvsmr2),
     ("lasc", _lasc),
@@ -64,7 +117,10 @@ READERS: tuple[tuple[str, Callable[[str, LabelScheme | None], Dataset]], ...] = 
     ("mnms", _mnms),
     ("mnms2", _mnms2),
     ("msd", _msd),
+    ("myops", _myops),
     ("nnunet", _nnunet),
+    ("png", _png),
+    ("sunnybrook", _sunnybrook),
 )
 """Kind of each layout, as `--data KIND:FOLDER` takes it, and its reader."""
 
@@ -92,7 +148,7 @@ def read_dataset(spec: str, scheme: LabelScheme | None = None) -> Dataset:
     ...     read_dataset("acdc")
     ... except DatasetError as error:
     ...     print(str(error)[:77])
-    'acdc' does not name a data set; write one of acdc:FOLDER, hvsmr:FOLDER, hvsm
+    'acdc' does not name a data set; write one of acdc:FOLDER, camus:FOLDER, emid
     """
     kind, colon, folder = spec.partition(":")
     for name, reader in READERS:

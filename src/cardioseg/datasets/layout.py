@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from cardioseg.errors import DatasetError
+from cardioseg.io.picture import PICTURE_SUFFIXES
 
 IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
-"""Ends of the names of images and label maps; `NAME.seg.nrrd` has the stem `NAME.seg`."""
+"""Ends of the names of volumes and their label maps; `NAME.seg.nrrd` has the stem `NAME.seg`."""
 
 _NAMES_TOLD = 5
 
@@ -56,17 +58,41 @@ def stem(path: Path) -> str:
     >>> stem(Path("case_01.nii.gz")), stem(Path("notes.txt"))
     ('case_01', '')
     """
+    return _without(path, IMAGE_SUFFIXES)
+
+
+def picture_stem(path: Path) -> str:
+    """A picture's name without its suffix; empty for another kind of file.
+
+    Apart from :func:`stem`, because folders of results hold pictures that are no input.
+
+    Examples
+    --------
+    >>> picture_stem(Path("t000.png")), picture_stem(Path("case_01.nii.gz"))
+    ('t000', '')
+    """
+    return _without(path, PICTURE_SUFFIXES)
+
+
+def _without(path: Path, suffixes: tuple[str, ...]) -> str:
     # A leading dot is a file half written or one of the system's.
     if path.name.startswith("."):
         return ""
-    for suffix in IMAGE_SUFFIXES:
+    for suffix in suffixes:
         if path.name.endswith(suffix):
             return path.name.removesuffix(suffix)
     return ""
 
 
-def images_by_stem(folder: Path) -> dict[str, Path]:
+def images_by_stem(folder: Path, named: Callable[[Path], str] = stem) -> dict[str, Path]:
     """Images of one folder by name without suffix, sorted.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    named
+        :func:`stem`, or :func:`picture_stem` where pictures are meant.
 
     Raises
     ------
@@ -75,7 +101,7 @@ def images_by_stem(folder: Path) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        name = stem(path)
+        name = named(path)
         if not name or not path.is_file():
             continue
         if name in found:

@@ -17,6 +17,7 @@ from cardioseg.datasets.layout import images_by_stem, require_folder, wrong_layo
 from cardioseg.errors import DatasetError, first_problem
 from cardioseg.io.images import read_labels, read_volume
 
+DESCRIPTION = "dataset.json"
 _CHANNEL = re.compile(r"(.+)_(\d{4})")
 _PARTS = (("imagesTr", "labelsTr"), ("imagesTs", "labelsTs"))
 
@@ -90,7 +91,7 @@ def read_nnunet(folder: str | Path, scheme: LabelScheme) -> tuple[Case, ...]:
         scheme.
     """
     root = require_folder(folder, "nnU-Net raw")
-    values = _source_values(read_description(root), scheme, root)
+    values = source_values(read_description(root), scheme, root)
     load_labels = partial(read_labels, scheme=scheme, source_values=values)
     cases = [case for part in _PARTS for case in _cases(root, part, load_labels)]
     if not cases:
@@ -107,7 +108,7 @@ def read_description(folder: str | Path) -> Description:
         If it is missing, is not JSON, or its labels are not single numbers.
     """
     root = require_folder(folder, "nnU-Net raw")
-    path = root / "dataset.json"
+    path = root / DESCRIPTION
     if not path.is_file():
         raise wrong_layout(root, "dataset.json, imagesTr/ and labelsTr/")
     try:
@@ -178,7 +179,14 @@ def _structure(name: str, scheme: LabelScheme) -> Structure | None:
     return None
 
 
-def _source_values(description: Description, scheme: LabelScheme, root: Path) -> dict[int, int]:
+def source_values(description: Description, scheme: LabelScheme, root: Path) -> dict[int, int]:
+    """File value to scheme value, by the labels' names.
+
+    Raises
+    ------
+    DatasetError
+        If a name is not in the scheme.
+    """
     values = {}
     for name, value in description.labels.items():
         structure = _structure(name, scheme)

@@ -6,17 +6,18 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from cardioseg.core.labels import SCHEMES, Code, Structure
+from cardioseg.core.labels import PRIVATE_SCHEME, SCHEMES, Code, Structure
 from cardioseg.core.measurement import Measurement
 
-PRIVATE_SCHEME = "99CARDIOSEG"
-"""Coding scheme of concepts that neither SNOMED CT, LOINC nor DICOM has."""
-
 ANATOMICAL_STRUCTURE: Code = ("SCT", "123037004", "Anatomical Structure")
+ALTERED_STRUCTURE: Code = ("SCT", "49755003", "Morphologically Abnormal Structure")
 BODY_SUBSTANCE: Code = ("SCT", "91720002", "Body Substance")
 HEART: Code = ("SCT", "80891009", "Heart")
 BLOOD: Code = ("SCT", "87612001", "Blood")
 CARDIAC_MRI: Code = ("SCT", "241620005", "Magnetic resonance imaging of heart")
+
+_LESIONS = ("55641003", "79654002", "NO_REFLOW")
+"""Infarct or scar, oedema, no-reflow: not anatomy, but what became of it."""
 
 _CODE_LENGTH = 16
 """Letters in a code value (VR SH)."""
@@ -113,7 +114,8 @@ def segment_codes(structure: Structure) -> SegmentCodes:
     """Codes of a structure as a segment.
 
     A blood pool is no anatomical structure of its own in SNOMED CT: it is coded as the body
-    substance blood within the heart, as DICOM's CID 7150 and 7151 provide.
+    substance blood within the heart, as DICOM's CID 7150 and 7151 provide. Infarct, scar and oedema
+    are abnormal structures of the myocardium.
 
     Examples
     --------
@@ -124,6 +126,8 @@ def segment_codes(structure: Structure) -> SegmentCodes:
     """
     if structure.code == BLOOD:
         return SegmentCodes(BODY_SUBSTANCE, BLOOD, HEART)
+    if structure.code[1] in _LESIONS:
+        return SegmentCodes(ALTERED_STRUCTURE, structure.code, ("SCT", _MYOCARDIUM, "Myocardium"))
     return SegmentCodes(ANATOMICAL_STRUCTURE, structure.code)
 
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import LabelScheme
 from cardioseg.core.volume import LabelMap, Volume
-from cardioseg.io import image, nifti
+from cardioseg.io import image, nifti, picture
 from cardioseg.io.frames import only
 from cardioseg.io.itk_file import ITK_SUFFIXES
+from cardioseg.io.nifti_file import read_header
 
 
 def is_itk(path: str | Path) -> bool:
@@ -27,14 +28,34 @@ def is_itk(path: str | Path) -> bool:
     return Path(path).name.lower().endswith(ITK_SUFFIXES)
 
 
+def is_picture(path: str | Path) -> bool:
+    """Whether the name is that of a picture of two axes.
+
+    Examples
+    --------
+    >>> is_picture("cells.png"), is_picture("heart.nii.gz")
+    (True, False)
+    """
+    return Path(path).name.lower().endswith(picture.PICTURE_SUFFIXES)
+
+
+def notes_of(path: str | Path) -> tuple[str, ...]:
+    """What a NIfTI file's or a picture's header leaves open; empty for another format."""
+    if is_picture(path):
+        return picture.notes_of(path)
+    return () if is_itk(path) else read_header(path).notes
+
+
 def read_geometry(path: str | Path) -> Geometry:
-    """Read the grid alone, without unpacking a voxel.
+    """Read the grid alone; but of a picture without unpacking a voxel.
 
     Raises
     ------
     FormatError, GeometryError
         As :func:`read_volume`.
     """
+    if is_picture(path):
+        return picture.read_geometry(path)
     return image.read_geometry(path) if is_itk(path) else nifti.read_geometry(path)
 
 
@@ -44,7 +65,8 @@ def read_volume(path: str | Path) -> Volume:
     Parameters
     ----------
     path
-        NIfTI (`.nii`, `.nii.gz`), NRRD (`.nrrd`, `.nhdr`) or MetaImage (`.mha`, `.mhd`).
+        NIfTI (`.nii`, `.nii.gz`), NRRD (`.nrrd`, `.nhdr`), MetaImage (`.mha`, `.mhd`), or a grey
+        picture (`.png`). A picture, also as NIfTI of two axes, is one slice.
 
     Returns
     -------
@@ -59,8 +81,8 @@ def read_volume(path: str | Path) -> Volume:
     Raises
     ------
     FormatError
-        If the file is missing, empty, truncated, of another format, in colour, 2-D, has several
-        frames, or holds NaN.
+        If the file is missing, empty, truncated, of another format, in colour, has several frames,
+        or holds NaN.
     GeometryError
         If its voxels cannot be placed: zero spacing, a flat grid.
 
@@ -85,6 +107,8 @@ def read_frames(path: str | Path) -> tuple[Volume, ...]:
     FormatError, GeometryError
         As :func:`read_volume`; also if the file has five axes or holds class scores.
     """
+    if is_picture(path):
+        return picture.read_frames(path)
     return image.read_frames(path) if is_itk(path) else nifti.read_frames(path)
 
 
@@ -96,6 +120,8 @@ def read_exact(path: str | Path) -> tuple[Geometry, tuple[NDArray[Any], ...]]:
     FormatError, GeometryError
         As :func:`read_frames`; also if it is a segmentation, whose names would be lost.
     """
+    if is_picture(path):
+        return picture.read_exact(path)
     return image.read_exact(path) if is_itk(path) else nifti.read_exact(path)
 
 
@@ -129,6 +155,8 @@ def read_label_frames(
     path: str | Path, scheme: LabelScheme, source_values: Mapping[int, int] | None = None
 ) -> tuple[LabelMap, ...]:
     """Read the label maps of all frames; parameters and errors as :func:`read_labels`."""
+    if is_picture(path):
+        return picture.read_label_frames(path, scheme, source_values)
     read = image.read_label_frames if is_itk(path) else nifti.read_label_frames
     return read(path, scheme, source_values)
 

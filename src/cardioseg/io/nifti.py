@@ -64,7 +64,7 @@ def read_volume(path: str | Path) -> Volume:
     Raises
     ------
     FormatError
-        If the file is missing, empty, truncated, not NIfTI, 2-D, has several frames, or holds NaN.
+        If the file is missing, empty, truncated, not NIfTI, has several frames, or holds NaN.
     GeometryError
         If its voxels cannot be placed: zero spacing, a flat grid.
 

@@ -13,6 +13,7 @@ from nibabel.spatialimages import HeaderDataError
 
 from cardioseg.core.geometry import Float64Array, Geometry
 from cardioseg.errors import CardiosegError, FormatError, GeometryError
+from cardioseg.io.picture_depth import PICTURE_NOTE, with_depth
 
 HEADER_BYTES = 540
 """Bytes that hold the header of either version (NIfTI-1: 348, NIfTI-2: 540)."""
@@ -38,7 +39,8 @@ class NiftiHeader:
     version
         1 or 2.
     shape
-        All sides as stored, trailing sides of 1 beyond the third left out.
+        All sides as stored, trailing sides of 1 beyond the third left out; a picture of two axes
+        has a third side of 1.
     dtype
         Stored type, with its byte order.
     slope, intercept
@@ -178,13 +180,13 @@ def _shape(raw: _RawHeader) -> tuple[int, ...]:
         raise FormatError(f"sides {shape} of {axes} axes: the header is damaged; export it again")
     while len(shape) > 3 and shape[-1] == 1:
         shape.pop()
-    if len(shape) < 3:
-        sides = " x ".join(str(n) for n in shape)
-        raise FormatError(
-            f"a {len(shape)}-D image ({sides}); a stack with a third axis and its spacing is "
-            "needed (single pictures are for io.image2d, which this version does not have)"
-        )
-    return tuple(shape)
+    if len(shape) < 2:
+        raise FormatError(f"a 1-D image ({shape[0]}): a picture has two axes, a stack three")
+    return (*shape, 1) if _is_picture(raw) else tuple(shape)
+
+
+def _is_picture(raw: _RawHeader) -> bool:
+    return int(raw["dim"][0]) == 2
 
 
 def _placement(
@@ -193,18 +195,21 @@ def _placement(
     """The grid by the rule sform, else qform, else spacing; and what is wrong with it."""
     grid = (shape[0], shape[1], shape[2])
     notes = []
+    deep = with_depth if _is_picture(raw) else np.array
     if raw["sform_code"] > 0:
-        geometry = Geometry(grid, _in_mm(raw.get_sform(), mm))
+        geometry = Geometry(grid, deep(_in_mm(raw.get_sform(), mm)))
         notes += _disagreements(raw, geometry, mm)
     elif raw["qform_code"] > 0:
-        geometry = Geometry(grid, _in_mm(_qform(raw), mm))
+        geometry = Geometry(grid, deep(_in_mm(_qform(raw), mm)))
     else:
         i, j, k = (float(n) for n in raw["pixdim"][1:4])
-        geometry = Geometry(grid, _in_mm(np.diag([i, j, k, 1.0]), mm))
+        geometry = Geometry(grid, deep(_in_mm(np.diag([i, j, k, 1.0]), mm)))
         notes.append(
             "no orientation in the header (sform and qform codes are 0): the axes are taken to "
             "point to the patient's right, front and head"
         )
+    if _is_picture(raw):
+        notes.append(PICTURE_NOTE)
     if not geometry.is_orthogonal:
         angle = math.degrees(math.acos(geometry.shear))
         notes.append(f"a sheared grid: two of its axes meet at {angle:.1f} degrees, not 90")
@@ -228,8 +233,9 @@ def _in_mm(affine: Float64Array, mm: float) -> Float64Array:
 
 def _disagreements(raw: _RawHeader, geometry: Geometry, mm: float) -> list[str]:
     """Where the rest of the header contradicts the sform."""
-    pixdim = np.abs(raw["pixdim"][1:4].astype(np.float64)) * mm
-    spacing = np.asarray(geometry.spacing)
+    sides = 2 if _is_picture(raw) else 3
+    pixdim = np.abs(raw["pixdim"][1 : 1 + sides].astype(np.float64)) * mm
+    spacing = np.asarray(geometry.spacing[:sides])
     if not (np.abs(pixdim - spacing) <= _PIXDIM_AGREES * spacing).all():
         told = ", ".join(f"{n:.4g}" for n in pixdim)
         used = ", ".join(f"{n:.4g}" for n in spacing)
@@ -237,7 +243,8 @@ def _disagreements(raw: _RawHeader, geometry: Geometry, mm: float) -> list[str]:
     if raw["qform_code"] == 0:
         return []
     try:
-        other = Geometry(geometry.shape, _in_mm(_qform(raw), mm))
+        affine = _in_mm(_qform(raw), mm)
+        other = Geometry(geometry.shape, with_depth(affine) if sides == 2 else affine)
     except GeometryError as error:
         return [f"{error}; the sform is used"]
     apart = geometry.distance_mm(other)

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from cardioseg.core.scan import Scan
 from cardioseg.io.dicom import choose_series, find_series, holds_dicom, read_series
-from cardioseg.io.images import is_itk, read_frames
-from cardioseg.io.nifti_file import read_header
+from cardioseg.io.images import notes_of, read_frames
 
 
 def read_scan(path: str | Path, series: str | int | None = None) -> Scan:
@@ -16,7 +15,7 @@ def read_scan(path: str | Path, series: str | int | None = None) -> Scan:
     Parameters
     ----------
     path
-        A NIfTI, NRRD or MetaImage file; or a folder, a file or a zip of DICOM.
+        A NIfTI, NRRD, MetaImage or PNG file; or a folder, a file or a zip of DICOM.
     series
         Number, description or UID of the DICOM series; None takes the only one.
 
@@ -47,4 +46,4 @@ def read_scan(path: str | Path, series: str | int | None = None) -> Scan:
     if source.exists() and holds_dicom(source):
         return read_series(choose_series(find_series(source), series, source)).scan
     frames = read_frames(source)
-    return Scan(frames, notes=() if is_itk(source) else read_header(source).notes)
+    return Scan(frames, notes=notes_of(source))

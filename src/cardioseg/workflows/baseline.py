@@ -47,7 +47,7 @@ def fit_files(
     DatasetError
         If the split or the cases cannot be used.
     LeakageError
-        If an image of the training part is in another part too.
+        If a subject, a scan, an image or a near copy of one is in two parts.
     """
     if not is_empty(output) and not (force and (output / PLAN).is_file()):
         raise OutputExistsError(
@@ -59,10 +59,10 @@ def fit_files(
         chosen = {
             "training": parts.cases(cases, "training"),
             "validation": parts.cases(cases, "validation"),
-            "test": tuple(case for case in cases if case.subject in set(parts.test)),
+            "test": parts.tested(cases),
         }
         tell(f"checking {sum(map(len, chosen.values()))} cases for leaks")
-        require_no_leak(chosen)
+        require_no_leak(chosen, near_duplicates=not parts.allow_near_duplicates)
         cases = chosen["training"]
     if not cases:
         raise DatasetError(f"data set {dataset.name}: no case to fit on has labels")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cardioseg.core.case import phase_of
 from cardioseg.core.geometry import require_same_grid
 from cardioseg.core.labels import LabelScheme
 from cardioseg.core.volume import LabelMap
@@ -187,9 +188,9 @@ def _pairs(
 
 
 def _facts(reference: Input) -> _Facts:
-    """Subject from the name; phase and group where the data set's Info.cfg is beside the file."""
+    """Subject and phase from the name; phase and group where ACDC's Info.cfg is beside the file."""
     phase, group = phase_and_group(reference.path.parent, reference.name)
-    return _Facts(reference.subject, group, phase)
+    return _Facts(reference.subject, group, phase or phase_of(reference.name))
 
 
 def _read_subjects(path: Path) -> dict[str, _Facts]:

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cardioseg.core.case import Case
-from cardioseg.data.leakage import same_people
-from cardioseg.data.splits import Split, folds
+from cardioseg.data.looks import Looks, data_digest
+from cardioseg.data.splits import Split, folds, written_out
 from cardioseg.datasets import Dataset
 from cardioseg.errors import ConfigError
 from cardioseg.evaluation import Report, combine
@@ -18,7 +17,7 @@ from cardioseg.inference.predictor import Predictor, load_model
 from cardioseg.io.atomic import make_folder, write_text
 from cardioseg.training.config import TrainConfig
 from cardioseg.workflows.evaluate import write_report
-from cardioseg.workflows.parts import data_digest
+from cardioseg.workflows.parts import people_of
 from cardioseg.workflows.provenance import RUN, Json, write_run
 from cardioseg.workflows.study.measure import measure
 from cardioseg.workflows.study.parts import HeldOut
@@ -39,8 +38,8 @@ def cross_validate(
     """Train one network a fold and measure each on the patients that it did not see.
 
     The held-out patients of a fold also validate its training, so where a configuration keeps the
-    best epoch rather than the last, each figure is a little optimistic. Subjects with the same
-    image stay in one fold.
+    best epoch rather than the last, each figure is a little optimistic. Subjects that share a
+    scan, an image or a near copy of one stay in one fold.
 
     Parameters
     ----------
@@ -63,9 +62,10 @@ def cross_validate(
     DatasetError
         If there are fewer subjects than folds.
     """
-    cases = dataset.labelled_cases
-    splits = _splits(config, cases, count)
-    digest = data_digest(cases)
+    cases, looks = dataset.labelled_cases, Looks()
+    people = people_of(cases, listener.tell, looks)
+    splits = _splits(config, people, count)
+    digest = data_digest(looks, cases)
     make_folder(output)
     _claim(output, config, splits, digest)
     reports = []
@@ -87,15 +87,13 @@ def cross_validate(
     return report
 
 
-def _splits(config: TrainConfig, cases: tuple[Case, ...], count: int) -> tuple[Split, ...]:
+def _splits(
+    config: TrainConfig, people: tuple[tuple[str, ...], ...], count: int
+) -> tuple[Split, ...]:
     """Folds over people, written out as subjects: a person may be in the data under two names."""
-    people = {group[0]: group for group in same_people(cases)}
-
-    def subjects(names: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(sorted(subject for name in names for subject in people[name]))
-
-    drawn = folds(sorted(people), count, np.random.default_rng(config.seed))
-    return tuple(Split(subjects(s.training), subjects(s.validation)) for s in drawn)
+    names = [group[0] for group in people]
+    drawn = folds(names, count, np.random.default_rng(config.seed))
+    return tuple(written_out(split, people) for split in drawn)
 
 
 def _claim(output: Path, config: TrainConfig, splits: tuple[Split, ...], digest: str) -> None:

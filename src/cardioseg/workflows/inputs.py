@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cardioseg.core.case import subject_of
 from cardioseg.core.scan import Scan
 from cardioseg.data.splits import read_split
-from cardioseg.datasets.layout import stem
+from cardioseg.datasets.layout import picture_stem, stem
 from cardioseg.errors import DatasetError
 from cardioseg.io.dicom import DicomScan, choose_series, find_series, holds_dicom, read_series
 from cardioseg.io.scans import read_scan
 from cardioseg.workflows.provenance import file_digest
 
-LABEL_ENDINGS = ("_gt", "-label", "_label", "_seg", ".seg")
-SKIPPED_ENDINGS = (*LABEL_ENDINGS, "_4d")
+LABEL_ENDINGS = ("_gt", "-label", "_label", "_seg", ".seg", "_gd")
+SKIPPED_ENDINGS = (*LABEL_ENDINGS, "_4d", "_sequence")
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Input:
     name
         Name of its outputs.
     path
-        A NIfTI file; or a folder, a file or a zip of DICOM.
+        A file of an image format; or a folder, a file or a zip of DICOM.
     is_dicom
         Whether it is DICOM.
     series
@@ -90,7 +90,9 @@ def label_name(name: str) -> str:
 def gather_images(paths: Iterable[Path]) -> tuple[Input, ...]:
     """Images among files and folders; folders are read recursively, label files in them skipped.
 
-    A folder or a zip that holds DICOM is one input, and its name is the input's.
+    PNG pictures count where they are named, and in a folder that holds no other image: beside
+    volumes they are results. A folder or a zip that holds DICOM is one input, and its name is the
+    input's.
 
     Raises
     ------
@@ -106,12 +108,12 @@ def gather_images(paths: Iterable[Path]) -> tuple[Input, ...]:
 
 
 def _in_folder(path: Path) -> list[Input]:
-    inside = [
-        Input(name, file)
-        for file in sorted(path.rglob("*"))
-        if (name := stem(file)) and not name.endswith(SKIPPED_ENDINGS) and file.is_file()
-    ]
+    volumes, pictures = (
+        [each for each in _named(path, of) if not each.name.endswith(SKIPPED_ENDINGS)]
+        for of in (stem, picture_stem)
+    )
     dicom = holds_dicom(path)
+    inside = volumes if volumes or dicom else pictures
     if inside and dicom:
         raise DatasetError(
             f"{path}: holds NIfTI and DICOM files (such as {inside[0].path.name}); name the files, "
@@ -119,7 +121,8 @@ def _in_folder(path: Path) -> list[Input]:
         )
     if not inside and not dicom:
         raise DatasetError(
-            f"{path}: no image in this folder (looked for DICOM, .nii and .nii.gz, not ending in "
+            f"{path}: no image in this folder (looked for DICOM, .nii, .nii.gz, .nrrd, .mha and, "
+            "where there is no other, .png, not ending in "
             f"{', '.join(SKIPPED_ENDINGS)})"
         )
     return [Input(_dicom_name(path), path, is_dicom=True)] if dicom else inside
@@ -177,30 +180,40 @@ def of_part(inputs: Sequence[Input], split: Path, part: str) -> tuple[Input, ...
 
 
 def gather_labels(path: Path) -> tuple[Input, ...]:
-    """Label maps: one file, or all .nii and .nii.gz files below a folder, named by case.
+    """Label maps: one file, or all below a folder, named by case.
 
     In a folder that also holds the images (a data set as it comes), only files with a label ending
-    count.
+    count; PNG masks count where a folder holds no other image.
     """
     if not path.is_dir():
         file = _named_file(path)
         return (Input(label_name(file.name), file.path),)
-    named = [(name, file) for file in sorted(path.rglob("*")) if (name := stem(file))]
-    marked = [(name, file) for name, file in named if name.endswith(LABEL_ENDINGS)]
-    found = [Input(label_name(name), file) for name, file in marked or named]
+    named = _named(path, stem) or _named(path, picture_stem)
+    marked = [each for each in named if each.name.endswith(LABEL_ENDINGS)]
+    found = [replace(each, name=label_name(each.name)) for each in marked or named]
     if not found:
-        raise DatasetError(f"{path}: no label map in this folder (looked for .nii and .nii.gz)")
+        raise DatasetError(
+            f"{path}: no label map in this folder (looked for .nii, .nii.gz, .nrrd, .mha and, "
+            "where there is no other, .png)"
+        )
     _require_distinct(found)
     return tuple(found)
+
+
+def _named(folder: Path, of: Callable[[Path], str]) -> list[Input]:
+    """Files below a folder by their names without suffix."""
+    files = sorted(folder.rglob("*"))
+    return [Input(name, file) for file in files if (name := of(file)) and file.is_file()]
 
 
 def _named_file(path: Path) -> Input:
     if not path.is_file():
         raise DatasetError(f"{path}: no such file or folder")
-    name = stem(path)
+    name = stem(path) or picture_stem(path)
     if not name:
         raise DatasetError(
-            f"{path}: not a NIfTI file (.nii or .nii.gz), a DICOM file or a zip of them"
+            f"{path}: not a NIfTI file (.nii or .nii.gz), a DICOM file or a zip of them, nor "
+            "NRRD, MetaImage or PNG"
         )
     return Input(name, path)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from cardioseg.core.case import Case
-from cardioseg.data.leakage import content_digest, require_no_leak
+from cardioseg.data.leakage import require_no_leak, same_people
+from cardioseg.data.looks import Looks
 from cardioseg.data.slices import SliceStore, store_slices
-from cardioseg.data.splits import Split, read_split, split_by_subject, subjects_of
+from cardioseg.data.splits import ALLOW_NEAR, Split, read_split, split_by_subject, written_out
 from cardioseg.errors import DatasetError
 from cardioseg.training.config import TrainConfig
 
@@ -31,7 +31,7 @@ class Parts:
 
 
 def prepared_parts(
-    config: TrainConfig, cases: Sequence[Case], split: str, cache: Path, tell: Told
+    config: TrainConfig, cases: Sequence[Case], split: str, cache: Path, tell: Told, looks: Looks
 ) -> Parts:
     """Split the cases, refuse leaks, and prepare every slice once.
 
@@ -48,11 +48,13 @@ def prepared_parts(
         Where prepared slices are kept; a later call with the same plan and cases opens them.
     tell
         Gets lines for a person.
+    looks
+        Where cases that were read are kept.
 
     Raises
     ------
     LeakageError
-        If a subject or an image is in two parts.
+        If a subject, a scan, an image or a near copy of one is in two parts.
     ConfigError, DatasetError
         If data or split cannot be used.
     """
@@ -61,18 +63,22 @@ def prepared_parts(
             "warning: --split slices puts slices of one patient into both parts; "
             "every figure of this run is too good"
         )
-        store = store_slices(cases, config.plan, cache, _counting(tell), config.slice_step)
+        store = store_slices(cases, config.plan, cache, _counting(tell), config.slice_step, looks)
         order = np.random.default_rng(config.seed).permutation(len(store))
         count = max(round(SLICE_SHARE * len(store)), 1)
         record = f'{{"split": "slices", "seed": {config.seed}}}\n'
         return Parts(store.take(np.sort(order[count:])), store.take(np.sort(order[:count])), record)
-    chosen = _subjects(config, cases, split)
+    drawn = split == "subjects"
+    chosen = _drawn(config, cases, tell, looks) if drawn else read_split(Path(split))
     training, validation = chosen.cases(cases, "training"), chosen.cases(cases, "validation")
     tell(f"checking {len(training) + len(validation)} cases for leaks")
-    test = tuple(case for case in cases if case.subject in set(chosen.test))
-    require_no_leak({"training": training, "validation": validation, "test": test})
+    require_no_leak(
+        {"training": training, "validation": validation, "test": chosen.tested(cases)},
+        looks,
+        near_duplicates=not chosen.allow_near_duplicates,
+    )
     first, second = (
-        store_slices(part, config.plan, cache, _counting(tell), step) if part else None
+        store_slices(part, config.plan, cache, _counting(tell), step, looks) if part else None
         for part, step in ((training, config.slice_step), (validation, 1))
     )
     if first is None:
@@ -80,16 +86,31 @@ def prepared_parts(
     return Parts(first, second, chosen.to_json())
 
 
-def data_digest(cases: Sequence[Case]) -> str:
-    """One digest of all images, whatever their order and names."""
-    digests = sorted(content_digest(case) for case in cases)
-    return hashlib.sha256("".join(digests).encode()).hexdigest()
+def people_of(cases: Sequence[Case], tell: Told, looks: Looks) -> tuple[tuple[str, ...], ...]:
+    """Subjects in groups that are one person, to draw a split over; who is joined is told.
+
+    Raises
+    ------
+    DatasetError
+        If all of several subjects look like one, so that nothing can be split.
+    """
+    tell(f"reading {len(cases)} cases")
+    people = same_people(cases, looks)
+    for group in people:
+        if len(group) > 1:
+            tell(f"one person under several names, kept in one part: {', '.join(group)}")
+    if len(people) == 1 and len(people[0]) > 1:
+        raise DatasetError(
+            f"all {len(people[0])} subjects show nearly the same image; if they are different "
+            f'people, name the parts in a split file and say "{ALLOW_NEAR}": true there'
+        )
+    return people
 
 
-def _subjects(config: TrainConfig, cases: Sequence[Case], split: str) -> Split:
-    if split == "subjects":
-        return split_by_subject(subjects_of(cases), np.random.default_rng(config.seed))
-    return read_split(Path(split))
+def _drawn(config: TrainConfig, cases: Sequence[Case], tell: Told, looks: Looks) -> Split:
+    people = people_of(cases, tell, looks)
+    rng = np.random.default_rng(config.seed)
+    return written_out(split_by_subject([group[0] for group in people], rng), people)
 
 
 def _counting(tell: Told) -> Callable[[int, int], None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from cardioseg.data.looks import Looks, data_digest
 from cardioseg.data.slices import SliceStore
 from cardioseg.datasets import Dataset
-from cardioseg.errors import ConfigError, OutputExistsError
+from cardioseg.errors import ConfigError, LeakageError, OutputExistsError
 from cardioseg.evaluation import learning_curves, png_bytes
 from cardioseg.io.atomic import is_empty, make_folder, write_bytes, write_text
 from cardioseg.model import Model
@@ -23,8 +25,8 @@ from cardioseg.training.temperature import calibrate
 from cardioseg.training.validation import subject_dice
 from cardioseg.workflows.card import Outcome, model_card
 from cardioseg.workflows.export import network_files
-from cardioseg.workflows.parts import Told, data_digest, prepared_parts
-from cardioseg.workflows.provenance import Json, file_digest, write_run
+from cardioseg.workflows.parts import Told, prepared_parts
+from cardioseg.workflows.provenance import RUN, Json, file_digest, write_run
 
 if TYPE_CHECKING:
     from torch import nn
@@ -101,15 +103,17 @@ def train(
     OutputExistsError
         If `output` holds a run and `start` does not resume it.
     LeakageError
-        If a subject or an image is in two parts.
+        If a subject, a scan, an image or a near copy of one is in two parts, or the run whose
+        weights are the first has trained on who validates here.
     ConfigError, DatasetError
         If configuration, data or split cannot be used.
     """
     tell = listener.tell
     _open_run(output, config, start.resume)
     keep_freed_memory()
-    cases = dataset.labelled_cases
-    parts = prepared_parts(config, cases, split, output / CACHE, tell)
+    cases, looks = dataset.labelled_cases, Looks()
+    parts = prepared_parts(config, cases, split, output / CACHE, tell, looks)
+    _require_unseen(start.weights_of, dataset.name, parts.record)
     write_text(output / SPLIT, parts.record)
     validating = f"validating on {len(parts.validation)}" if parts.validation else "no validation"
     tell(f"training on {len(parts.training)} slices, {validating}")
@@ -129,7 +133,7 @@ def train(
         "model_id": model.id,
         "config": config.model_dump(mode="json"),
         "data": dataset.name,
-        "data_digest": data_digest(cases),
+        "data_digest": data_digest(looks, cases),
         "epochs": progress.epoch,
         "best_epoch": progress.best_epoch,
         "best_validation_dice": progress.best_dice if parts.validation else None,
@@ -155,6 +159,27 @@ def _check_slices(store: SliceStore) -> NDArray[np.float32]:
     count = min(CHECK_SLICES, len(store))
     positions = np.linspace(0, len(store) - 1, count).round().astype(np.intp)
     return store.images[positions].astype(np.float32)[:, None]
+
+
+def _require_unseen(run: Path | None, data: str, record: str) -> None:
+    """Refuse first weights that have trained on who validates or tests here.
+
+    Subjects are told by name, so only a run on a data set of the same name is compared.
+    """
+    if run is None or not (run / SPLIT).is_file():
+        return
+    before, now = (json.loads(text) for text in ((run / SPLIT).read_text("utf-8"), record))
+    facts = json.loads((run / RUN).read_text("utf-8")) if (run / RUN).is_file() else {}
+    if facts.get("data", data) != data:
+        return
+    held_out = {*now.get("validation", ()), *now.get("test", ())}
+    everybody = before.get("split") == "slices"
+    seen = sorted(held_out if everybody else held_out & set(before.get("training", ())))
+    if seen:
+        raise LeakageError(
+            f"leak: {run} has trained on {len(seen)} subjects that are held out here, {seen[0]} "
+            f"first; start from the same split (--split {run / SPLIT}), or from other weights"
+        )
 
 
 def _open_run(output: Path, config: TrainConfig, resume: bool) -> None:

@@ -11,6 +11,7 @@ import optuna
 from filelock import FileLock
 
 from cardioseg.core.case import Case
+from cardioseg.data.looks import Looks, data_digest
 from cardioseg.datasets import Dataset
 from cardioseg.errors import ConfigError, DatasetError, OutputExistsError
 from cardioseg.io.atomic import is_leftover, make_folder, write_text
@@ -21,7 +22,7 @@ from cardioseg.training.config import TrainConfig
 from cardioseg.training.fit import Step, Watch, fit
 from cardioseg.training.storage import kept_in, masked, open_study, sqlite_url
 from cardioseg.training.tune import Search, TrialWatch, bind, run_search
-from cardioseg.workflows.parts import Parts, Told, data_digest, prepared_parts
+from cardioseg.workflows.parts import Parts, Told, prepared_parts
 from cardioseg.workflows.provenance import Json
 from cardioseg.workflows.search_results import Found, found_so_far, told_line, write_results
 from cardioseg.workflows.train import CACHE, SPLIT
@@ -95,7 +96,7 @@ def tune(
     cases = dataset.labelled_cases
     training = _Training(search.config, cases, split, output / CACHE, listener.tell)
     parts = training.parts(search.config.plan)
-    digest = data_digest(cases)
+    digest = data_digest(training.looks, cases)
     asked = {
         "configuration": search.config.model_dump_json(),
         "space": search.space.to_json(),
@@ -135,6 +136,7 @@ class _Training:
     ) -> None:
         self._base, self._cases, self._split, self._cache = base, cases, split, cache
         self._tell = tell
+        self.looks = Looks()
         self._prepared: dict[str, Parts] = {}
 
     def parts(self, plan: Plan) -> Parts:
@@ -142,7 +144,9 @@ class _Training:
         key = plan.model_dump_json(exclude={"network"})
         if key not in self._prepared:
             config = self._base.model_copy(update={"plan": plan})
-            parts = prepared_parts(config, self._cases, self._split, self._cache, self._tell)
+            parts = prepared_parts(
+                config, self._cases, self._split, self._cache, self._tell, self.looks
+            )
             if parts.validation is None:
                 raise DatasetError(
                     f"{self._split}: no validation subjects, and validation is what a search "

@@ -10,6 +10,8 @@ from pathlib import Path
 from cardioseg.core.case import Case
 from cardioseg.core.labels import MYOCARDIUM_BLOOD
 from cardioseg.core.volume import LabelMap
+from cardioseg.data.leakage import require_no_leak
+from cardioseg.data.looks import Looks, look_at
 from cardioseg.data.splits import Split, subjects_of
 from cardioseg.errors import DatasetError, OutputExistsError
 from cardioseg.io.atomic import is_empty, make_folder, write_text
@@ -99,19 +101,23 @@ def write_whole_hearts(
         If `output` is not empty.
     DatasetError
         If there is no label map to use.
+    LeakageError
+        If a heart for validation is one for training; no split and no dataset.json is written then.
     """
     if not is_empty(output):
         raise OutputExistsError(f"{output}: is not empty; name another folder")
     training, validation = wanted.training(), wanted.held_out()
     for folder in ("imagesTr", "labelsTr"):
         make_folder(output / folder)
-    cases = (*training, *validation)
+    cases, looks = (*training, *validation), Looks()
     for done, case in enumerate(cases):
         watch(done, len(cases), case.id)
         image, labels = case.pair()
+        looks.keep(case, look_at(image, labels))
         write_volume(image, output / "imagesTr" / f"{case.id}_0000.nii.gz")
         write_labels(labels, output / "labelsTr" / f"{case.id}.nii.gz")
     watch(len(cases), len(cases), "")
+    require_no_leak({"training": training, "validation": validation}, looks)
     if validation:
         split = Split(subjects_of(training), subjects_of(validation))
         write_text(output / SPLIT, split.to_json())

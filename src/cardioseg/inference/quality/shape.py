@@ -50,7 +50,11 @@ def heart_reasons(labels: LabelMap, found_voxels: int) -> Iterator[Reason]:
     structures = labels.scheme.structures
     total_ml = sum(labels.volume_ml(each.name) for each in structures)
     missing = [each.name for each in structures if not labels.mask(each.name).any()]
-    if total_ml < SMALLEST_HEART_ML:
+    picture = labels.geometry.shape.count(1) == 1 and not facts.is_short_axis(labels.scheme)
+    if picture and not labels.array.any():
+        yield Reason(Verdict.REJECT, "nothing", "nothing found: check the image's contrast")
+    # A picture of another kind (echo, cells) has an area, and no volume to judge by.
+    elif total_ml < SMALLEST_HEART_ML and not picture:
         yield Reason(
             Verdict.REJECT,
             "no_heart",

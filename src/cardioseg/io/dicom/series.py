@@ -126,6 +126,21 @@ def find_series(path: str | Path) -> tuple[Series, ...]:
     return tuple(sorted(series, key=lambda s: (s.number is None, s.number or 0, s.uid)))
 
 
+def series_of(files: Sequence[DicomFile]) -> Series:
+    """The one series that named files make.
+
+    Raises
+    ------
+    FormatError
+        If they belong to several, or one is damaged.
+    """
+    members = [(file, read_dataset(file, tags=_TAGS)) for file in files]
+    uids = {text(header, "SeriesInstanceUID") for _, header in members}
+    if len(uids) != 1:
+        raise FormatError(f"{files[0].path.parent}: files of {len(uids)} series; name those of one")
+    return _series(uids.pop(), members)
+
+
 def _is_whole(file: DicomFile, header: Dataset) -> bool:
     """Whether a file is an object of a series; not if it is an index or no DICOM after all.
 

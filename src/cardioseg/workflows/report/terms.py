@@ -30,6 +30,11 @@ STRUCTURES = (
     Term("pulmonary artery", "arteria pulmonar"),
     Term("SVC", "VCS"),
     Term("IVC", "VCI"),
+    Term("infarct", "infarto"),
+    Term("no-reflow", "no reflujo"),
+    Term("oedema", "edema"),
+    Term("scar", "cicatriz"),
+    Term("foreground", "primer plano"),
     Term("background", "fondo"),
     Term("mean of structures", "media de las estructuras"),
 )

@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from cardioseg.core.case import Case
-from cardioseg.data.leakage import require_no_leak
+from cardioseg.data.leakage import require_no_leak, same_people
+from cardioseg.data.looks import Looks
 from cardioseg.data.slices import SliceStore, store_slices
 from cardioseg.data.splits import (
     Split,
     read_split,
     share_counts,
     split_by_shares,
-    subjects_of,
+    written_out,
 )
 from cardioseg.errors import ConfigError, DatasetError
 from cardioseg.prepare.plan import Plan
@@ -72,8 +73,10 @@ class Parts:
         return self.held_out[-1]
 
 
-def check_data(data: Data, cases: Sequence[Case], tell: Told) -> None:
-    """Read every case once: no subject and no image may be in two parts that should be apart.
+def check_data(data: Data, cases: Sequence[Case], tell: Told, looks: Looks | None = None) -> None:
+    """Read every case once: no subject, scan or image, nor a near copy, may be in two parts.
+
+    Where subjects are drawn, those that are one person under several names stay together.
 
     Raises
     ------
@@ -90,13 +93,22 @@ def check_data(data: Data, cases: Sequence[Case], tell: Told) -> None:
             "every figure on its test is too good"
         )
         parts: dict[str, Sequence[Case]] = {"split": pool}
+        near = True
     else:
-        split = _split(data, pool)
+        split = _split(data, pool, looks or Looks())
         parts = {name: split.cases(pool, name) for name in ("training", "validation", TEST)}
-    require_no_leak({**parts, UNSEEN: unseen})
+        near = not split.allow_near_duplicates
+    require_no_leak({**parts, UNSEEN: unseen}, looks, near_duplicates=near)
 
 
-def resolve(data: Data, cases: Sequence[Case], plan: Plan, cache: Path, tell: Told) -> Parts:
+def resolve(
+    data: Data,
+    cases: Sequence[Case],
+    plan: Plan,
+    cache: Path,
+    tell: Told,
+    looks: Looks | None = None,
+) -> Parts:
     """Prepare the slices of training and validation, and list what is measured.
 
     Parameters
@@ -111,20 +123,25 @@ def resolve(data: Data, cases: Sequence[Case], plan: Plan, cache: Path, tell: To
         Where prepared slices are kept; arms with one preparation share them.
     tell
         Told how an uneven split came out.
+    looks
+        Where cases that were read already are kept; None reads them.
 
     Raises
     ------
     DatasetError
         If subjects are named that are not there, or are too few.
     """
+    seen = looks or Looks()
     pool = _pool(data, cases)
     unseen = _named(cases, data.unseen, UNSEEN)
     others = (HeldOut(UNSEEN, unseen),) if unseen else ()
     if data.by_slices:
-        return _by_slices(data, store_slices(pool, plan, cache), pool, others, tell)
-    split = _split(data, pool)
+        store = store_slices(pool, plan, cache, looks=seen)
+        return _by_slices(data, store, pool, others, tell)
+    split = _split(data, pool, seen)
     training, validation = (
-        store_slices(split.cases(pool, part), plan, cache) for part in ("training", "validation")
+        store_slices(split.cases(pool, part), plan, cache, looks=seen)
+        for part in ("training", "validation")
     )
     held_out = (HeldOut(TEST, split.cases(pool, TEST)), *others)
     return Parts(training, validation, held_out, split.to_json())
@@ -179,10 +196,12 @@ def _named(cases: Sequence[Case], subjects: Sequence[str], part: str) -> tuple[C
     return tuple(case for case in cases if case.subject in subjects)
 
 
-def _split(data: Data, pool: Sequence[Case]) -> Split:
+def _split(data: Data, pool: Sequence[Case], looks: Looks) -> Split:
     if data.shares:
         rng = np.random.default_rng(data.seed)
-        return split_by_shares(subjects_of(pool), data.shares[1], rng)
+        people = same_people(pool, looks)
+        drawn = split_by_shares([group[0] for group in people], data.shares[1], rng)
+        return written_out(drawn, people)
     split = read_split(Path(data.split)) if data.split else _named_split(data)
     if not split.test:
         raise DatasetError(f"{data.split}: a study needs subjects in its part 'test'")

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pydantic import JsonValue
 
 from cardioseg.core.case import Case
+from cardioseg.data.looks import Looks, data_digest
 from cardioseg.datasets import Dataset
 from cardioseg.errors import ConfigError, OutputExistsError
 from cardioseg.io.atomic import is_empty, make_folder, write_text
 from cardioseg.prepare.plan import Plan
 from cardioseg.training.allocator import keep_freed_memory
 from cardioseg.training.config import TrainConfig
-from cardioseg.workflows.parts import Told, data_digest
 from cardioseg.workflows.provenance import Json, write_run
 from cardioseg.workflows.study.analysis import Findings, contrasts, inflations
 from cardioseg.workflows.study.config import Data, Study
@@ -78,12 +78,17 @@ def run_study(
         )
     listener.tell("reading the data and checking it for leaks")
     datas = tuple(dict.fromkeys(study.data_of(arm) for arm in study.arms))
-    digest = data_digest(used_cases(datas, cases))
+    looks = Looks()
+    digest = data_digest(looks, used_cases(datas, cases))
     _open(study, configs, digest, output)
     for data in datas:
-        check_data(data, cases, listener.tell)
+        check_data(data, cases, listener.tell, looks)
     keep_freed_memory()
-    parts = _parts(study, configs, cases, output / CACHE, listener.tell)
+
+    def prepared(data: Data, config: TrainConfig) -> Parts:
+        return resolve(data, cases, config.plan, output / CACHE, listener.tell, looks)
+
+    parts = _parts(study, configs, prepared)
     require_same_images(study.pairs, parts)
     costs = {arm: cost(config) for arm, config in configs.items()}
     materials = Materials(study, dataset, configs, parts, costs)
@@ -154,7 +159,9 @@ def _differences(found: object, wanted: object, where: str = "") -> list[str]:
 
 
 def _parts(
-    study: Study, configs: Mapping[str, TrainConfig], cases: Sequence[Case], cache: Path, tell: Told
+    study: Study,
+    configs: Mapping[str, TrainConfig],
+    prepared: Callable[[Data, TrainConfig], Parts],
 ) -> dict[str, Parts]:
     """The data of each arm; arms with the same data and preparation share them in memory."""
     known: dict[tuple[Data, str], Parts] = {}
@@ -163,7 +170,7 @@ def _parts(
         data = study.data_of(arm)
         key = (data, config.plan.model_dump_json(exclude={"network"}))
         if key not in known:
-            known[key] = resolve(data, cases, config.plan, cache, tell)
+            known[key] = prepared(data, config)
         found[arm] = known[key]
     return found
 

@@ -1,0 +1,72 @@
+"""One reading of each case for all who ask: digests of what it holds, and its thumbnail."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from cardioseg.core.case import Case
+from cardioseg.core.volume import LabelMap, Volume
+from cardioseg.data.near import Float32Array, thumbnail
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What a case's files hold.
+
+    Parameters
+    ----------
+    content
+        SHA-256 of the image's voxel values, whatever its name, header or storage order: they are
+        sorted first, so that a mirrored or turned copy has the digest of its original.
+    exact
+        SHA-256 of image, grid and labels as they are.
+    thumbnail
+        For :func:`cardioseg.data.near.near_pairs`.
+    """
+
+    content: str
+    exact: str
+    thumbnail: Float32Array
+
+
+def look_at(image: Volume, labels: LabelMap | None) -> Look:
+    """Digests and thumbnail of an image and its labels, if it has any."""
+    values = np.sort(image.array, axis=None)
+    exact = hashlib.sha256(f"{image.geometry.shape}\n".encode())
+    exact.update(image.geometry.affine.tobytes())
+    exact.update(image.array.tobytes())
+    if labels is not None:
+        exact.update(f"{labels.scheme.name}\n".encode())
+        exact.update(labels.array.tobytes())
+    content = hashlib.sha256(values.tobytes()).hexdigest()
+    return Look(content, exact.hexdigest(), thumbnail(image))
+
+
+class Looks:
+    """Looks at cases, each read once however often it is asked for: a split, the leak check, the
+    cache of slices and the digest of the data all need them.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[Case, Look] = {}
+
+    def of(self, case: Case) -> Look:
+        """The look at a case; errors as reading it."""
+        if case not in self._seen:
+            labelled = case.load_labels is not None
+            image, labels = case.pair() if labelled else (case.image(), None)
+            self._seen[case] = look_at(image, labels)
+        return self._seen[case]
+
+    def keep(self, case: Case, look: Look) -> None:
+        """A look that was had elsewhere, where the case was just made or read."""
+        self._seen[case] = look
+
+
+def data_digest(looks: Looks, cases: tuple[Case, ...]) -> str:
+    """One digest of all images, whatever their order and names."""
+    digests = sorted(looks.of(case).content for case in cases)
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
