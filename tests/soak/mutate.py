@@ -62,6 +62,30 @@ def inside_gzip(inner: Mutation) -> Mutation:
     return change
 
 
+def inside_png(data: bytes, rng: random.Random) -> bytes:
+    """Damage of one chunk, its checksum made right again; sometimes of any byte."""
+    if rng.random() < 0.2:
+        return in_bytes(data, rng)
+    chunks, at = [], 8
+    while at + 8 <= len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        chunks.append((data[at + 4 : at + 8], data[at + 8 : at + 8 + size]))
+        at += size + 12
+    index = rng.randrange(len(chunks))
+    name, body = chunks[index]
+    if name == b"IDAT" and rng.random() < 0.7:
+        body = zlib.compress(in_bytes(zlib.decompress(body), rng), 1)
+    else:
+        body = in_bytes(body, rng)
+    chunks[index] = (name, body)
+    if rng.random() < 0.1:
+        chunks.insert(rng.randrange(len(chunks)), rng.choice(chunks))
+    packed = (
+        len(b).to_bytes(4, "big") + n + b + zlib.crc32(n + b).to_bytes(4, "big") for n, b in chunks
+    )
+    return data[:8] + b"".join(packed)
+
+
 def bomb(size: int) -> bytes:
     """Zeros, packed as well as deflate can."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)

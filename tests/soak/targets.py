@@ -16,9 +16,10 @@ from unittest.mock import patch
 
 import nibabel
 import numpy as np
+from PIL import Image
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, RLELossless
 from tests.dicom_series import noise, oblique, write_enhanced, write_series
-from tests.soak.mutate import Mutation, bomb, in_bytes, in_head, in_text, inside_gzip
+from tests.soak.mutate import Mutation, bomb, in_bytes, in_head, in_text, inside_gzip, inside_png
 
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import ACDC
@@ -188,6 +189,26 @@ def dicom_seeds() -> tuple[Seed, ...]:
 def read_dicom(path: Path) -> None:
     series = find_series(path)
     read_series(choose_series(series, None, path))
+
+
+@cache
+def png_seeds() -> tuple[Seed, ...]:
+    values = np.random.default_rng(2).integers(0, 256, (24, 20)).astype(np.uint8)
+    palette = Image.fromarray(values % 4, "P")
+    palette.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 255])
+    pictures = {
+        "grey.png": Image.fromarray(values),
+        "deep.png": Image.fromarray(values.astype(np.uint16) * 200),
+        "palette.png": palette,
+        "colour.png": Image.fromarray(np.stack([values] * 3, axis=-1)),
+        "two.png": Image.fromarray(values > 99),
+    }
+    seeds = []
+    for name, picture in pictures.items():
+        buffer = io.BytesIO()
+        picture.save(buffer, "PNG", dpi=(96, 96))
+        seeds.append(Seed(name, buffer.getvalue(), inside_png))
+    return tuple(seeds)
 
 
 @cache
@@ -404,12 +425,13 @@ def _each(*reads: Callable[[], object]) -> None:
 
 
 TARGETS: dict[str, Target] = {
-    "nifti": Target(nifti_seeds, read_image, 0.22),
-    "dicom": Target(dicom_seeds, read_dicom, 0.12),
+    "nifti": Target(nifti_seeds, read_image, 0.18),
+    "png": Target(png_seeds, read_image, 0.10),
+    "dicom": Target(dicom_seeds, read_dicom, 0.11),
     "nrrd": Target(lambda: itk_seeds(".nrrd"), read_image, 0.12),
     "metaimage": Target(lambda: itk_seeds(".mha"), read_image, 0.08),
     "toml": Target(toml_seeds, read_toml, 0.12),
-    "json": Target(json_seeds, read_json, 0.15),
+    "json": Target(json_seeds, read_json, 0.10),
     "safetensors": Target(safetensors_seeds, read_checkpoint, 0.08),
     "model folder": Target(model_seeds, read_model, 0.01),
     "upload": Target(zip_seeds, read_upload, 0.10),
