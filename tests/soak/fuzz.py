@@ -33,7 +33,7 @@ from cardioseg.service.problems import ProblemError
 SECONDS_AN_INPUT = 10
 MEMORY_MB = 512
 """A process may take this much more than it had before its first input."""
-BATCH = 500
+BATCH = 3000
 
 
 @dataclass

@@ -140,11 +140,14 @@ class JobStore:
     clock: Callable[[], float] = time.monotonic
     remember: Callable[[Job], None] = lambda job: None
     _jobs: dict[str, Job] = field(default_factory=dict)
+    _coming: set[str] = field(default_factory=set)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _edit_locks: dict[str, threading.Lock] = field(default_factory=dict)
 
     def reserve(self) -> tuple[str, Path]:
         """A new id and its empty folder, before anything is known of the upload.
+
+        It counts as one that waits until it is released.
 
         Raises
         ------
@@ -152,7 +155,7 @@ class JobStore:
             503 where the queue or the store is full.
         """
         with self._lock:
-            waiting = sum(job.state == "queued" for job in self._jobs.values())
+            waiting = sum(job.state == "queued" for job in self._jobs.values()) + len(self._coming)
             stored = sum(job.size for job in self._jobs.values())
             if waiting >= self.limits.waiting:
                 raise ProblemError(503, "busy", f"{waiting} jobs are waiting; try again later")
@@ -160,10 +163,20 @@ class JobStore:
                 raise ProblemError(
                     503, "full", "the server keeps as much as it may; delete a job or wait"
                 )
-        identity = secrets.token_hex(_ID_BYTES)
+            identity = secrets.token_hex(_ID_BYTES)
+            self._coming.add(identity)
         folder = self.root / identity
-        folder.mkdir(mode=0o700)
+        try:
+            folder.mkdir(mode=0o700)
+        except OSError:
+            self.release(identity)
+            raise
         return identity, folder
+
+    def release(self, identity: str) -> None:
+        """An upload has come or has failed: it no longer counts as one that is coming."""
+        with self._lock:
+            self._coming.discard(identity)
 
     def add(
         self, identity: str, folder: Path, upload: Upload, model: str, labels: Path | None = None

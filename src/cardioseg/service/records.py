@@ -102,9 +102,10 @@ def _read(folder: Path, now: float) -> Job | None:
         record = _READER.validate_json((folder / RECORD).read_bytes())
     except (OSError, ValidationError):
         return None
-    path = folder / record.path
-    if record.format_version != FORMAT_VERSION or not path.exists():
+    names = [record.path, *([record.labels] if record.labels else [])]
+    if record.format_version != FORMAT_VERSION or not all(_is_in(folder, n) for n in names):
         return None
+    path = folder / record.path
     age = max(time.time() - record.touched_at, 0.0)
     return Job(
         id=folder.name,
@@ -119,6 +120,11 @@ def _read(folder: Path, now: float) -> Job | None:
         size=sum(each.stat().st_size for each in folder.rglob("*") if each.is_file()),
         starts=record.starts,
     )
+
+
+def _is_in(folder: Path, name: str) -> bool:
+    """Whether a plain name is that of a file or folder there."""
+    return name not in ("", ".", "..") and Path(name).name == name and (folder / name).exists()
 
 
 def _to_go_on(job: Job) -> Job:

@@ -227,13 +227,16 @@ def _add_corrections(router: APIRouter, server: Server) -> None:
 @contextmanager
 def _reserved(server: Server) -> Iterator[tuple[str, Path]]:
     """A new job's id and folder, which is removed if the job does not come to be."""
-    identity, folder = server.store.reserve()
+    with storing():
+        identity, folder = server.store.reserve()
     try:
         with storing():
             yield identity, folder
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+    finally:
+        server.store.release(identity)
 
 
 def _copied(upload: Upload, folder: Path) -> Upload:
