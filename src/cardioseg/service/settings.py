@@ -9,7 +9,7 @@ from pathlib import Path
 from cardioseg.errors import ConfigError
 from cardioseg.service.limits import Limits
 
-TOKEN_VARIABLE = "CARDIOSEG_TOKEN"  # noqa: S105  # nosec B105: the variable's name
+TOKEN_VARIABLE = "CARDIOSEG_TOKEN"  # noqa: S105  # nosec B105
 """Environment variable of the token: a secret is not an option that every process list shows."""
 
 SHORTEST_TOKEN = 16
