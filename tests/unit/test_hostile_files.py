@@ -13,7 +13,7 @@ import pydicom
 import pytest
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID
-from tests.soak.fuzz import TookTooLongError, damaged, try_one
+from tests.soak.fuzz import HANG_SECONDS, TookTooLongError, damaged, try_one
 from tests.soak.targets import TARGETS, dicom_files, itk_seeds, nifti_seeds, safetensors_seeds
 
 from cardioseg.data.splits import read_split
@@ -56,7 +56,7 @@ def test_a_fixed_corpus_raises_only_our_errors(tmp_path: Path, kind: str) -> Non
             folder = tmp_path / str(number)
             folder.mkdir()
             path = damaged(kind, number, folder)
-            signal.alarm(20)
+            signal.alarm(HANG_SECONDS)
             outcomes.append(try_one(TARGETS[kind], path))
             signal.alarm(0)
     finally:

@@ -97,7 +97,7 @@ def test_an_audit_that_does_not_know_the_known_does_not_pass(
     lock.write_text(f"numpy==2.4.6 --hash=sha256:{'0' * 64}\n")
     monkeypatch.setattr(sys, "argv", ["audit.py", str(lock)])
     monkeypatch.setattr(audit, "ask", lambda requirements: {})
-    with pytest.raises(SystemExit, match="could not look: jinja2==2.10 is known to be vulnerable"):
+    with pytest.raises(SystemExit, match=r"could not look: jinja2==2\.10 is known"):
         audit.main()
     known = {audit.KNOWN: {"jinja2": ["PYSEC-2019-217"]}, "numpy==2.4.6": {}}
     monkeypatch.setattr(audit, "ask", lambda requirements: known[requirements.strip()])
