@@ -39,12 +39,17 @@ def server_folder(kept: Path | None) -> Iterator[Path]:
         _remove_left(Path(tempfile.gettempdir()))
         root = Path(tempfile.mkdtemp(prefix=_PREFIX))
     else:
+        is_new = not kept.exists()
         root = make_folder(kept)
-        root.chmod(0o700)
+        if is_new:  # a folder that was there keeps its permissions; those of jobs are private
+            root.chmod(0o700)
     descriptor = os.open(root / LOCK, os.O_CREAT | os.O_RDWR, 0o600)
     try:
         if not try_lock(descriptor):
-            raise ConfigError(f"{root}: another server uses it; name another folder with --jobs")
+            raise ConfigError(
+                f"{root}: another server uses it, or its file system knows no locks; name another "
+                "folder with --jobs"
+            )
         yield root
     finally:
         os.close(descriptor)
