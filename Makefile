@@ -15,8 +15,13 @@ PEERS_OUTPUT ?= peers-output
 # For `make bench`: where its files go, and further options (python -m benchmarks.speed.run --help).
 BENCH_OUTPUT ?= bench-output
 BENCH ?=
+# For `make soak`: what its files' names begin with, and inputs in all of the fuzzer.
+SOAK_OUTPUT ?= soak
+FUZZ_INPUTS ?= 100000
+SUPPLY := tools/.venv
 
-.PHONY: demo test check format docs viewer peers bench bench-peers soak-metrics clean setup
+.PHONY: demo test check format docs viewer peers bench bench-peers clean setup \
+	soak soak-kills soak-fuzz soak-metrics lock sbom audit
 
 demo: setup  ## train a small network on synthetic hearts and open the result
 	$(BIN)/cardioseg demo --output demo-output
@@ -25,15 +30,16 @@ test: setup  ## every test
 	$(BIN)/python -m pytest
 	$(BIN)/python -m pytest --doctest-modules src/cardioseg
 
-check: setup  ## format, lint, types, layers
-	$(BIN)/ruff format --check src tests models docs benchmarks
-	$(BIN)/ruff check src tests models docs benchmarks
+check: setup  ## format, lint, types, layers, security lint
+	$(BIN)/ruff format --check src tests models docs benchmarks tools
+	$(BIN)/ruff check src tests models docs benchmarks tools
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml src
 
 format: setup  ## let ruff format and mend what it can
-	$(BIN)/ruff format src tests models docs benchmarks
-	$(BIN)/ruff check --fix src tests models docs benchmarks
+	$(BIN)/ruff format src tests models docs benchmarks tools
+	$(BIN)/ruff check --fix src tests models docs benchmarks tools
 
 docs: setup  ## make the pictures of the documentation anew
 	$(BIN)/python docs/make_pictures.py
@@ -55,8 +61,26 @@ bench-peers: setup $(PEERS)/.venv/.installed $(SPEED)/.venv/.installed  ## the s
 soak-metrics: setup  ## our metrics beside MONAI, SimpleITK and scikit-image on 5000 random pairs of masks
 	$(BIN)/python -m tests.soak.metrics --output docs/results/trust/metrics.json
 
+soak: soak-kills soak-fuzz soak-metrics  ## everything that takes too long for CI
+
+soak-kills: setup  ## signal 9 at random moments of train, prepare, predict, tune and serve
+	$(BIN)/python -m tests.soak.kills --output "$(SOAK_OUTPUT)-kills.json"
+
+soak-fuzz: setup  ## damaged inputs of every format: FUZZ_INPUTS=100000
+	$(BIN)/python -m tests.soak.fuzz --inputs $(FUZZ_INPUTS) --output "$(SOAK_OUTPUT)-fuzz.json"
+
+lock: $(SUPPLY)/.installed  ## pin what cardioseg runs on, with hashes: requirements.lock
+	$(SUPPLY)/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header \
+		--no-annotate --constraint constraints.txt --output-file requirements.lock pyproject.toml
+
+sbom: setup  ## the parts of an installation, CycloneDX: sbom.json
+	$(BIN)/python tools/sbom.py --lock requirements.lock --output sbom.json
+
+audit: $(SUPPLY)/.installed  ## known vulnerabilities of what is pinned; needs the network
+	$(SUPPLY)/bin/python tools/audit.py requirements.lock
+
 clean:
-	rm -rf $(VENV) $(PEERS)/.venv $(SPEED)/.venv demo-output dist build
+	rm -rf $(VENV) $(PEERS)/.venv $(SPEED)/.venv $(SUPPLY) demo-output dist build
 
 setup: $(VENV)/.installed
 
@@ -80,4 +104,9 @@ $(PEERS)/.venv/.installed: $(PEERS)/requirements.txt
 $(SPEED)/.venv/.installed: $(SPEED)/requirements-keras.txt
 	$(PYTHON) -m venv $(SPEED)/.venv
 	$(SPEED)/.venv/bin/python -m pip install --quiet --disable-pip-version-check -r $(SPEED)/requirements-keras.txt
+	touch $@
+
+$(SUPPLY)/.installed:
+	$(PYTHON) -m venv $(SUPPLY)
+	$(SUPPLY)/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9 pip-audit==2.10.1
 	touch $@

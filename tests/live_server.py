@@ -47,9 +47,14 @@ class Live:
 
 
 @contextmanager
-def live(token: str = "", models: tuple[str, ...] = ("otsu",), **limits: float) -> Iterator[Live]:
+def live(
+    token: str = "",
+    models: tuple[str, ...] = ("otsu",),
+    jobs: Path | None = None,
+    **limits: float,
+) -> Iterator[Live]:
     log: list[str] = []
-    settings = Settings(models, port=0, token=token, limits=Limits(**limits))
+    settings = Settings(models, port=0, token=token, limits=Limits(**limits), jobs=jobs)
     with running_server(settings, log.append) as server, listening(settings) as listener:
         config = uvicorn.Config(create_app(server), log_level="error", access_log=False, ws="none")
         runner = uvicorn.Server(config)

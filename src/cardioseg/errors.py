@@ -20,6 +20,10 @@ class FormatError(CardiosegError):
     """A file that cannot be read as what it claims to be, or cannot be written."""
 
 
+class WriteError(FormatError):
+    """A file or folder that cannot be written: a full disk, a read-only folder, a name taken."""
+
+
 class LabelError(CardiosegError):
     """A label value outside its scheme, or a scheme that does not exist."""
 
@@ -97,3 +101,30 @@ def first_problem(error: ValidationError) -> str:
     ]
     more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
     return "; ".join(told) + more
+
+
+def first_line(error: BaseException, most: int = 200) -> str:
+    """The first line of an error's words, shortened, or its kind where it has none.
+
+    Examples
+    --------
+    >>> first_line(ValueError("no such key")), first_line(KeyError())
+    ('no such key', 'KeyError')
+    """
+    lines = str(error).splitlines()
+    return lines[0][:most] if lines else type(error).__name__
+
+
+_NO_MEMORY = ("allocate memory", "bad allocation", "bad_alloc", "failed to allocate")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory has ended; PyTorch and ONNX Runtime say so in words only.
+
+    Examples
+    --------
+    >>> is_out_of_memory(MemoryError()), is_out_of_memory(RuntimeError("can't allocate memory"))
+    (True, True)
+    """
+    words = str(error).lower()
+    return isinstance(error, MemoryError) or any(each in words for each in _NO_MEMORY)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cardioseg.engines.engine import Engine
 from cardioseg.errors import ModelError
-from cardioseg.io.atomic import write_bytes, write_text
+from cardioseg.io.atomic import make_folder, write_bytes, write_text
 from cardioseg.prepare.plan import Plan
 
 PLAN, NETWORK, CARD, SUMS = "plan.json", "model.onnx", "card.md", "SHA256SUMS"
@@ -24,6 +24,9 @@ LICENCE_ROW, VALIDATION_ROW = "Licence of the weights", "Validation"
 ENTRY_POINTS = "cardioseg.models"
 ENGINES = ("auto", "onnx", "openvino", "torch")
 
+_PROTOCOLS = (b"\2", b"\3", b"\4", b"\5")
+_ELSEWHERE = b"\x0a\x08location\x12"
+"""A key `location` of ONNX's `external_data`, as protobuf writes it."""
 _PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib")
 _ID_LENGTH = 16
 
@@ -97,7 +100,9 @@ def open_model(source: str | Path) -> Model:
         folder = installed[str(source)]
     verify_folder(folder, (PLAN, NETWORK, SUMS), (PLAN, NETWORK, QUALITY))
     plan = Plan.from_json((folder / PLAN).read_bytes(), folder / PLAN)
-    identity = content_id((folder / PLAN).read_bytes() + (folder / NETWORK).read_bytes())
+    network = (folder / NETWORK).read_bytes()
+    _require_own_weights(network, folder / NETWORK)
+    identity = content_id((folder / PLAN).read_bytes() + network)
     return Model(str(source) if folder != Path(source) else folder.name, folder, plan, identity)
 
 
@@ -119,7 +124,7 @@ def write_model(folder: Path, plan: Plan, files: dict[str, bytes]) -> Model:
 
 def write_folder(folder: Path, contents: dict[str, bytes]) -> None:
     """Write files by name and their SHA-256 sums into a folder, created if needed."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     _clear(folder, contents.keys())
     for name, data in contents.items():
         write_bytes(folder / name, data)
@@ -182,7 +187,7 @@ def verify_folder(folder: Path, needed: tuple[str, ...], covered: tuple[str, ...
     for name in needed:
         if not (folder / name).is_file():
             raise ModelError(f"{folder}: not a model folder: {name} is missing")
-    pickles = [path.name for path in folder.iterdir() if path.suffix.lower() in _PICKLES]
+    pickles = [str(path.relative_to(folder)) for path in folder.rglob("*") if _can_run_code(path)]
     if pickles:
         raise ModelError(
             f"{folder}: holds {pickles[0]}, a format that can run code; "
@@ -198,6 +203,28 @@ def verify_folder(folder: Path, needed: tuple[str, ...], covered: tuple[str, ...
             raise ModelError(f"{folder / SUMS}: lists {name!r}, which is not there")
         if hashlib.sha256(path.read_bytes()).hexdigest() != expected:
             raise ModelError(f"{path}: changed since the model was written; install it again")
+
+
+def _can_run_code(path: Path) -> bool:
+    """Whether a file is a pickle, or a zip that may hold one, by its name or its first bytes."""
+    if path.suffix.lower() in _PICKLES:
+        return True
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        head = stream.read(3)
+    # The third byte tells a pickle from a safetensors file whose header has 640 to 1408 bytes.
+    is_pickle = head[:1] == b"\x80" and head[1:2] in _PROTOCOLS and head[2:] != b"\0"
+    return is_pickle or head[:2] == b"PK"
+
+
+def _require_own_weights(network: bytes, path: Path) -> None:
+    """Refuse a network that takes weights from another file, which no checksum would cover."""
+    if _ELSEWHERE in network:
+        raise ModelError(
+            f"{path}: takes its weights from another file, wherever that lies; "
+            "store them inside (onnx.save with save_as_external_data=False)"
+        )
 
 
 def _read_sums(path: Path) -> dict[str, str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 import shutil
 from importlib.metadata import EntryPoint
 
+import onnx
 import pytest
 from tests.networks import SMALL, exported_network
 
@@ -119,6 +121,33 @@ def test_a_pickle_is_refused(folder, name):
     (folder / name).write_bytes(b"\x80\x04.")
     with pytest.raises(ModelError, match=f"{name}, a format that can run code"):
         open_model(folder)
+
+
+@pytest.mark.parametrize("name", ["weights.bin", "notes.txt", "deeper/any", "weights.npz"])
+@pytest.mark.parametrize("data", [pickle.dumps([1, 2]), pickle.dumps("a", 2), b"PK\x03\x04zip"])
+def test_a_pickle_is_refused_whatever_its_name(folder, name, data):
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_bytes(data)
+    with pytest.raises(ModelError, match=f"{name}, a format that can run code"):
+        open_model(folder)
+
+
+@pytest.mark.parametrize("size", [128 + 2 * 256, 128 + 5 * 256])
+def test_a_header_of_safetensors_is_not_taken_for_a_pickle(folder, size):
+    (folder / "weights.safetensors").write_bytes(size.to_bytes(8, "little") + b"{")
+    resign(folder)
+    assert open_model(folder).folder == folder
+
+
+def test_weights_in_another_file_are_refused(folder, tmp_path):
+    network = onnx.load_model_from_string(exported_network())
+    onnx.save(
+        network, tmp_path / "outside.onnx", save_as_external_data=True, size_threshold=0,
+        location="weights.data",
+    )  # fmt: skip
+    files = {NETWORK: (tmp_path / "outside.onnx").read_bytes()}
+    with pytest.raises(ModelError, match=r"takes its weights from another file"):
+        write_model(tmp_path / "other", open_model(folder).plan, files)
 
 
 def test_a_plan_that_is_not_valid_is_refused_by_its_path(folder):

@@ -25,7 +25,7 @@ from cardioseg.cli.reporting import report
 from cardioseg.cli.serving import serve
 from cardioseg.cli.training import cross_validate, reproduce, train
 from cardioseg.cli.tuning import tune
-from cardioseg.errors import CardiosegError
+from cardioseg.errors import CardiosegError, is_out_of_memory
 
 app = typer.Typer(
     name="cardioseg",
@@ -87,6 +87,19 @@ def main() -> None:
     except KeyboardInterrupt:
         say("interrupted; what was finished is whole")
         sys.exit(EXIT_INTERRUPTED)
-    except MemoryError:
-        say("error: out of memory; close other programs or use a smaller image")
+    except OSError as error:
+        # A file or folder that no step could name better: gone meanwhile, or not to be read.
+        named = f"{error.filename}: " if error.filename else ""
+        say(
+            f"error: {named}{error.strerror or error}; change permissions, free space or name "
+            "another place; what was finished is whole"
+        )
+        sys.exit(EXIT_BAD_INPUT)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        say(
+            "error: out of memory; close other programs, or take a smaller image, batch or patch; "
+            "what was finished is whole"
+        )
         sys.exit(EXIT_BAD_INPUT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -36,11 +37,19 @@ def serve(
     job_seconds: Annotated[
         float, typer.Option("--job-seconds", help="Longest time for one scan.")
     ] = 900,
+    jobs: Annotated[
+        Path | None,
+        typer.Option(
+            "--jobs",
+            help="Folder that keeps jobs over a restart; without it they end with the server.",
+        ),
+    ] = None,
 ) -> None:
     """Serve the page and the HTTP API: upload, segment, look, correct, download.
 
     Only this machine is answered, unless --host says otherwise and the environment variable
-    CARDIOSEG_TOKEN holds a token. Ctrl-C ends it and removes all uploads and results.
+    CARDIOSEG_TOKEN holds a token. Ctrl-C ends it and removes all uploads and results, unless
+    --jobs names a folder for them.
 
     Examples:
       cardioseg serve
@@ -72,6 +81,7 @@ def serve(
         token=os.environ.get(TOKEN_VARIABLE, ""),
         workers=workers,
         limits=limits,
+        jobs=jobs,
     )
     if not has_viewer():
         say(f"warning: {HOW_TO_GET_VIEWER}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from cardioseg.core.case import Case
 from cardioseg.data.looks import Looks
 from cardioseg.errors import DatasetError
-from cardioseg.io.atomic import atomic_path, write_text
+from cardioseg.io.atomic import make_folder, write_npy, write_text
 from cardioseg.prepare.plan import Plan, SinglePlane
 from cardioseg.prepare.preparation import Preparation
 
@@ -106,18 +107,34 @@ def store_slices(
         raise DatasetError("no cases to prepare: the split leaves this part empty")
     key = _key(cases, plan, step, looks or Looks())
     target = folder / key
-    if not (target / INDEX).is_file():
-        target.mkdir(parents=True, exist_ok=True)
-        _prepare(cases, plan, step, target, progress)
+    # What a killed process left, or a copy that was cut off, is prepared again.
+    with suppress(DatasetError):
+        return open_slices(target)
+    make_folder(target)
+    _prepare(cases, plan, step, target, progress)
     return open_slices(target)
 
 
 def open_slices(folder: Path) -> SliceStore:
-    """Open a folder that :func:`store_slices` wrote; arrays are memory-mapped."""
-    index = json.loads((folder / INDEX).read_text())
-    entries = tuple(SliceEntry(**{**e, "centre": tuple(e["centre"])}) for e in index["slices"])
-    images = np.load(folder / IMAGES, mmap_mode="r", allow_pickle=False)
-    labels = np.load(folder / LABELS, mmap_mode="r", allow_pickle=False)
+    """Open a folder that :func:`store_slices` wrote; arrays are memory-mapped.
+
+    Raises
+    ------
+    DatasetError
+        If a file is missing, damaged or cut off.
+    """
+    try:
+        index = json.loads((folder / INDEX).read_text())
+        entries = tuple(SliceEntry(**{**e, "centre": tuple(e["centre"])}) for e in index["slices"])
+        # A file shorter than its header promises cannot be mapped.
+        images = np.load(folder / IMAGES, mmap_mode="r", allow_pickle=False)
+        labels = np.load(folder / LABELS, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
+        raise DatasetError(f"{folder}: no whole prepared slices ({error}); remove it") from error
+    if (images.dtype, labels.dtype) != (np.float16, np.uint8):
+        raise DatasetError(f"{folder}: prepared slices of another type; remove it")
+    if images.shape != labels.shape or len(images) != len(entries):
+        raise DatasetError(f"{folder}: prepared slices do not match their index; remove it")
     return SliceStore(images, labels, entries)
 
 
@@ -159,8 +176,7 @@ def _prepare(
             ]
     progress(len(cases), len(cases))
     for name, arrays in ((IMAGES, images), (LABELS, labels)):
-        with atomic_path(folder / name) as temporary:
-            np.save(temporary, np.concatenate(arrays), allow_pickle=False)
+        write_npy(folder / name, np.concatenate(arrays))
     # Written last: a folder with an index is complete.
     write_text(folder / INDEX, json.dumps({"slices": [asdict(entry) for entry in entries]}))
 

@@ -192,7 +192,7 @@ def read_split(path: Path) -> Split:
     """
     try:
         parts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f"{path}: cannot read a split: {error}") from error
     known = {"training", "validation", "test", ALLOW_NEAR}
     if not isinstance(parts, dict) or not {"training", "validation"} <= set(parts) <= known:

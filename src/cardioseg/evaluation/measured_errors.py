@@ -122,7 +122,7 @@ class MeasuredErrors:
                 )
             errors = tuple(MeasuredError(**each) for each in record["errors"])
             return cls(str(record["source"]), errors)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise FormatError(
                 f"not a document of measured errors ({error}); write one with "
                 "cardioseg function PREDICTIONS --reference KIND:FOLDER --output FOLDER"

@@ -151,7 +151,7 @@ class Report:
             content = json.loads(text)
             version = content["format_version"]
             entries = [*content["rows"], *content["slices"]]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise FormatError(
                 "this is not a report.json: it needs format_version, rows and slices; "
                 "write one with `cardioseg evaluate`"

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from cardioseg.errors import FormatError
+import numpy as np
+from numpy.typing import NDArray
+
+from cardioseg.errors import WriteError
+from cardioseg.io.lock import try_lock
+
+_LEFTOVER = re.compile(r"\.cardioseg-[0-9a-f]{16}(\..*)?")
+_TRIES = 10
 
 
 @contextmanager
@@ -17,7 +29,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
     The temporary file lies in the same folder and has the same suffixes, so that writers which
     choose a format by the name choose the right one. It is removed on any exception, Ctrl-C
-    included, and `path` is then what it was before.
+    included, and `path` is then what it was before. Where the process was killed, the next one that
+    writes into the folder removes it.
 
     Parameters
     ----------
@@ -31,7 +44,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
     Raises
     ------
-    FormatError
+    WriteError
         If the folder is missing or read-only, `path` is a folder or a read-only file, or the disk
         is full.
 
@@ -46,22 +59,24 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """
     target = Path(path)
     _require_writable(target)
+    _sweep(target.parent)
     # A short name of its own: the target's may already be as long as the file system allows.
     suffix = "".join(target.suffixes[-2:])
-    temporary = target.with_name(f".{secrets.token_hex(8)}{suffix}")
+    temporary, descriptor = target, -1
     try:
-        # Not tempfile: its files are private (mode 0600), and the result would stay so.
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        temporary, descriptor = _new_file(target.parent, suffix)
         yield temporary
         _flush_to_disk(temporary)
         temporary.replace(target)
     except OSError as error:
-        if error.filename not in (None, str(temporary)):
+        if error.filename not in (None, str(temporary)) and descriptor != -1:
             raise
-        raise FormatError(f"{target}: cannot be written: {_reason(error)}") from error
+        raise WriteError(f"{target}: cannot be written: {_reason(error)}") from error
     finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        if descriptor != -1:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            _close(descriptor)
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:
@@ -75,15 +90,103 @@ def write_text(path: str | Path, text: str) -> None:
     write_bytes(path, text.encode("utf-8"))
 
 
+def write_npy(path: str | Path, array: NDArray[Any]) -> None:
+    """Write an array as .npy, atomically; see :func:`atomic_path` for what is raised.
+
+    `numpy.save` leaves the last bytes to C's buffer, and does not notice a disk that is full then.
+    """
+    whole = np.ascontiguousarray(array)
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        head = np.lib.format.header_data_from_array_1_0(whole)
+        np.lib.format.write_array_header_1_0(stream, head)
+        stream.write(whole.data)
+
+
+def make_folder(path: str | Path) -> Path:
+    """Make a folder and those above it; one that is there is left as it is.
+
+    Raises
+    ------
+    WriteError
+        If it cannot be made: a file is in the way, or a folder above is read-only.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise WriteError(
+            f"{folder}: cannot be made: a file is in the way; name another folder"
+        ) from error
+    except OSError as error:
+        raise WriteError(f"{folder}: cannot be made: {_reason(error)}") from error
+    return folder
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether a folder holds nothing but what killed processes left half-written."""
+    return not folder.is_dir() or all(is_leftover(each) for each in folder.iterdir())
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether a name is that of a temporary file of :func:`atomic_path`."""
+    return _LEFTOVER.fullmatch(path.name) is not None
+
+
+def _new_file(folder: Path, suffix: str) -> tuple[Path, int]:
+    """A new temporary file, locked: as long as its process lives, no other removes it."""
+    for _ in range(_TRIES):
+        path = folder / f".cardioseg-{secrets.token_hex(8)}{suffix}"
+        # Not tempfile: its files are private (mode 0600), and the result would stay so.
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        if sys.platform == "win32":  # an open file could not be replaced there
+            os.close(descriptor)
+            return path, _CLOSED
+        try_lock(descriptor)
+        if os.fstat(descriptor).st_nlink:
+            return path, descriptor
+        # Another process took it for a leftover, between its making and its lock.
+        os.close(descriptor)
+    raise OSError(errno.EAGAIN, "other processes remove its temporary files")
+
+
+_CLOSED = -2
+
+
+def _close(descriptor: int) -> None:
+    if descriptor != _CLOSED:
+        os.close(descriptor)
+
+
+# Once a folder and process: what is there when a process starts was left by one that was killed.
+@lru_cache(maxsize=256)
+def _sweep(folder: Path) -> None:
+    """Remove temporary files whose process is gone."""
+    if sys.platform == "win32":
+        return
+    with suppress(OSError):
+        for path in [each for each in folder.iterdir() if is_leftover(each)]:
+            _remove_if_left(path)
+
+
+def _remove_if_left(path: Path) -> None:
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_WRONLY)
+        try:
+            if try_lock(descriptor):
+                path.unlink(missing_ok=True)
+        finally:
+            os.close(descriptor)
+
+
 def _require_writable(target: Path) -> None:
     if target.is_dir():
-        raise FormatError(f"{target}: cannot be written: it is a folder; name a file in it")
+        raise WriteError(f"{target}: cannot be written: it is a folder; name a file in it")
     if not target.parent.is_dir():
-        raise FormatError(
+        raise WriteError(
             f"{target}: cannot be written: the folder {target.parent} does not exist; create it"
         )
     if target.exists() and not os.access(target, os.W_OK):
-        raise FormatError(f"{target}: cannot be written: the file is read-only; name another")
+        raise WriteError(f"{target}: cannot be written: the file is read-only; name another")
 
 
 def _flush_to_disk(path: Path) -> None:

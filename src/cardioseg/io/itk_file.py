@@ -6,6 +6,8 @@ promises before it looks at the file; so they are unpacked and counted by hand.
 
 from __future__ import annotations
 
+import io
+import struct
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cardioseg.core.geometry import Geometry
-from cardioseg.errors import FormatError, GeometryError
+from cardioseg.errors import FormatError, GeometryError, WriteError
 from cardioseg.io.atomic import atomic_path
 from cardioseg.io.itk_header import ItkHeader
 from cardioseg.io.metaimage_header import parse_metaimage
@@ -107,7 +109,8 @@ def write_itk(
         )
     sitk = _sitk()
     as_list = array.ndim == 4 and name.endswith(".nrrd")
-    image = sitk.GetImageFromArray(_itk_order(array, as_list), isVector=as_list)
+    ordered = _itk_order(array, as_list)
+    image = sitk.GetImageFromArray(ordered, isVector=as_list)
     _place(image, geometry)
     for key, value in fields.items():
         image.SetMetaData(key, value)
@@ -115,9 +118,31 @@ def write_itk(
         try:
             sitk.WriteImage(image, str(temporary), useCompression=True)
         except RuntimeError as error:
-            raise FormatError(f"{path}: cannot be written: {_reason(error)}") from error
+            told = str(error).strip().splitlines()[-1].replace(str(temporary), "the file")
+            raise WriteError(
+                f"{path}: cannot be written: {told}; free space, change permissions or name "
+                "another folder"
+            ) from error
+        if name.endswith(".nrrd"):
+            _require_whole(temporary, ordered, path)
         if as_list:
             _say_list(temporary)
+
+
+def _require_whole(written: Path, array: NDArray[Any], path: str | Path) -> None:
+    """Compare the checksum at the end: ITK does not notice a disk that fills with the last bytes.
+
+    A gzip stream ends in CRC-32 and length of what was packed (RFC 1952).
+    """
+    data = array.tobytes()
+    end = struct.pack("<II", zlib.crc32(data), len(data) & 0xFFFFFFFF)
+    with written.open("rb") as stream:
+        stream.seek(-min(len(end), written.stat().st_size), io.SEEK_END)
+        if stream.read() == end:
+            return
+    raise WriteError(
+        f"{path}: cannot be written whole: the disk is full; free space or name another folder"
+    )
 
 
 def _itk_order(array: NDArray[Any], as_list: bool) -> NDArray[Any]:

@@ -97,7 +97,12 @@ def beside(path: Path, name: str) -> Path:
     FormatError
         If it is a path, a pattern or a list: a header may not point elsewhere on the disk.
     """
-    if not name or Path(name).name != name or name.startswith(("LIST", ".")) or "%" in name:
+    if (
+        not name
+        or Path(name).name != name
+        or name.startswith(("LIST", "."))
+        or {"%", "\0"} & set(name)
+    ):
         raise FormatError(
             f"the header points to voxels in {name!r}; only one data file in the header's own "
             "folder is read: save header and voxels as one file (.nrrd or .mha)"

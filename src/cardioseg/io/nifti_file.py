@@ -84,7 +84,8 @@ def _body(stream: BinaryIO, block: bytes, header: NiftiHeader, limit: int) -> by
     if header.offset > len(block):
         stream.read(header.offset - len(block))
     head = block[header.offset :]
-    body = stream.read(header.data_bytes - len(head))
+    # A small image may end within the bytes that were read for the header.
+    body = stream.read(max(header.data_bytes - len(head), 0))
     # Reading on to the end makes gzip compare its checksum.
     stream.read(1)
     return head + body if head else body

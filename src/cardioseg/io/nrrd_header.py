@@ -30,12 +30,16 @@ _PATIENT_SPACES = ("left-posterior-superior", "right-anterior-superior", "left-a
 _SHORT_SPACES = ("lps", "ras", "las")
 _FRAMES = ("list", "time")
 _END = re.compile(rb"\r?\n\r?\n")
+_LONGEST_FIELD = 500
+"""Letters of one of the format's own fields; four axes' directions have a few hundred. ITK writes
+its complaint about a longer one past the end of a buffer, and the process dies."""
 
 
 def parse_nrrd(path: Path, block: bytes) -> ItkHeader:
     """Read a NRRD header; parameters and errors as in `itk_file`."""
     end = _END.search(block)
     text = block[: end.start()] if end else block
+    _require_short(text)
     own, fields = _lines(text.decode("utf-8", "replace"))
     detached = own.get("data file", own.get("datafile"))
     if end is None and detached is None:
@@ -59,6 +63,19 @@ def parse_nrrd(path: Path, block: bytes) -> ItkHeader:
         fields,
         _notes(own),
     )
+
+
+def _require_short(header: bytes) -> None:
+    """Refuse what ITK cannot be given: comments, content and key-value pairs may be long."""
+    for number, line in enumerate(header.split(b"\n"), start=1):
+        if line.startswith((b"#", b"content:")) or len(line) <= _LONGEST_FIELD:
+            continue
+        key, colon, _ = line.partition(b":=")
+        if not colon or b": " in key or len(key) > _LONGEST_FIELD:
+            raise FormatError(
+                f"line {number} of the NRRD header has {len(line)} letters, and no field of it is "
+                "so long: the header is damaged; export the image again"
+            )
 
 
 def _lines(text: str) -> tuple[dict[str, str], dict[str, str]]:

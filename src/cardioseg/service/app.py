@@ -9,8 +9,9 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
+from cardioseg.errors import WriteError
 from cardioseg.service.page import STATIC, version
-from cardioseg.service.problems import ProblemError
+from cardioseg.service.problems import ProblemError, no_space
 from cardioseg.service.routes import api
 from cardioseg.service.security import Guard
 from cardioseg.service.server import Server
@@ -42,6 +43,11 @@ def _add_refusals(app: FastAPI) -> None:
     def problem(request: Request, error: ProblemError) -> JSONResponse:
         headers = {"Retry-After": "10"} if error.status == 503 else None
         return _refusal(error.status, error.code, error.message, error.details, headers)
+
+    @app.exception_handler(WriteError)
+    def unwritten(request: Request, error: WriteError) -> JSONResponse:
+        refused = no_space()
+        return _refusal(refused.status, refused.code, refused.message)
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -6,9 +6,10 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import IO
 
 from cardioseg.service.limits import Limits
-from cardioseg.service.problems import ProblemError
+from cardioseg.service.problems import ProblemError, storing
 
 _CHUNK = 1 << 20
 _SKIPPED = ("DICOMDIR",)
@@ -40,7 +41,8 @@ def unpack(path: Path, folder: Path, limits: Limits) -> int:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = _checked(archive, path.stat().st_size, limits)
-            folder.mkdir()
+            with storing():
+                folder.mkdir()
             for number, entry in enumerate(entries, start=1):
                 _extract(archive, entry, folder / f"{number:06d}.dcm")
             return len(entries)
@@ -106,11 +108,18 @@ def _bomb(limits: Limits) -> ProblemError:
     )
 
 
+def _piece(source: IO[bytes]) -> bytes:
+    try:
+        return source.read(_CHUNK)
+    except OSError as error:  # what the zip says, not what the disk says
+        raise zipfile.BadZipFile(str(error)) from error
+
+
 def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:
     """Write one entry; zipfile stops at the size that the entry claims and compares its CRC."""
     try:
-        with archive.open(entry) as source, target.open("xb") as sink:
-            while chunk := source.read(_CHUNK):
+        with archive.open(entry) as source, storing(), target.open("xb") as sink:
+            while chunk := _piece(source):
                 sink.write(chunk)
     except RuntimeError as error:
         raise ProblemError(

@@ -72,7 +72,7 @@ class Dispatcher:
 
     def _run(self, identity: str, worker: Worker) -> None:
         job = self.store.get(identity)
-        self.store.update(identity, state="running")
+        self.store.update(identity, state="running", starts=job.starts + 1)
         self.tell(f"job {identity}: running")
         source = offer_named(self.offers, job.model).source
         answer = worker.run(
@@ -83,6 +83,10 @@ class Dispatcher:
         if not self.store.exists(identity):
             # The process may have written while the folder was being removed.
             shutil.rmtree(job.folder, ignore_errors=True)
+        elif self._closing.is_set() and not isinstance(answer, Summary):
+            # Told to end in order: that was not the job's fault, and does not count as a start.
+            self.store.update(identity, state="queued", starts=job.starts)
+            self.tell(f"job {identity}: stopped with the server")
         elif isinstance(answer, Summary):
             self.store.finish(identity, "done", summary=answer)
             self.tell(f"job {identity}: done in {answer.seconds:.1f} s")

@@ -7,11 +7,13 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from cardioseg.core.scan import Body
+from cardioseg.errors import FormatError
 from cardioseg.service.limits import Limits
 from cardioseg.service.problems import ProblemError
 from cardioseg.service.uploads import Upload
@@ -19,6 +21,8 @@ from cardioseg.service.uploads import Upload
 State = Literal["queued", "running", "done", "failed"]
 ID_PATTERN = "^[0-9a-f]{32}$"
 
+_GONE = "no such job; its time may be over, or the server was started anew: upload the scan again"
+_REMEMBERED = {"state", "touched"}
 _ID_BYTES = 16
 _SECONDS_PER_MINUTE = 60
 
@@ -85,6 +89,8 @@ class Job:
         Bytes of the upload.
     version
         Grows with every change.
+    starts
+        How often it was begun; more than once where the server ended on the way.
     """
 
     id: str
@@ -100,6 +106,7 @@ class Job:
     touched: float = 0.0
     size: int = 0
     version: int = 0
+    starts: int = 0
 
     @property
     def results(self) -> Path:
@@ -124,17 +131,23 @@ class JobStore:
         How many jobs and bytes are kept, and how long.
     clock
         Monotonic seconds.
+    remember
+        Called with every job whose state changed, to keep it for a server that is started again.
     """
 
     root: Path
     limits: Limits
     clock: Callable[[], float] = time.monotonic
+    remember: Callable[[Job], None] = lambda job: None
     _jobs: dict[str, Job] = field(default_factory=dict)
+    _coming: set[str] = field(default_factory=set)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _edit_locks: dict[str, threading.Lock] = field(default_factory=dict)
 
     def reserve(self) -> tuple[str, Path]:
         """A new id and its empty folder, before anything is known of the upload.
+
+        It counts as one that waits until it is released.
 
         Raises
         ------
@@ -142,7 +155,7 @@ class JobStore:
             503 where the queue or the store is full.
         """
         with self._lock:
-            waiting = sum(job.state == "queued" for job in self._jobs.values())
+            waiting = sum(job.state == "queued" for job in self._jobs.values()) + len(self._coming)
             stored = sum(job.size for job in self._jobs.values())
             if waiting >= self.limits.waiting:
                 raise ProblemError(503, "busy", f"{waiting} jobs are waiting; try again later")
@@ -150,10 +163,20 @@ class JobStore:
                 raise ProblemError(
                     503, "full", "the server keeps as much as it may; delete a job or wait"
                 )
-        identity = secrets.token_hex(_ID_BYTES)
+            identity = secrets.token_hex(_ID_BYTES)
+            self._coming.add(identity)
         folder = self.root / identity
-        folder.mkdir(mode=0o700)
+        try:
+            folder.mkdir(mode=0o700)
+        except OSError:
+            self.release(identity)
+            raise
         return identity, folder
+
+    def release(self, identity: str) -> None:
+        """An upload has come or has failed: it no longer counts as one that is coming."""
+        with self._lock:
+            self._coming.discard(identity)
 
     def add(
         self, identity: str, folder: Path, upload: Upload, model: str, labels: Path | None = None
@@ -161,10 +184,16 @@ class JobStore:
         """Take a checked upload into the queue."""
         size = _bytes_below(folder)
         job = Job(identity, folder, upload, model, labels, touched=self.clock(), size=size)
-        with self._lock:
-            self._jobs[identity] = job
-            self._edit_locks[identity] = threading.Lock()
+        # Before it is known: whoever is told of a job finds it again.
+        self.remember(job)
+        self.take(job)
         return job
+
+    def take(self, job: Job) -> None:
+        """Take a job as it is."""
+        with self._lock:
+            self._jobs[job.id] = job
+            self._edit_locks[job.id] = threading.Lock()
 
     def get(self, identity: str) -> Job:
         """The job of that id.
@@ -177,7 +206,7 @@ class JobStore:
         with self._lock:
             job = self._jobs.get(identity)
             if job is None or self.expired(job):
-                raise ProblemError(404, "no_such_job", "no such job; its time may be over")
+                raise ProblemError(404, "no_such_job", _GONE)
             return job
 
     def update(self, identity: str, **changes: object) -> None:
@@ -186,7 +215,11 @@ class JobStore:
             job = self._jobs.get(identity)
             if job is not None:
                 changed = {"version": job.version + 1, **changes}
-                self._jobs[identity] = replace(job, **changed)  # type: ignore[arg-type]
+                job = self._jobs[identity] = replace(job, **changed)  # type: ignore[arg-type]
+                if _REMEMBERED & changes.keys():
+                    # A disk that is full must not stop what runs: a restart would do it again.
+                    with suppress(FormatError):
+                        self.remember(job)
 
     def finish(
         self, identity: str, state: State, summary: Summary | None = None, error: str = ""
@@ -241,7 +274,7 @@ class JobStore:
             job = self._jobs.pop(identity, None)
             self._edit_locks.pop(identity, None)
         if job is None:
-            raise ProblemError(404, "no_such_job", "no such job; its time may be over")
+            raise ProblemError(404, "no_such_job", _GONE)
         shutil.rmtree(job.folder, ignore_errors=True)
 
     def sweep(self) -> tuple[str, ...]:
@@ -253,10 +286,9 @@ class JobStore:
         return over
 
     def close(self) -> None:
-        """Forget all jobs and remove the server's folder."""
+        """Forget all jobs; their files stay."""
         with self._lock:
             self._jobs.clear()
-        shutil.rmtree(self.root, ignore_errors=True)
 
 
 def _bytes_below(folder: Path) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -29,6 +30,22 @@ class ProblemError(Exception):
         self.code = code
         self.message = message
         self.details = dict(details or {})
+
+
+def no_space() -> ProblemError:
+    """The refusal where the server's disk takes no more."""
+    return ProblemError(
+        507, "no_space", "the server cannot store it now; try again later, or tell its operator"
+    )
+
+
+@contextmanager
+def storing() -> Iterator[None]:
+    """Answer 507 where the server's disk is full or cannot be written: not the client's fault."""
+    try:
+        yield
+    except OSError as error:
+        raise no_space() from error
 
 
 def without_path(words: str, path: Path) -> str:

@@ -14,7 +14,7 @@ from cardioseg.core.volume import Volume
 from cardioseg.errors import CardiosegError, PlaneWarning, ReadWarning
 from cardioseg.evaluation.function import heart_function
 from cardioseg.inference.segmenter import Segmenter
-from cardioseg.io.atomic import write_text
+from cardioseg.io.atomic import make_folder, write_text
 from cardioseg.io.nifti import write_frames, write_volume
 from cardioseg.service.jobs import Summary
 from cardioseg.service.problems import without_path
@@ -88,7 +88,7 @@ def make_results(upload: Upload, folder: Path, segmenter: Segmenter, watch: Watc
         If the upload cannot be read or segmented; its words name no path.
     """
     started = time.perf_counter()
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         each = Input(NAME, upload.path, upload.kind == "dicom", upload.series)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +19,7 @@ from cardioseg.service.events import MEDIA_TYPE, job_events
 from cardioseg.service.jobs import ID_PATTERN, Job
 from cardioseg.service.messages import Health, JobView, ModelView, Refusal, job_view, model_view
 from cardioseg.service.offers import offer_named
-from cardioseg.service.problems import ProblemError
+from cardioseg.service.problems import ProblemError, storing
 from cardioseg.service.results import result_files
 from cardioseg.service.server import Server
 from cardioseg.service.uploads import UPLOAD, Upload, inspect_upload, receive
@@ -45,7 +47,7 @@ def api(server: Server) -> APIRouter:
     """All routes below /api/ of one server."""
     router = APIRouter(
         prefix="/api",
-        responses=dict.fromkeys((400, 401, 403, 404, 409, 413, 415, 421, 422, 503), _REFUSED),
+        responses=dict.fromkeys((400, 401, 403, 404, 409, 413, 415, 421, 422, 503, 507), _REFUSED),
     )
     _add_facts(router, server)
     _add_jobs(router, server)
@@ -71,25 +73,23 @@ def _add_jobs(router: APIRouter, server: Server) -> None:
     async def upload(request: Request, model: ModelName = "", series: SeriesName = "") -> JobView:
         """Upload a scan as the request's body: NIfTI (.nii, .nii.gz) or a zip of DICOM files."""
         chosen = offer_named(server.offers, model).name
-        identity, folder = server.store.reserve()
-        try:
+        with _reserved(server) as (identity, folder):
             taken = await _received(request, folder / UPLOAD, server)
             checked = await anyio.to_thread.run_sync(
                 inspect_upload, taken, server.store.limits, series
             )
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        return _queued(server, server.store.add(identity, folder, checked, chosen))
+            added = server.store.add(identity, folder, checked, chosen)
+        return _queued(server, added)
 
     @router.post("/jobs/{job_id}/again", status_code=202)
     def again(job_id: JobId, model: ModelName = "") -> JobView:
         """Segment a job's scan with another model, as a job of its own."""
         former = server.store.get(job_id)
         chosen = offer_named(server.offers, model).name
-        identity, folder = server.store.reserve()
-        copy = _copied(former.upload, folder)
-        return _queued(server, server.store.add(identity, folder, copy, chosen))
+        with _reserved(server) as (identity, folder):
+            copy = _copied(former.upload, folder)
+            added = server.store.add(identity, folder, copy, chosen)
+        return _queued(server, added)
 
     @router.post("/jobs/{job_id}/corrected", status_code=202)
     def corrected(job_id: JobId) -> JobView:
@@ -98,16 +98,16 @@ def _add_jobs(router: APIRouter, server: Server) -> None:
         with server.store.edit_lock(job_id):
             if not (former.edits / corrections.RECORD).is_file():
                 raise _not_corrected()
-            identity, folder = server.store.reserve()
-            copy = _copied(former.upload, folder)
-            (folder / "results").mkdir()
-            shutil.copyfile(
-                former.edits / corrections.RECORD, folder / "results" / corrections.RECORD
-            )
-            labels = folder / corrections.EDITED
-            shutil.copyfile(former.edits / corrections.EDITED, labels)
-        job = server.store.add(identity, folder, copy, former.model, labels)
-        return _queued(server, job)
+            with _reserved(server) as (identity, folder):
+                copy = _copied(former.upload, folder)
+                (folder / "results").mkdir()
+                shutil.copyfile(
+                    former.edits / corrections.RECORD, folder / "results" / corrections.RECORD
+                )
+                labels = folder / corrections.EDITED
+                shutil.copyfile(former.edits / corrections.EDITED, labels)
+                added = server.store.add(identity, folder, copy, former.model, labels)
+        return _queued(server, added)
 
     @router.get("/jobs/{job_id}")
     def job(job_id: JobId) -> JobView:
@@ -222,6 +222,21 @@ def _add_corrections(router: APIRouter, server: Server) -> None:
         with server.store.edit_lock(job_id):
             _desk(server, job_id).propagate(frame, axis, reach)
         return _corrected(server, job_id)
+
+
+@contextmanager
+def _reserved(server: Server) -> Iterator[tuple[str, Path]]:
+    """A new job's id and folder, which is removed if the job does not come to be."""
+    with storing():
+        identity, folder = server.store.reserve()
+    try:
+        with storing():
+            yield identity, folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    finally:
+        server.store.release(identity)
 
 
 def _copied(upload: Upload, folder: Path) -> Upload:

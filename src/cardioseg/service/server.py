@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import secrets
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from cardioseg.service.dispatch import Dispatcher
-from cardioseg.service.jobs import JobStore
+from cardioseg.service.jobs import Job, JobStore
 from cardioseg.service.offers import Offer, open_offers
+from cardioseg.service.place import server_folder
+from cardioseg.service.records import read_records, write_record
 from cardioseg.service.settings import Settings
 
 Told = Callable[[str], None]
@@ -34,7 +34,9 @@ class Server:
 
 @contextmanager
 def running_server(settings: Settings, tell: Told) -> Iterator[Server]:
-    """A server whose folder is removed at its end, however it ends.
+    """A server, with the jobs that a former one left in its folder if that is a kept one.
+
+    A temporary folder is removed at the end; where the process is killed, by the next server.
 
     Raises
     ------
@@ -42,12 +44,29 @@ def running_server(settings: Settings, tell: Told) -> Iterator[Server]:
         If a model cannot be opened.
     """
     offers = open_offers(settings.models)
-    root = Path(tempfile.mkdtemp(prefix="cardioseg-"))
-    store = JobStore(root, settings.limits)
-    dispatcher = Dispatcher(store, offers, settings.workers, tell)
-    dispatcher.start()
-    try:
-        yield Server(settings, offers, store, dispatcher, tell)
-    finally:
-        dispatcher.stop()
-        store.close()
+    with server_folder(settings.jobs) as root:
+        store = JobStore(root, settings.limits)
+        if settings.jobs is not None:
+            store.remember = lambda job: write_record(job, store.clock())
+        dispatcher = Dispatcher(store, offers, settings.workers, tell)
+        for job in _former(store, offers):
+            dispatcher.submit(job.id)
+        dispatcher.start()
+        try:
+            yield Server(settings, offers, store, dispatcher, tell)
+        finally:
+            dispatcher.stop()
+            store.close()
+
+
+def _former(store: JobStore, offers: tuple[Offer, ...]) -> Iterator[Job]:
+    """Take over what a former server left; the jobs that are still to be done."""
+    names = {offer.name for offer in offers}
+    for job in read_records(store.root, store.clock()):
+        store.take(job)
+        if job.model not in names:
+            store.finish(job.id, "failed", error=f"{job.model} is no longer offered here")
+        elif job.state == "queued":
+            yield job
+        else:
+            store.remember(job)

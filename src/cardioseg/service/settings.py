@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from cardioseg.errors import ConfigError
 from cardioseg.service.limits import Limits
 
-TOKEN_VARIABLE = "CARDIOSEG_TOKEN"  # noqa: S105 - the variable's name, not a token
+TOKEN_VARIABLE = "CARDIOSEG_TOKEN"  # noqa: S105  # nosec B105
 """Environment variable of the token: a secret is not an option that every process list shows."""
 
 SHORTEST_TOKEN = 16
@@ -49,6 +50,8 @@ class Settings:
         Jobs that run at once, each in a process of its own.
     limits
         How much is taken, kept and waited for.
+    jobs
+        Folder that keeps jobs over a restart; None: a temporary one, removed at the end.
 
     Raises
     ------
@@ -67,6 +70,7 @@ class Settings:
     token: str = field(default="", repr=False)
     workers: int = 1
     limits: Limits = field(default_factory=Limits)
+    jobs: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.models:

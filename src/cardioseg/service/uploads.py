@@ -17,7 +17,7 @@ from cardioseg.io.dicom.complete import require_complete
 from cardioseg.io.nifti_file import read_header
 from cardioseg.service.archive import unpack
 from cardioseg.service.limits import Limits
-from cardioseg.service.problems import ProblemError, without_path
+from cardioseg.service.problems import ProblemError, storing, without_path
 
 UPLOAD = "upload"
 
@@ -76,7 +76,7 @@ async def receive(stream: AsyncIterator[bytes], path: Path, declared: int, limit
     if declared > limit:
         raise _too_large(limit)
     size = 0
-    with path.open("xb") as sink:
+    with storing(), path.open("xb") as sink:
         async for chunk in stream:
             size += len(chunk)
             if size > limit:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,7 +15,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
-from cardioseg.errors import CardiosegError
+from cardioseg.errors import CardiosegError, is_out_of_memory
 from cardioseg.service.jobs import Summary
 from cardioseg.service.problems import without_path
 from cardioseg.service.uploads import Upload
@@ -129,10 +131,19 @@ def serve_tasks(pipe: Connection[Any, Any]) -> None:
     """The child's side: do tasks until the parent is gone."""
     # Ctrl-C goes to the whole group; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(EOFError, OSError):
         while True:
             task: Task = pipe.recv()
             pipe.send(_done(task, lambda done, total: pipe.send(Progress(done, total))))
+
+
+def _end_with_parent() -> None:
+    """A server that is started again may give the same task to another process."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _done(task: Task, watch: Callable[[int, int], None]) -> Summary | Failure:
@@ -146,10 +157,10 @@ def _done(task: Task, watch: Callable[[int, int], None]) -> Summary | Failure:
         return make_results(task.upload, task.output, segmenter, watch)
     except CardiosegError as error:
         return Failure(without_path(str(error), task.upload.path))
-    except MemoryError:
-        return Failure("out of memory; crop the image or upload fewer frames")
     except (BrokenPipeError, EOFError):
         raise
     except Exception as error:
+        if is_out_of_memory(error):
+            return Failure("out of memory; crop the image or upload fewer frames")
         # A stranger's file must not end the service.
         return Failure(f"this scan cannot be segmented ({type(error).__name__})")

@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from cardioseg.errors import ConfigError, version_problem
+from cardioseg.errors import ConfigError, first_line, version_problem
 from cardioseg.io.atomic import write_bytes
 from cardioseg.training.config import TrainConfig
 
@@ -141,9 +141,18 @@ def load_checkpoint(folder: Path, learner: Learner, config: str) -> Progress:
             f"{path}: was written with another configuration; resume with the one in "
             f"{folder / 'config.json'} or start anew in another folder"
         )
-    learner.load(tensors)
-    progress = json.loads(metadata["progress"])
-    return Progress(**{**progress, "history": tuple(progress["history"])})
+    try:
+        progress = json.loads(metadata["progress"])
+        told = Progress(**{**progress, "history": tuple(progress["history"])})
+        TypeAdapter(Progress).validate_python(asdict(told))
+        learner.load(tensors)
+    # What torch and the JSON raise on names, shapes and values that are not this run's.
+    except (RuntimeError, ValueError, TypeError, LookupError) as error:
+        raise ConfigError(
+            f"{path}: does not hold the state of this run ({first_line(error)}); start anew in "
+            "another folder"
+        ) from error
+    return told
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

@@ -124,7 +124,7 @@ def read_config(source: str | Path) -> TrainConfig:
     except OSError as error:
         presets = ", ".join(PRESETS)
         raise ConfigError(f"{source}: no such preset ({presets}) or readable file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{source}: not valid TOML: {error}") from error
     except ValidationError as error:
         raise ConfigError(f"{source}: {first_problem(error)}") from error

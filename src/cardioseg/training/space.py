@@ -150,7 +150,7 @@ def read_space(path: Path | None = None) -> Space:
         document = tomllib.loads(source.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{source}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{source}: not valid TOML: {error}") from error
     parameters: dict[str, Range | Choices] = {}
     for name, table in _leaves(document, ""):

@@ -17,7 +17,7 @@ from optuna.samplers import TPESampler
 from optuna.trial import TrialState
 
 from cardioseg.errors import ConfigError
-from cardioseg.io.atomic import write_text
+from cardioseg.io.atomic import make_folder, write_text
 from cardioseg.training.checkpoint import CHECKPOINT, Progress
 from cardioseg.training.config import TrainConfig
 from cardioseg.training.fit import LOG, Step, Watch
@@ -127,7 +127,7 @@ def run_search(
         Told of every step and of every trial's end.
     """
     study.pruner = search.pruner
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     while True:
         # Held while one process decides: two would both take up a stopped trial, or the last one.
         with FileLock(folder / LOCK):
@@ -203,6 +203,9 @@ def _take_up_stopped(study: optuna.Study, folder: Path) -> None:
         if place.is_dir() and not _is_alive(place):
             study.tell(trial.number, state=TrialState.FAIL)
             study.enqueue_trial(trial.params, user_attrs={REDO_OF: trial.number})
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)):
+        # Left where the process ended between telling the result and removing it.
+        (_place(folder, trial.number) / CHECKPOINT).unlink(missing_ok=True)
 
 
 def _begun(study: optuna.Study, folder: Path) -> int:
@@ -220,7 +223,7 @@ def _settled(folder: Path, trial: optuna.Trial) -> Path:
     repeated = trial.user_attrs.get(REDO_OF)
     if repeated is not None and _place(folder, int(repeated)).is_dir():
         _place(folder, int(repeated)).rename(place)
-    place.mkdir(exist_ok=True)
+    make_folder(place)
     return place
 
 

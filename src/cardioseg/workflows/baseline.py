@@ -13,6 +13,7 @@ from cardioseg.data.leakage import require_no_leak
 from cardioseg.data.splits import read_split
 from cardioseg.datasets import Dataset
 from cardioseg.errors import DatasetError, OutputExistsError
+from cardioseg.io.atomic import is_empty
 from cardioseg.workflows.provenance import Json, combined_digest, image_digest, write_run
 
 
@@ -51,7 +52,7 @@ def fit_files(
     LeakageError
         If a subject, a scan, an image or a near copy of one is in two parts.
     """
-    if output.is_dir() and any(output.iterdir()) and not (force and (output / PLAN).is_file()):
+    if not is_empty(output) and not (force and (output / PLAN).is_file()):
         raise OutputExistsError(
             f"{output}: is not empty; name another folder, or add --force over a baseline"
         )

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from cardioseg.errors import OutputExistsError
-from cardioseg.io.atomic import write_bytes, write_text
+from cardioseg.io.atomic import is_empty, make_folder, write_bytes, write_text
 from cardioseg.model import LICENCE_ROW, Model
 from cardioseg.workflows.export import SCRIPT, export_onnx, metadata, model_facts, write_script
 from cardioseg.workflows.provenance import write_run
@@ -54,10 +54,10 @@ def write_bundle(model: Model, folder: Path, *, force: bool = False) -> None:
         If the package `onnx` is not installed.
     """
     started = time.monotonic()
-    if folder.is_dir() and any(folder.iterdir()) and not force:
+    if not is_empty(folder) and not force:
         raise OutputExistsError(f"{folder}: is not empty; add --force to overwrite files in it")
     for name in ("configs", "models", "scripts", "docs"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
+        make_folder(folder / name)
     export_onnx(model, folder / NETWORK_FILE)
     write_script(folder / "scripts" / SCRIPT)
     write_text(folder / "configs" / "metadata.json", _json(_metadata(model)))

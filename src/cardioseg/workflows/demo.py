@@ -20,7 +20,7 @@ from cardioseg.evaluation import (
 )
 from cardioseg.evaluation.tables import summary_table
 from cardioseg.inference.predictor import load_model
-from cardioseg.io.atomic import write_bytes, write_text
+from cardioseg.io.atomic import is_empty, make_folder, write_bytes, write_text
 from cardioseg.io.images import read_labels, read_volume
 from cardioseg.training.config import read_config
 from cardioseg.training.fit import Step, Watch
@@ -96,13 +96,13 @@ def run_demo(
 
 def _clear(output: Path) -> None:
     """An empty folder; only a former demo is removed."""
-    if output.is_dir() and any(output.iterdir()):
+    if not is_empty(output):
         if not (output / MARK).is_file():
             raise OutputExistsError(
                 f"{output}: is not empty and holds no demo; name another folder (--output)"
             )
         shutil.rmtree(output)
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     write_text(output / MARK, "A folder that `cardioseg demo` wrote and may replace.\n")
 
 

@@ -19,7 +19,7 @@ from cardioseg.datasets.acdc import phase_and_group
 from cardioseg.errors import CardiosegError, DatasetError, OutputExistsError
 from cardioseg.evaluation import Report, box_plots, combine, png_bytes
 from cardioseg.evaluation.measure import evaluate
-from cardioseg.io.atomic import write_bytes, write_text
+from cardioseg.io.atomic import make_folder, write_bytes, write_text
 from cardioseg.io.images import read_labels
 from cardioseg.io.nifti import read_scores
 from cardioseg.workflows.inputs import Input, gather_labels
@@ -224,7 +224,7 @@ def _read_subjects(path: Path) -> dict[str, _Facts]:
 
 def write_report(report: Report, output: Path) -> None:
     """Write report.json, report.csv, report.md, report_slices.csv and a figure into a folder."""
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     files: Sequence[tuple[str, str]] = (
         (REPORT_CSV, report.to_csv()),
         (SLICES_CSV, report.to_csv("slice")),

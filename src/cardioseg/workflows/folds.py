@@ -15,7 +15,7 @@ from cardioseg.datasets import Dataset
 from cardioseg.errors import ConfigError
 from cardioseg.evaluation import Report, combine
 from cardioseg.inference.predictor import Predictor, load_model
-from cardioseg.io.atomic import write_text
+from cardioseg.io.atomic import make_folder, write_text
 from cardioseg.training.config import TrainConfig
 from cardioseg.workflows.evaluate import write_report
 from cardioseg.workflows.parts import people_of
@@ -68,7 +68,7 @@ def cross_validate(
     people = people_of(cases, listener.tell, looks)
     splits = _splits(config, people, count)
     digest = data_digest(looks, cases)
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     _claim(output, config, splits, digest)
     reports = []
     for number, split in enumerate(splits):

@@ -26,7 +26,7 @@ from cardioseg.evaluation.function_record import (
     function_record,
     groups_markdown,
 )
-from cardioseg.io.atomic import write_bytes, write_text
+from cardioseg.io.atomic import make_folder, write_bytes, write_text
 from cardioseg.workflows.inputs import Input
 from cardioseg.workflows.provenance import file_digest, write_run
 
@@ -81,7 +81,7 @@ def write_function(
     results: FunctionResults, files: Sequence[Input], output: Path, started: float
 ) -> None:
     """Write tables, figures and run.json of the label maps in `files` into a folder."""
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     write_text(output / FUNCTION_JSON, json.dumps(_subjects_record(results), indent=2) + "\n")
     write_text(output / FUNCTION_CSV, function_csv(results.functions))
     if results.groups:

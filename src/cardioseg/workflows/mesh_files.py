@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cardioseg.core.labels import LabelScheme
 from cardioseg.errors import FormatError, OutputExistsError
-from cardioseg.io.atomic import write_text
+from cardioseg.io.atomic import make_folder, write_text
 from cardioseg.io.mesh import FORMATS, SINGLE, write_mesh_file
 from cardioseg.workflows.mesh import MeshOptions, MeshResult
 from cardioseg.workflows.provenance import Json, file_digest, write_run
@@ -71,7 +71,7 @@ def write_meshes(
     for path in (*(path for path, _ in planned), told_in):
         if path.exists() and not force:
             raise OutputExistsError(f"{path}: is already there; add --force to overwrite it")
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     for path, held in planned:
         write_mesh_file(held, path)
     write_text(told_in, meshes_json(results))

@@ -31,7 +31,7 @@ from cardioseg.evaluation.readings import (
     staple_readings,
 )
 from cardioseg.evaluation.staple import majority, staple
-from cardioseg.io.atomic import write_bytes, write_text
+from cardioseg.io.atomic import make_folder, write_bytes, write_text
 from cardioseg.io.images import read_labels, read_volume, write_labels
 from cardioseg.workflows.inputs import gather_images
 from cardioseg.workflows.observer_files import (
@@ -207,7 +207,7 @@ def _measure(
         notes.append(f"{case.name}: STAPLE stopped before it converged; read it with care.")
     if consensus:
         for name, label_map in joined.items():
-            (consensus / name).mkdir(parents=True, exist_ok=True)
+            make_folder(consensus / name)
             write_labels(label_map, consensus / name / f"{case.name}.nii.gz", f"{name} consensus")
     return rows, voted.tied, notes
 
@@ -240,7 +240,7 @@ def _write(
     folders: ObserverFolders,
     scheme: LabelScheme,
 ) -> None:
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     study = observed.study
     shown = least_agreement(study)
     files = next(case.files for case in cases if case.name == shown)

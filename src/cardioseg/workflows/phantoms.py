@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cardioseg.core.case import Case
 from cardioseg.errors import OutputExistsError
-from cardioseg.io.atomic import write_text
+from cardioseg.io.atomic import is_empty, make_folder, write_text
 from cardioseg.io.nifti import write_labels, write_volume
 from cardioseg.phantom import cohort
 from cardioseg.workflows.provenance import write_run
@@ -32,7 +32,7 @@ def write_phantoms(
         If `output` is not empty.
     """
     started = time.monotonic()
-    if output.is_dir() and any(output.iterdir()):
+    if not is_empty(output):
         raise OutputExistsError(f"{output}: is not empty; name another folder")
     cases = cohort(count, seed)
     for done, case in enumerate(cases):
@@ -45,7 +45,7 @@ def write_phantoms(
 
 
 def _write(case: Case, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     stem = f"{folder.name}_frame{case.frame:02d}"
     image, labels = case.pair()
     write_volume(image, folder / f"{stem}.nii.gz")

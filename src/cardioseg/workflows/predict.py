@@ -8,9 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cardioseg.core.quality import Quality
-from cardioseg.errors import CardiosegError, FormatError, LabelError, OutputExistsError
+from cardioseg.errors import (
+    CardiosegError,
+    FormatError,
+    LabelError,
+    OutputExistsError,
+    is_out_of_memory,
+)
 from cardioseg.inference.predictor import Predictor
 from cardioseg.inference.segmenter import Segmenter
+from cardioseg.io.atomic import make_folder
 from cardioseg.io.nifti import write_scores
 from cardioseg.workflows.inputs import Input, Opened, open_input
 from cardioseg.workflows.outputs import NIFTI, Kind
@@ -155,8 +162,8 @@ def _each(
     task: _Task, inputs: Sequence[Input], output: Path, force: bool, watch: Watch
 ) -> tuple[Outcome, ...]:
     _require_free(task.kinds, inputs, output, force)
-    output.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
+    make_folder(output)
     outcomes: list[Outcome] = []
     try:
         for done, each in enumerate(inputs):
@@ -183,6 +190,12 @@ def _one(each: Input, task: _Task, told: Told) -> Outcome:
     except CardiosegError as error:
         seconds = time.perf_counter() - started
         return Outcome(each.name, seconds, error=_told(each, error))
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        words = f"{each.path}: out of memory; crop the image, take fewer frames (--phase) or close "
+        seconds = time.perf_counter() - started
+        return Outcome(each.name, seconds, error=f"{words}other programs")
     seconds = time.perf_counter() - started
     return Outcome(each.name, seconds, frames, opened.sha256, quality=quality)
 

@@ -11,6 +11,7 @@ import numpy as np
 from cardioseg.core.geometry import Geometry
 from cardioseg.errors import CardiosegError
 from cardioseg.inference.segmenter import Segmenter
+from cardioseg.io.atomic import make_folder
 from cardioseg.io.dicom import Series, find_series, read_series
 from cardioseg.workflows.inputs import Opened
 from cardioseg.workflows.outputs import SEG, SR
@@ -54,7 +55,7 @@ def segment_study(
     FormatError
         If the folder holds no DICOM object.
     """
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     found = find_series(incoming)
     for number, series in enumerate(found, start=1):
         which = f"series {number} of {len(found)}"

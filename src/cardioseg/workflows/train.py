@@ -16,7 +16,7 @@ from cardioseg.data.slices import SliceStore
 from cardioseg.datasets import Dataset
 from cardioseg.errors import ConfigError, LeakageError, OutputExistsError
 from cardioseg.evaluation import learning_curves, png_bytes
-from cardioseg.io.atomic import write_bytes, write_text
+from cardioseg.io.atomic import is_empty, make_folder, write_bytes, write_text
 from cardioseg.model import Model
 from cardioseg.training.allocator import keep_freed_memory
 from cardioseg.training.checkpoint import CHECKPOINT, Progress, best_weights, weights_digest
@@ -199,8 +199,8 @@ def _open_run(output: Path, config: TrainConfig, resume: bool) -> None:
             raise OutputExistsError(f"{output}: holds a run; add --resume or name another folder")
     elif resume:
         raise ConfigError(f"{output}: no run to resume; leave out --resume to start one")
-    elif output.is_dir() and any(output.iterdir()):
+    elif not is_empty(output):
         raise OutputExistsError(f"{output}: is not empty; name another folder")
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     if not (output / CONFIG).exists():
         write_text(output / CONFIG, config.model_dump_json(indent=2) + "\n")

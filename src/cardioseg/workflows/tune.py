@@ -15,7 +15,7 @@ from cardioseg.core.case import Case
 from cardioseg.data.looks import Looks, data_digest
 from cardioseg.datasets import Dataset
 from cardioseg.errors import ConfigError, DatasetError, OutputExistsError
-from cardioseg.io.atomic import write_text
+from cardioseg.io.atomic import is_leftover, make_folder, write_text
 from cardioseg.prepare.plan import Plan
 from cardioseg.training.allocator import keep_freed_memory
 from cardioseg.training.checkpoint import Progress
@@ -29,6 +29,7 @@ from cardioseg.workflows.search_results import Found, found_so_far, told_line, w
 from cardioseg.workflows.train import CACHE, SPLIT
 
 SEARCH, TRIALS, STUDY, LOCK = "search.json", "trials", "study.db", "lock"
+_SQLITE_BESIDE = (f"{STUDY}-journal", f"{STUDY}-wal", f"{STUDY}-shm")
 
 
 @dataclass(frozen=True)
@@ -178,11 +179,12 @@ class _Bar:
 
 
 def _require_search_folder(output: Path) -> None:
-    there = {each.name for each in output.iterdir()} if output.is_dir() else set()
+    here = output.iterdir() if output.is_dir() else ()
+    there = {each.name for each in here if not is_leftover(each)}
     # A search that stopped while slices were prepared has no more than these.
-    if SEARCH not in there and there - {CACHE, LOCK, STUDY}:
+    if SEARCH not in there and there - {CACHE, LOCK, STUDY, *_SQLITE_BESIDE}:
         raise OutputExistsError(f"{output}: is not empty and no search; name another folder")
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
 
 
 def _mark(output: Path, identity: str) -> None:

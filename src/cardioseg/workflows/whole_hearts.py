@@ -15,7 +15,7 @@ from cardioseg.data.leakage import require_no_leak
 from cardioseg.data.looks import Looks, look_at
 from cardioseg.data.splits import Split, subjects_of
 from cardioseg.errors import DatasetError, OutputExistsError
-from cardioseg.io.atomic import write_text
+from cardioseg.io.atomic import is_empty, make_folder, write_text
 from cardioseg.io.nifti import read_labels, write_labels, write_volume
 from cardioseg.phantom import HARDER, congenital_case, heart_box, implanted_case
 from cardioseg.workflows.inputs import gather_labels
@@ -107,11 +107,11 @@ def write_whole_hearts(
         If a heart for validation is one for training; no split and no dataset.json is written then.
     """
     started = time.monotonic()
-    if output.is_dir() and any(output.iterdir()):
+    if not is_empty(output):
         raise OutputExistsError(f"{output}: is not empty; name another folder")
     training, validation = wanted.training(), wanted.held_out()
     for folder in ("imagesTr", "labelsTr"):
-        (output / folder).mkdir(parents=True)
+        make_folder(output / folder)
     cases, looks = (*training, *validation), Looks()
     for done, case in enumerate(cases):
         watch(done, len(cases), case.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pydicom import Dataset
+from pydicom.uid import UID
 
 from cardioseg.errors import FormatError
 from cardioseg.io.dicom.header import read_dataset, whole
@@ -55,4 +56,5 @@ def _pixel_bytes(dataset: Dataset) -> int:
 
 def _is_packed(dataset: Dataset) -> bool:
     syntax = getattr(dataset.file_meta, "TransferSyntaxUID", None)
-    return syntax is not None and bool(getattr(syntax, "is_compressed", False))
+    # Of a UID that is no transfer syntax pydicom does not say whether it is packed: it raises.
+    return isinstance(syntax, UID) and syntax.is_transfer_syntax and bool(syntax.is_compressed)

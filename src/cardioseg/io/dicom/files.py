@@ -126,7 +126,8 @@ def is_zip(path: Path) -> bool:
 
 def is_dicom_file(file: DicomFile) -> bool:
     """Whether a file opens as DICOM does: with the preamble, or like old files with group 0008."""
-    if file.name.upper() in _DIRECTORY_NAMES or file.name.startswith("._"):
+    # A leading dot is a file half written or one of the system's.
+    if file.name.upper() in _DIRECTORY_NAMES or file.name.startswith("."):
         return False
     head = _head(file)
     if head[128:PREAMBLE_BYTES] == b"DICM":

@@ -68,6 +68,11 @@ def refusing(file: DicomFile) -> Iterator[None]:
         raise FormatError(
             f"{file.name}: damaged or truncated DICOM; copy or export it again"
         ) from error
+    except MemoryError as error:
+        raise FormatError(
+            f"{file.name}: claims more bytes than there is memory: it is damaged (copy it again) "
+            "or too large for this machine"
+        ) from error
 
 
 def read_dataset(

@@ -10,7 +10,7 @@ from pathlib import Path
 from cardioseg.core.labels import LabelScheme, scheme_named
 from cardioseg.errors import DatasetError, OutputExistsError
 from cardioseg.evaluation import Report, comparison_figure, png_bytes
-from cardioseg.io.atomic import write_text
+from cardioseg.io.atomic import make_folder, write_text
 from cardioseg.io.images import read_labels, read_volume
 from cardioseg.workflows.compare import shown_cases
 from cardioseg.workflows.inputs import Input, gather_images, gather_labels
@@ -147,7 +147,7 @@ def _targets(output: Path, names: list[str], options: ReportOptions) -> list[Pat
         for each in (path, path.with_suffix(".pdf")) if options.pdf else (path,):
             if each.exists() and not options.force:
                 raise OutputExistsError(f"{each}: is already there; add --force to overwrite it")
-    paths[0].parent.mkdir(parents=True, exist_ok=True)
+    make_folder(paths[0].parent)
     return paths
 
 

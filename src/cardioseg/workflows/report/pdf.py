@@ -83,7 +83,7 @@ def _run(command: list[str]) -> str:
     """Why it failed; empty if it did not."""
     try:
         # The command is a list of our own making: no shell, no part from a case's name.
-        done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)  # noqa: S603  # nosec B603
     except (OSError, subprocess.TimeoutExpired) as error:
         return type(error).__name__
     return "" if done.returncode == 0 else f"exit code {done.returncode}"

@@ -206,7 +206,7 @@ def read_study(source: str | Path) -> tuple[Study, dict[str, TrainConfig]]:
     except OSError as error:
         names = ", ".join(SHIPPED)
         raise ConfigError(f"{source}: no such study ({names}) or readable file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{source}: not valid TOML: {error}") from error
     except LabelError as error:
         raise ConfigError(f"{source}: scheme: {error}") from error

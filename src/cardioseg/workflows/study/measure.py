@@ -11,7 +11,7 @@ from cardioseg.core.geometry import Geometry
 from cardioseg.errors import ConfigError
 from cardioseg.evaluation import Report, Settings, combine, evaluate_case
 from cardioseg.inference.predictor import Predictor
-from cardioseg.io.atomic import write_text
+from cardioseg.io.atomic import make_folder, write_text
 from cardioseg.io.nifti import write_labels
 from cardioseg.prepare.plan import Plan, SinglePlane
 from cardioseg.prepare.preparation import slice_orientation
@@ -40,7 +40,7 @@ def measure(
         Told how many are done and the case that was last.
     """
     for name in (LABELS, CASES):
-        (folder / name).mkdir(parents=True, exist_ok=True)
+        make_folder(folder / name)
     opened: Predictor | None = None
     reports = []
     for done, case in enumerate(held_out.cases, start=1):

@@ -14,7 +14,7 @@ import numpy as np
 from cardioseg.evaluation import Comparison
 from cardioseg.evaluation.rows import LEVELS
 from cardioseg.evaluation.summary import summarise
-from cardioseg.io.atomic import write_text
+from cardioseg.io.atomic import make_folder, write_text
 from cardioseg.workflows.provenance import Json
 from cardioseg.workflows.study.analysis import Contrast
 from cardioseg.workflows.study.document import StudyResults, study_document
@@ -27,7 +27,7 @@ def write_tables(results: StudyResults, output: Path) -> None:
     """Write study.json, study.md and the tables of every contrast."""
     for contrast in results.contrasts:
         folder = output / TABLES / contrast_name(contrast)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         for arm, report in zip(
             (contrast.candidate, contrast.baseline), contrast.reports, strict=True
         ):

@@ -11,7 +11,7 @@ from safetensors.torch import load, save
 
 from cardioseg.datasets import Dataset
 from cardioseg.evaluation import learning_curves, png_bytes
-from cardioseg.io.atomic import write_bytes
+from cardioseg.io.atomic import make_folder, write_bytes
 from cardioseg.model import SUMS
 from cardioseg.nets.unet import UNet, count_multiplications, count_parameters
 from cardioseg.training.checkpoint import CHECKPOINT, Progress
@@ -61,7 +61,7 @@ def train_run(config: TrainConfig, parts: Parts, folder: Path, watch: Watch) -> 
     """
     history: History = read_history(folder)
     if len(history) < config.epochs:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
 
         def keep(epoch: int, network: Module) -> None:
             tensors = {name: value.contiguous() for name, value in network.state_dict().items()}

@@ -13,7 +13,7 @@ from cardioseg.core.case import Case
 from cardioseg.data.looks import Looks, data_digest
 from cardioseg.datasets import Dataset
 from cardioseg.errors import ConfigError, OutputExistsError
-from cardioseg.io.atomic import write_text
+from cardioseg.io.atomic import is_empty, make_folder, write_text
 from cardioseg.prepare.plan import Plan
 from cardioseg.training.allocator import keep_freed_memory
 from cardioseg.training.config import TrainConfig
@@ -128,9 +128,9 @@ def _open(study: Study, configs: Mapping[str, TrainConfig], digest: str, output:
                 "that it was begun with, or name another folder"
             )
         return
-    if output.is_dir() and any(output.iterdir()):
+    if not is_empty(output):
         raise OutputExistsError(f"{output}: is not empty and holds no study; name another folder")
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     write_text(path, json.dumps(record, indent=1) + "\n")
 
 
