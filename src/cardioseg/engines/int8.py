@@ -78,7 +78,7 @@ def _head(path: Path) -> str:
     import onnx
 
     nodes = onnx.load(path).graph.node
-    return next(node.name for node in reversed(nodes) if node.op_type == "Conv")
+    return next(str(node.name) for node in reversed(nodes) if node.op_type == "Conv")
 
 
 def _reader(slices: Float32Array) -> object:

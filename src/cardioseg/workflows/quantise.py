@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from cardioseg.engines.onnx import OnnxEngine
 from cardioseg.errors import ConfigError, OutputExistsError
 from cardioseg.evaluation.overlap import dice
 from cardioseg.inference.predictor import Predictor
+from cardioseg.io.atomic import is_empty
 from cardioseg.model import CARD, NETWORK, QUALITY, Model, write_model
 from cardioseg.prepare.plan import single_planes
 from cardioseg.prepare.preparation import Preparation
@@ -94,7 +96,8 @@ def quantise(
     DatasetError
         If the split names subjects that are not there, or a part has no labelled case.
     """
-    if output.exists() and any(output.iterdir()):
+    started = time.monotonic()
+    if not is_empty(output):
         raise OutputExistsError(f"{output}: is not empty; name another folder")
     cases = dataset.read_as(model.plan.label_scheme).labelled_cases
     judging, training = split.cases(cases, "validation"), split.cases(cases, "training")
@@ -108,7 +111,7 @@ def quantise(
             f"{model.name}: int8 costs {judgement.drop:.4f} of mean Dice on the validation "
             f"patients, more than {largest_drop:g}: nothing was written; keep float32"
         )
-    _write(model, network, judgement, output)
+    _write(model, network, judgement, output, started)
     return judgement
 
 
@@ -190,7 +193,9 @@ def _mean_over(
     return mean(means) if means else 0.0
 
 
-def _write(model: Model, network: bytes, judgement: Judgement, output: Path) -> None:
+def _write(
+    model: Model, network: bytes, judgement: Judgement, output: Path, started: float
+) -> None:
     files = {NETWORK: network, CARD: (model.card + _section(judgement)).encode()}
     gate = model.folder / QUALITY
     if gate.is_file():
@@ -202,7 +207,7 @@ def _write(model: Model, network: bytes, judgement: Judgement, output: Path) -> 
         **asdict(judgement),
         "drop": judgement.drop,
     }
-    write_run(output, "quantise", facts)
+    write_run(output, "quantise", facts, started)
 
 
 def _section(judgement: Judgement) -> str:
