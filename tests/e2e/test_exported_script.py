@@ -112,7 +112,9 @@ def test_the_script_gives_the_same_labels_without_cardioseg(
     name: str, images: list[Path], tmp_path: Path
 ) -> None:
     model, path = export(tmp_path, PLANS[name])
-    pairs = [(image, tmp_path / f"{image.name}.out.nii.gz") for image in images]
+    # A picture's edge is 1 mm long, less than a pixel: it has no slices across its own plane.
+    read = [image for image in images if name != "orthogonal" or image.name != "picture.nii.gz"]
+    pairs = [(image, tmp_path / f"{image.name}.out.nii.gz") for image in read]
     command = [sys.executable, "-c", WITHOUT_US, tmp_path / SCRIPT, path]
     command += [each for pair in pairs for each in pair]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

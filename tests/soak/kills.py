@@ -149,6 +149,8 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
 
 
 def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
@@ -312,6 +314,7 @@ def serving(place: Place, count: int) -> Tally:
             while time.monotonic() < deadline and not leftovers(jobs):
                 time.sleep(0.0005)
         finally:
+            client.close()
             kill(process)
         tally.kills += 1
         tally.while_writing += bool(leftovers(jobs))
@@ -321,6 +324,7 @@ def serving(place: Place, count: int) -> Tally:
         for identity in sorted(known):
             tally.lost += _unfinished(client, identity)
     finally:
+        client.close()
         kill(process)
     look(tally, jobs)
     return tally

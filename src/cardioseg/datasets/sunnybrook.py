@@ -17,7 +17,7 @@ from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.datasets.layout import require_folder, wrong_layout
 from cardioseg.datasets.sunnybrook_images import ImageFolders
 from cardioseg.errors import DatasetError
-from cardioseg.io.dicom import read_stack
+from cardioseg.io import dicom
 
 CITATION = "Radau et al., The MIDAS Journal 2009, hdl.handle.net/10380/3070"
 LICENSE = "CC0 1.0"
@@ -121,11 +121,11 @@ def _case(name: str, drawn: _Drawn, images: ImageFolders, alone: bool) -> Case:
 
 
 def _image(files: Mapping[int, Path]) -> Volume:
-    return read_stack(list(files.values())).volume
+    return dicom.read_stack(list(files.values())).volume
 
 
 def _labels(files: Mapping[int, Path], walls: Mapping[int, Mapping[str, Path]]) -> LabelMap:
-    stack = read_stack(list(files.values()))
+    stack = dicom.read_stack(list(files.values()))
     geometry, numbers = stack.volume.geometry, list(files)
     columns, rows, _ = geometry.shape
     array = np.zeros(geometry.shape, np.uint8)
