@@ -104,7 +104,7 @@ def parse_header(block: bytes, source: str) -> NiftiHeader:
 
     Examples
     --------
-    >>> raw = Nifti1Header()
+    >>> raw = NIFTI_1()
     >>> raw.set_data_shape((4, 5, 6))
     >>> raw.set_sform(np.diag([1.5, 1.5, 8.0, 1.0]), 1)
     >>> parse_header(raw.binaryblock, "case.nii").geometry.spacing
