@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from cardioseg.engines.int8 import to_int8
 from cardioseg.nets.export import to_onnx
 from cardioseg.nets.loss import Loss, total_loss
 from cardioseg.nets.unet import UNet
@@ -21,16 +22,19 @@ Work = Callable[[], object]
 
 
 def predict(contender: str, network: str, batch: int, side: int) -> Work:
-    """One batch by `onnx`, `openvino`, or PyTorch: `torch-nchw`, `torch-channels-last`."""
+    """One batch by `onnx`, `openvino`, either with `-int8`, or PyTorch: `torch-nchw`,
+    `torch-channels-last`.
+    """
     images = np.random.default_rng(0).random((batch, 1, side, side), np.float32)
     if contender.startswith("torch-"):
         return _eager(contender, network, images)
-    path = _model_file(network)
-    if contender == "onnx":
+    engine_name = contender.removesuffix("-int8")
+    path = _model_file(network, engine_name != contender)
+    if engine_name == "onnx":
         from cardioseg.engines.onnx import OnnxEngine
 
         engine = OnnxEngine(path)
-    elif contender == "openvino":
+    elif engine_name == "openvino":
         from cardioseg.engines.openvino import OpenVinoEngine
 
         engine = OpenVinoEngine(path)
@@ -83,8 +87,12 @@ def _plan(network: str) -> NetworkPlan:
 
 
 @cache
-def _model_file(network: str) -> Path:
+def _model_file(network: str, int8: bool) -> Path:
+    """An untrained network: its speed is a trained one's, its answers are not looked at."""
     torch.manual_seed(0)
     path = Path(tempfile.mkdtemp()) / "model.onnx"
-    path.write_bytes(to_onnx(UNet(_plan(network)).eval()))
+    data = to_onnx(UNet(_plan(network)).eval())
+    if int8:
+        data = to_int8(data, np.random.default_rng(0).random((2, 1, 64, 64), np.float32))
+    path.write_bytes(data)
     return path

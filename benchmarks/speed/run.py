@@ -32,7 +32,7 @@ from cardioseg.io.atomic import write_text
 
 SIDE = 256
 NETWORKS = ("unet-1", "unet-2")
-ENGINES = ("onnx", "openvino", "torch-nchw", "torch-channels-last")
+ENGINES = ("onnx", "openvino", "onnx-int8", "openvino-int8", "torch-nchw", "torch-channels-last")
 STEPS = ("ours", "ours-bfloat16", "torch-channels-last")
 
 
