@@ -20,8 +20,7 @@ FEWEST = 5
 """Subjects that a set needs before one of them can be told to differ from the rest."""
 
 MIRRORED = 0.05
-"""How much better the mirror image must fit. ACDC as it is: at most 0.024 (80 patients); each
-patient mirrored in turn: more in 74 of 80."""
+"""How much better the mirror image must fit; `python -m tests.soak.doctor` measures it on a set."""
 
 TURNED_DEGREES = 120.0
 """A heart that points farther away from the rest's mean is turned; ACDC: at most 89 degrees."""
