@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +20,7 @@ class Look:
     Parameters
     ----------
     content
-        SHA-256 of the image's voxel values, whatever its name, header or storage order: they are
-        sorted first, so that a mirrored or turned copy has the digest of its original.
+        The image's :func:`content_digest`.
     exact
         SHA-256 of image, grid and labels as they are.
     thumbnail
@@ -32,17 +32,28 @@ class Look:
     thumbnail: Float32Array
 
 
+def content_digest(image: Volume) -> str:
+    """SHA-256 of an image's voxel values, whatever its name, header or storage order.
+
+    They are sorted first, so that a mirrored or turned copy has the digest of its original.
+    """
+    return hashlib.sha256(np.sort(image.array, axis=None).tobytes()).hexdigest()
+
+
+def combined_digest(digests: Iterable[str]) -> str:
+    """One digest of many, whatever their order."""
+    return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
+
+
 def look_at(image: Volume, labels: LabelMap | None) -> Look:
     """Digests and thumbnail of an image and its labels, if it has any."""
-    values = np.sort(image.array, axis=None)
     exact = hashlib.sha256(f"{image.geometry.shape}\n".encode())
     exact.update(image.geometry.affine.tobytes())
     exact.update(image.array.tobytes())
     if labels is not None:
         exact.update(f"{labels.scheme.name}\n".encode())
         exact.update(labels.array.tobytes())
-    content = hashlib.sha256(values.tobytes()).hexdigest()
-    return Look(content, exact.hexdigest(), thumbnail(image))
+    return Look(content_digest(image), exact.hexdigest(), thumbnail(image))
 
 
 class Looks:
@@ -66,7 +77,11 @@ class Looks:
         self._seen[case] = look
 
 
-def data_digest(looks: Looks, cases: tuple[Case, ...]) -> str:
+def data_digest(looks: Looks, cases: Sequence[Case]) -> str:
     """One digest of all images, whatever their order and names."""
-    digests = sorted(looks.of(case).content for case in cases)
-    return hashlib.sha256("".join(digests).encode()).hexdigest()
+    return combined_digest(looks.of(case).content for case in cases)
+
+
+def labels_digest(looks: Looks, cases: Sequence[Case]) -> str:
+    """One digest of all images and labels as they lie: values, order and grid; not of names."""
+    return combined_digest(looks.of(case).exact for case in cases)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -99,12 +100,12 @@ def _reader(slices: Float32Array) -> object:
     return Reader()
 
 
-class _quiet_root_logger:  # noqa: N801 (reads as a statement)
+@contextmanager
+def _quiet_root_logger() -> Iterator[None]:
     """The library speaks through the root logger, of things that were decided here."""
-
-    def __enter__(self) -> None:
-        self._before = logging.root.level
-        logging.root.setLevel(logging.ERROR)
-
-    def __exit__(self, *_: object) -> None:
-        logging.root.setLevel(self._before)
+    before = logging.root.level
+    logging.root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.root.setLevel(before)

@@ -10,11 +10,12 @@ from cardioseg.baselines.baseline import Baseline, BaselinePlan, fit_baseline
 from cardioseg.baselines.folder import write_baseline
 from cardioseg.baselines.names import PLAN
 from cardioseg.data.leakage import require_no_leak
+from cardioseg.data.looks import Looks, data_digest
 from cardioseg.data.splits import read_split
 from cardioseg.datasets import Dataset
 from cardioseg.errors import DatasetError, OutputExistsError
 from cardioseg.io.atomic import is_empty
-from cardioseg.workflows.provenance import Json, combined_digest, image_digest, write_run
+from cardioseg.workflows.provenance import Json, write_run
 
 
 def fit_files(
@@ -57,7 +58,7 @@ def fit_files(
             f"{output}: is not empty; name another folder, or add --force over a baseline"
         )
     started = time.monotonic()
-    cases = dataset.labelled_cases
+    cases, looks = dataset.labelled_cases, Looks()
     if split is not None:
         parts = read_split(split)
         chosen = {
@@ -66,7 +67,7 @@ def fit_files(
             "test": parts.tested(cases),
         }
         tell(f"checking {sum(map(len, chosen.values()))} cases for leaks")
-        require_no_leak(chosen, near_duplicates=not parts.allow_near_duplicates)
+        require_no_leak(chosen, looks, near_duplicates=not parts.allow_near_duplicates)
         cases = chosen["training"]
     if not cases:
         raise DatasetError(f"data set {dataset.name}: no case to fit on has labels")
@@ -76,7 +77,7 @@ def fit_files(
     facts: dict[str, Json] = {
         "model_id": baseline.id,
         "data": dataset.name,
-        "data_digest": combined_digest(image_digest(case.image()) for case in cases),
+        "data_digest": data_digest(looks, cases),
     }
     write_run(output, "baseline", facts, started)
     return baseline

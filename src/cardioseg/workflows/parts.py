@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,6 @@ from cardioseg.data.slices import SliceStore, store_slices
 from cardioseg.data.splits import ALLOW_NEAR, Split, read_split, split_by_subject, written_out
 from cardioseg.errors import DatasetError
 from cardioseg.training.config import TrainConfig
-from cardioseg.workflows.provenance import combined_digest
 
 SLICE_SHARE = 0.2
 
@@ -107,20 +105,6 @@ def people_of(cases: Sequence[Case], tell: Told, looks: Looks) -> tuple[tuple[st
             f'people, name the parts in a split file and say "{ALLOW_NEAR}": true there'
         )
     return people
-
-
-def labels_digest(cases: Sequence[Case]) -> str:
-    """One digest of all images and labels as they lie: values, order and grid; not of names."""
-    return combined_digest(_exact_digest(case) for case in cases)
-
-
-def _exact_digest(case: Case) -> str:
-    digest = hashlib.sha256()
-    for each in case.pair():
-        grid = each.geometry
-        digest.update(f"{grid.shape} {np.round(grid.affine, 4).tolist()}".encode())
-        digest.update(np.ascontiguousarray(each.array).tobytes())
-    return digest.hexdigest()
 
 
 def _drawn(config: TrainConfig, cases: Sequence[Case], tell: Told, looks: Looks) -> Split:

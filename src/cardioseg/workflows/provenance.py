@@ -6,13 +6,10 @@ import hashlib
 import json
 import platform
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import numpy as np
-
-from cardioseg.core.volume import Volume
 from cardioseg.errors import FormatError, version_problem
 from cardioseg.io.atomic import write_text
 
@@ -51,16 +48,6 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def image_digest(image: Volume) -> str:
-    """SHA-256 of an image's values, sorted: a mirrored or turned copy has its original's."""
-    return hashlib.sha256(np.sort(image.array, axis=None).tobytes()).hexdigest()
-
-
-def combined_digest(digests: Iterable[str]) -> str:
-    """One digest of many, whatever their order."""
-    return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
 
 
 def write_run(folder: Path, command: str, facts: Mapping[str, Json], started: float) -> Path:

@@ -10,14 +10,13 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from cardioseg.core.labels import scheme_named
-from cardioseg.data.looks import Looks, data_digest
+from cardioseg.data.looks import Looks, data_digest, labels_digest
 from cardioseg.data.splits import read_split
 from cardioseg.datasets import Dataset, read_dataset
 from cardioseg.errors import ConfigError, DatasetError, first_problem
 from cardioseg.training.checkpoint import CHECKPOINT, weights_digest
 from cardioseg.training.config import TrainConfig
 from cardioseg.training.repeat import largest_difference, machine, use_threads
-from cardioseg.workflows.parts import labels_digest
 from cardioseg.workflows.provenance import RUN, Json, file_digest, read_run, versions, write_run
 from cardioseg.workflows.train import CONFIG, SOURCE, SPLIT, Listener, Start, train
 
@@ -199,11 +198,11 @@ def _start(record: dict[str, Json], start_from: Path | None) -> Start:
 
 
 def _require_same_data(recorded: Recorded) -> None:
-    cases, record = recorded.dataset.labelled_cases, recorded.record
+    cases, record, looks = recorded.dataset.labelled_cases, recorded.record, Looks()
     for key, digest, what in (
-        ("data_digest", data_digest(Looks(), cases), "images"),
+        ("data_digest", data_digest(looks, cases), "images"),
         # Runs of earlier programs name the images only.
-        ("labels_digest", labels_digest(cases), "labels, order or grids"),
+        ("labels_digest", labels_digest(looks, cases), "labels, order or grids"),
     ):
         if key in record and record[key] != digest:
             raise DatasetError(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cardioseg.data.looks import Looks, data_digest
+from cardioseg.data.looks import Looks, data_digest, labels_digest
 from cardioseg.data.slices import SliceStore
 from cardioseg.datasets import Dataset
 from cardioseg.errors import ConfigError, LeakageError, OutputExistsError
@@ -27,7 +27,7 @@ from cardioseg.training.temperature import calibrate
 from cardioseg.training.validation import subject_dice
 from cardioseg.workflows.card import Outcome, model_card
 from cardioseg.workflows.export import network_files
-from cardioseg.workflows.parts import Told, labels_digest, prepared_parts
+from cardioseg.workflows.parts import Told, prepared_parts
 from cardioseg.workflows.provenance import RUN, Json, file_digest, write_run
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def train(
         "config": config.model_dump(mode="json"),
         "data": dataset.name,
         "data_digest": data_digest(looks, cases),
-        "labels_digest": labels_digest(cases),
+        "labels_digest": labels_digest(looks, cases),
         "epochs": progress.epoch,
         "best_epoch": progress.best_epoch,
         "best_validation_dice": progress.best_dice if parts.validation else None,

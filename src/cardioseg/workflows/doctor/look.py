@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cardioseg.core.case import Case
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.volume import LabelMap, Volume
+from cardioseg.data.looks import content_digest
 from cardioseg.errors import FormatError, GeometryError, LabelError
 from cardioseg.ops.grid import Reorientation
 from cardioseg.workflows.doctor.duplicates import likeness
@@ -28,7 +29,6 @@ from cardioseg.workflows.doctor.labels import (
 )
 from cardioseg.workflows.doctor.pose import HeartPose, heart_pose
 from cardioseg.workflows.doctor.repair import Repair, move_words, moved_labels, moves
-from cardioseg.workflows.provenance import image_digest
 
 CLEAR_BRIGHTNESS = 0.65
 """Blood and muscle differ at least so much where labels lie on their image; ACDC: 0.77 or more."""
@@ -79,7 +79,7 @@ def look_at(case: Case) -> Seen | Finding:
     """Read one case and look at it by itself; a finding alone where it cannot be read."""
     try:
         image = case.image()
-        digest = image_digest(image)
+        digest = content_digest(image)
     except (FormatError, GeometryError) as error:
         return _unreadable(case, "unreadable", error, "re-export the file or leave the case out")
     told: list[Finding] = []

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from cardioseg.core.case import Case, subject_of
 from cardioseg.core.geometry import require_same_grid
+from cardioseg.data.looks import combined_digest
 from cardioseg.errors import GeometryError, LabelError, OutputExistsError
 from cardioseg.io.atomic import write_text
 from cardioseg.io.images import write_labels, write_volume
 from cardioseg.workflows.doctor.examine import Examination
 from cardioseg.workflows.doctor.look import Seen
 from cardioseg.workflows.doctor.repair import Repair
-from cardioseg.workflows.provenance import Json, combined_digest, write_run
+from cardioseg.workflows.provenance import Json, write_run
 
 FINDINGS = "findings.json"
 
