@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PEERS := benchmarks/peers
 SPEED := benchmarks/speed
-# For `make peers`: minutes of training for each method, seeds, cardioseg's preset or TOML file, runs of
+# For `make peers`: CPU minutes of training for each method, seeds, cardioseg's preset or TOML file, runs of
 # cardioseg that are there already (SEED=RUN), and the folder that resumes.
 MINUTES ?= 60
 SEEDS ?= 0

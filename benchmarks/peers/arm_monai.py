@@ -122,7 +122,7 @@ def train(options: argparse.Namespace) -> None:
     log.unlink(missing_ok=True)
     source = batches(data, options)
     first, losses = next(source), []  # the workers start before the clock does
-    clock = Clock(60 * options.minutes)
+    clock, started = Clock(60 * options.minutes), time.monotonic()
     while clock.has_time():
         images, labels = first if clock.steps == 1 else next(source)
         rate = LEARNING_RATE * cosine(clock.share)
@@ -139,15 +139,17 @@ def train(options: argparse.Namespace) -> None:
         optimiser.step()
         losses.append(float(loss.detach()))
         if clock.steps % LOG_EVERY == 0:
-            record = {"step": clock.steps, "seconds": clock.spent_s, "learning_rate": rate}
+            record = {"step": clock.steps, "cpu_seconds": clock.spent_s, "learning_rate": rate}
             append_line(log, {**record, "loss": float(np.mean(losses))})
             losses.clear()
     clock.stop()
+    seconds = time.monotonic() - started
     torch.save(net.state_dict(), folder / WEIGHTS)
     facts = {
-        "training_seconds": clock.spent_s,
+        "training_cpu_seconds": clock.spent_s,
+        "training_seconds": seconds,
         "steps": clock.steps,
-        "seconds_a_step": clock.spent_s / clock.steps,
+        "cpu_seconds_a_step": clock.spent_s / clock.steps,
         "batch_size": options.batch,
         "slices": len(data),
         "patch": [SIDE, SIDE],
@@ -201,7 +203,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--raw", type=Path, help="the data set in nnU-Net's raw layout")
     parser.add_argument("--splits", type=Path, help="splits_final.json")
-    parser.add_argument("--minutes", type=float)
+    parser.add_argument("--minutes", type=float, help="of CPU time")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--batch", type=int)
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")

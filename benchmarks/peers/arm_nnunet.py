@@ -30,7 +30,7 @@ SNAPSHOTS = 6
 
 
 class BudgetTrainer(nnUNetTrainer):
-    """nnU-Net's trainer, whose polynomial decay ends with a budget of seconds.
+    """nnU-Net's trainer, whose polynomial decay ends with a budget of CPU seconds.
 
     Loss, deep supervision, augmentation, foreground oversampling, SGD and clipping are inherited.
     There is no validation while training: nnU-Net keeps the last weights, and the time is better
@@ -52,7 +52,7 @@ class BudgetTrainer(nnUNetTrainer):
                 group["lr"] = rate
             losses.append(float(self.train_step(next(self.dataloader_train))["loss"]))
             if clock.steps % LOG_EVERY == 0:
-                record = {"step": clock.steps, "seconds": clock.spent_s, "learning_rate": rate}
+                record = {"step": clock.steps, "cpu_seconds": clock.spent_s, "learning_rate": rate}
                 append_line(log, {**record, "loss": float(np.mean(losses))})
                 losses.clear()
             if int(clock.share * SNAPSHOTS) > kept:
@@ -113,15 +113,18 @@ def train(options: argparse.Namespace) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "log.jsonl"
     log.unlink(missing_ok=True)
+    started = time.monotonic()
     clock = trainer.train_for(60 * options.minutes, log)
+    seconds = time.monotonic() - started
     torch.save(trainer.network.state_dict(), folder / WEIGHTS)
     write_json(folder / PLANS_FILE, plans)
     write_json(folder / DATASET_FILE, described)
     configuration = plans["configurations"][CONFIGURATION]
     facts = {
-        "training_seconds": clock.spent_s,
+        "training_cpu_seconds": clock.spent_s,
+        "training_seconds": seconds,
         "steps": clock.steps,
-        "seconds_a_step": clock.spent_s / clock.steps,
+        "cpu_seconds_a_step": clock.spent_s / clock.steps,
         "batch_size": options.batch,
         "planned_batch_size": planned,
         "patch": configuration["patch_size"],
@@ -182,7 +185,7 @@ def main() -> None:
     parser.add_argument("--dataset", type=int, help="nnU-Net's number of the data set")
     parser.add_argument("--name", help="nnU-Net's name of the data set")
     parser.add_argument("--splits", type=Path, help="splits_final.json")
-    parser.add_argument("--minutes", type=float)
+    parser.add_argument("--minutes", type=float, help="of CPU time")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--batch", type=int)
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")

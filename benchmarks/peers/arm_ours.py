@@ -29,7 +29,7 @@ from cardioseg.workflows.train import CONFIG, MODEL, SPLIT, Start
 from cardioseg.workflows.train import train as run_training
 
 RESERVE = 0.03
-"""Share of the budget that is left unplanned: an epoch's seconds vary."""
+"""Share of the budget that is left unplanned: an epoch's CPU seconds vary."""
 
 
 @dataclass
@@ -78,6 +78,7 @@ def train(options: argparse.Namespace) -> None:
     facts = read_json(run / RUN)
     config = facts["config"]
     told = {
+        "training_cpu_seconds": sum(each["cpu_seconds"] for each in _log(run)),
         "training_seconds": facts["seconds"],
         "epochs": facts["epochs"],
         "batch_size": config["batch_size"],
@@ -104,8 +105,7 @@ def _train_within(options: argparse.Namespace, run: Path) -> None:
         shutil.rmtree(trial, ignore_errors=True)
         short = config.model_copy(update={"epochs": 2, "validate_every": 2, "patience": 0})
         run_training(short, dataset, split, trial)
-        lines = (trial / LOG).read_text().splitlines()
-        first, second = (json.loads(line)["seconds"] for line in lines)
+        first, second = (each["cpu_seconds"] for each in _log(trial))
         shutil.rmtree(trial)
         epochs = epochs_within(
             60 * options.minutes, first, max(second - first, 0.0), config.validate_every
@@ -113,6 +113,11 @@ def _train_within(options: argparse.Namespace, run: Path) -> None:
         write_json(chosen, config.model_copy(update={"epochs": epochs}).model_dump(mode="json"))
     config = TrainConfig.model_validate_json(chosen.read_text())
     run_training(config, dataset, split, run, start=Start(resume=(run / CONFIG).exists()))
+
+
+def _log(run: Path) -> list[dict]:
+    """What the training said of each epoch; validation counts to its epoch."""
+    return [json.loads(line) for line in (run / LOG).read_text().splitlines()]
 
 
 def _require_same_split(own: Path, wanted: Path) -> None:
@@ -165,7 +170,7 @@ def main() -> None:
     parser.add_argument("--acdc", type=Path, required=True)
     parser.add_argument("--split", type=Path, required=True)
     parser.add_argument("--preset", default="fast")
-    parser.add_argument("--minutes", type=float)
+    parser.add_argument("--minutes", type=float, help="of CPU time")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--run", type=Path, help="an existing run directory, instead of training")
     parser.add_argument("--model", type=Path, help="folder with train.json")

@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -160,7 +160,7 @@ class Bench:
             name=variant.title.format(preset=Path(self.options.preset).stem),
             parameters=training[0]["parameters"],
             reports={seed: self.evaluate(variant, seed) for seed in seeds},
-            training=[_without_unmeasured(each) for each in training],
+            training=training,
             predicting=predicting,
         )
 
@@ -184,13 +184,6 @@ def _keep_largest(source: Path, target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for path in sorted(source.glob(f"*{ENDING}")):
         write_labels(keep_one_heart(read_labels(path, ACDC)), target / path.name)
-
-
-def _without_unmeasured(facts: Mapping[str, float]) -> Mapping[str, float]:
-    """An existing run's own process was not measured; the stage only read its record."""
-    if not facts.get("from_existing_run"):
-        return facts
-    return {key: value for key, value in facts.items() if key != "cpu_seconds"}
 
 
 def _settings(options: argparse.Namespace) -> dict[str, object]:
@@ -240,7 +233,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--acdc", type=Path, required=True, help="ACDC's folder")
     parser.add_argument("--split", type=Path, help="JSON file; default: ACDC/splits.json")
     parser.add_argument("--output", type=Path, default=Path("peers-output"))
-    parser.add_argument("--minutes", type=float, default=60, help="of training, for each arm")
+    parser.add_argument(
+        "--minutes", type=float, default=60, help="of CPU time for training, for each arm"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--preset", default="fast", help="cardioseg's preset or a TOML file")
     parser.add_argument(

@@ -2,12 +2,14 @@
 
 import json
 import os
+import subprocess
 import sys
+import time
 
 import nibabel as nib
 import numpy as np
 import pytest
-from benchmarks.peers.clock import Clock, cosine, poly
+from benchmarks.peers.clock import Clock, cosine, cpu_seconds, poly
 from benchmarks.peers.convert import DATASET, fold, labelled, write_raw
 from benchmarks.peers.run import _parse, _settings
 from benchmarks.peers.stages import run_stage
@@ -74,7 +76,7 @@ def test_an_uncompressed_file_is_refused(acdc, tmp_path):
         write_raw(acdc, SPLIT, tmp_path / "raw")
 
 
-class Time:
+class FakeTime:
     def __init__(self):
         self.now = 100.0
 
@@ -83,30 +85,43 @@ class Time:
 
 
 def test_a_clock_stops_before_a_step_that_would_not_fit():
-    time = Time()
-    clock = Clock(10, time)
+    fake = FakeTime()
+    clock = Clock(10, fake)
     while clock.has_time():
-        time.now += 3
+        fake.now += 3
     assert clock.steps == 3
     assert clock.spent_s == 9
 
 
 def test_a_slow_first_step_does_not_end_the_run_early():
-    time = Time()
-    clock = Clock(100, time)
+    fake = FakeTime()
+    clock = Clock(100, fake)
     seconds = iter([30.0] + [1.0] * 200)
     while clock.has_time():
-        time.now += next(seconds)
+        fake.now += next(seconds)
     assert clock.steps > 65
     assert clock.spent_s <= 100
 
 
+def test_a_workers_cpu_time_is_paid_from_the_same_budget():
+    pytest.importorskip("psutil")
+    work = "x = 0\nwhile __import__('time').process_time() < 1: x += 1\nprint(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", work], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as worker:
+        before, own = cpu_seconds(), time.process_time()
+        worker.stdout.readline()
+        spent, own = cpu_seconds() - before, time.process_time() - own
+        worker.stdin.close()
+    assert spent - own > 0.5
+
+
 def test_what_follows_a_stop_is_not_training():
-    time = Time()
-    clock = Clock(10, time)
-    time.now += 4
+    fake = FakeTime()
+    clock = Clock(10, fake)
+    fake.now += 4
     clock.stop()
-    time.now += 50
+    fake.now += 50
     assert clock.spent_s == 4
 
 
@@ -171,10 +186,8 @@ def report(shift):
     return Report(tuple(rows))
 
 
-def arm(name, shifts, cpu_s=600.0):
-    training = {"training_seconds": 300.0}
-    if cpu_s:
-        training["cpu_seconds"] = cpu_s
+def arm(name, shifts):
+    training = {"training_seconds": 300.0, "training_cpu_seconds": 600.0}
     predicting = {"process_seconds": 40.0, "volumes": 20, "network_seconds_a_volume": 0.5}
     reports = {seed: report(shift) for seed, shift in enumerate(shifts)}
     return Arm(name, 1234567, reports, [training] * len(shifts), [predicting] * len(shifts))
@@ -197,16 +210,15 @@ def test_seeds_are_averaged_within_a_patient_and_differences_are_paired():
 
 
 def test_the_tables_are_made_from_the_record_as_json_keeps_it():
-    found = json.loads(json.dumps(record([arm("ours", [0.0]), arm("peer", [0.05], cpu_s=None)])))
+    found = json.loads(json.dumps(record([arm("ours", [0.0]), arm("peer", [0.05])])))
     text = markdown(found, 60)
     lines = text.splitlines()
     ours = next(line for line in lines if line.startswith("| ours"))
     assert "1,234,567" in ours
     assert "| 0.865 |" in ours
-    assert "| 10.0 |" in ours
-    assert "not measured" in next(line for line in lines if line.startswith("| peer"))
+    assert "| 10.0 | 5.0 |" in ours
     assert "(over)" not in text
-    assert "| 5.0 (over) |" in markdown(found, 4)
+    assert "| 10.0 (over) | 5.0 |" in markdown(found, 8)
     assert "| peer | dice | 0.865 | 0.815 | 0.050 | 0.050 to 0.050 |" in text
 
 
