@@ -28,7 +28,7 @@ from cardioseg.workflows.provenance import RUN
 from cardioseg.workflows.train import CONFIG, MODEL, SPLIT, Start
 from cardioseg.workflows.train import train as run_training
 
-RESERVE = 0.03
+RESERVE = 0.05
 """Share of the budget that is left unplanned: an epoch's CPU seconds vary."""
 
 
@@ -58,7 +58,7 @@ def epochs_within(budget_s: float, epoch_s: float, validation_s: float, every: i
     Examples
     --------
     >>> epochs_within(1000, 10, 20, every=10)
-    80
+    79
     """
     usable = (1 - RESERVE) * budget_s
     count = max(int(usable / (epoch_s + validation_s / every)), 1)

@@ -147,7 +147,7 @@ def test_epochs_are_as_many_as_fit_with_their_validations():
     assert torch
     from benchmarks.peers.arm_ours import epochs_within
 
-    # 97 of 100 s; 9 epochs of 10 s and the validation after the last
+    # 95 of 100 s; 9 epochs of 10 s and the validation after the last
     assert epochs_within(100, 10, 5, every=100) == 9
     assert epochs_within(100, 10, 10, every=100) == 8
     assert epochs_within(100, 10, 10, every=1) == 4
