@@ -26,8 +26,8 @@ SUPPLY := tools/.venv
 demo: setup  ## train a small network on synthetic hearts and open the result
 	$(BIN)/cardioseg demo --output demo-output
 
-test: setup  ## every test
-	$(BIN)/python -m pytest
+test: setup  ## every test, a file to each core at a time
+	$(BIN)/python -m pytest --numprocesses logical --dist loadfile
 	$(BIN)/python -m pytest --doctest-modules src/cardioseg
 
 check: setup  ## format, lint, types, layers, security lint
