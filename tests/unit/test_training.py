@@ -266,7 +266,13 @@ def test_a_run_starts_with_the_best_weights_of_another(uninterrupted, tmp_path):
 def test_weights_of_another_network_are_refused(uninterrupted, tmp_path):
     wider = CONFIG.plan.model_copy(update={"network": NetworkPlan(widths=(8, 16), classes=3)})
     with pytest.raises(ConfigError, match=r"of another network than plan\.network"):
-        fit(changed(plan=wider), TRAINING, None, tmp_path, setup=Setup(best_weights(uninterrupted[0])))
+        fit(
+            changed(plan=wider),
+            TRAINING,
+            None,
+            tmp_path,
+            setup=Setup(best_weights(uninterrupted[0])),
+        )
     with pytest.raises(ConfigError, match="name the directory of a training run"):
         best_weights(tmp_path)
 

@@ -77,9 +77,7 @@ class Loss(FrozenModel):
         return self
 
 
-def total_loss(
-    loss: Loss, logits: Tensor, labels: Tensor, whole: Whole | None = None
-) -> Tensor:
+def total_loss(loss: Loss, logits: Tensor, labels: Tensor, whole: Whole | None = None) -> Tensor:
     """The loss of a batch, a scalar.
 
     Parameters
@@ -122,9 +120,7 @@ def _pixel(loss: Loss, logits: Tensor, labels: Tensor, whole: Whole | None) -> T
     return cross_entropy(logits, labels, weights, gamma, whole)
 
 
-def _region(
-    loss: Loss, probabilities: Tensor, target: Tensor, whole: Whole | None
-) -> Tensor:
+def _region(loss: Loss, probabilities: Tensor, target: Tensor, whole: Whole | None) -> Tensor:
     if loss.region == "dice":
         return dice_loss(probabilities, target, whole)
     if loss.region == "generalised_dice":

@@ -18,7 +18,7 @@ from cardioseg.training.distributed import Processes, share
 
 @dataclass(frozen=True, eq=False)
 class MicroBatch:
-    """This process's images of one micro-batch.
+    """What one process has of a micro-batch.
 
     Parameters
     ----------

@@ -8,14 +8,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
 
 import torch
 from torch import Tensor, distributed
 
 from cardioseg.errors import ConfigError, ProcessError
 
-Device = Literal["auto", "cpu", "cuda"]
+DEVICES = ("auto", "cpu", "cuda")
 
 TIMEOUT = timedelta(hours=1)
 """How long a process waits for another that neither answers nor ends. The slices of a data set are
@@ -38,17 +37,22 @@ class Processes:
     count
         How many there are; 1 needs no group and opens none.
     device
-        Where this one computes.
+        Where this one computes: `cpu`, or a GPU such as `cuda:0`.
     """
 
     rank: int = 0
     count: int = 1
-    device: torch.device = torch.device("cpu")
+    device: str = "cpu"
 
     @property
     def is_first(self) -> bool:
         """Whether this process is the one that writes."""
         return self.rank == 0
+
+    @property
+    def kind(self) -> str:
+        """Kind of its device, `cpu` or `cuda`."""
+        return self.device.partition(":")[0]
 
 
 ALONE = Processes()
@@ -56,7 +60,7 @@ ALONE = Processes()
 
 
 def share(count: int, part: int, parts: int) -> slice:
-    """Part number `part` of `count` things cut into `parts`: in order, the first ones larger by one.
+    """Part number `part` of `count` things cut into `parts`: in order, sizes differ by one at most.
 
     Examples
     --------
@@ -68,7 +72,7 @@ def share(count: int, part: int, parts: int) -> slice:
     return slice(start, start + size + (part < more))
 
 
-def this_process(device: Device, environment: Mapping[str, str] = os.environ) -> Processes:
+def this_process(device: str, environment: Mapping[str, str] = os.environ) -> Processes:
     """What torchrun's environment says of this process; one process where torchrun is not.
 
     Parameters
@@ -82,13 +86,15 @@ def this_process(device: Device, environment: Mapping[str, str] = os.environ) ->
     Raises
     ------
     ConfigError
-        If `cuda` is asked for and there are fewer GPUs than processes.
+        If there is no such device, or `cuda` is asked for and there are fewer GPUs than processes.
 
     Examples
     --------
     >>> this_process("auto", {})
-    Processes(rank=0, count=1, device=device(type='cpu'))
+    Processes(rank=0, count=1, device='cpu')
     """
+    if device not in DEVICES:
+        raise ConfigError(f"no device {device!r}: choose one of {', '.join(DEVICES)}")
     launched = _LAUNCHED in environment
     here, local = (
         (int(environment[name]) for name in (_LOCAL_RANK, _LOCAL_COUNT)) if launched else (0, 1)
@@ -99,7 +105,7 @@ def this_process(device: Device, environment: Mapping[str, str] = os.environ) ->
             f"{local} processes on this machine, and {gpus} GPUs that PyTorch can use: start one "
             "process a GPU (torchrun --nproc-per-node), or take --device cpu"
         )
-    place = torch.device("cuda", here) if gpus >= local else torch.device("cpu")
+    place = f"cuda:{here}" if gpus >= local else "cpu"
     if not launched:
         return Processes(device=place)
     return Processes(int(environment[_RANK]), int(environment[_COUNT]), place)
@@ -116,8 +122,8 @@ def require_one_process(environment: Mapping[str, str] = os.environ) -> None:
     count = int(environment.get(_COUNT, 1)) if _LAUNCHED in environment else 1
     if count > 1:
         raise ConfigError(
-            f"torchrun started {count} processes, and of all commands only `cardioseg train` shares "
-            "its work among processes: start this one without torchrun"
+            f"torchrun started {count} processes, and only `cardioseg train` shares its work among "
+            "processes: start this command without torchrun"
         )
 
 
@@ -132,13 +138,13 @@ def joined(processes: Processes) -> Iterator[None]:
     ProcessError
         If another process ended early, or did not answer for an hour.
     """
-    if processes.device.type == "cuda":
+    if processes.kind == "cuda":
         torch.cuda.set_device(processes.device)
     if processes.count == 1:
         yield
         return
     try:
-        distributed.init_process_group(_BACKENDS[processes.device.type], timeout=TIMEOUT)
+        distributed.init_process_group(_BACKENDS[processes.kind], timeout=TIMEOUT)
         yield
     except (RuntimeError, ConnectionError) as error:
         if not _is_lost(error):

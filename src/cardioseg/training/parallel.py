@@ -41,12 +41,8 @@ class Gradients:
         if processes.count > 1:
             spread(network, processes, self._rows)
             self._whole = whole_sum(processes)
-            # The running statistics are equal already: there is nothing to broadcast.
-            self._forward = DistributedDataParallel(
-                network,
-                device_ids=[processes.device] if processes.device.type == "cuda" else None,
-                broadcast_buffers=False,
-            )
+            gpu = [processes.device] if processes.kind == "cuda" else None
+            self._forward = DistributedDataParallel(network, device_ids=gpu)
 
     def of(self, step: Sequence[MicroBatch]) -> float:
         """Add the gradient of a step to the parameters'; the step's loss.
@@ -74,6 +70,6 @@ class Gradients:
     def _loss(self, batch: MicroBatch) -> Tensor:
         self._rows.own, self._rows.whole = batch.own, batch.whole
         half = self._config.precision == "bfloat16"
-        with torch.autocast(self.processes.device.type, torch.bfloat16, enabled=half):
+        with torch.autocast(self.processes.kind, torch.bfloat16, enabled=half):
             logits = self._forward(batch.images)
         return total_loss(self._config.loss, logits.float(), batch.labels, self._whole)

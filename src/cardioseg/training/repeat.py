@@ -15,7 +15,7 @@ def machine(processes: Processes = ALONE) -> dict[str, int | str]:
     """Processes, their device, and threads and instruction set of this one."""
     return {
         "processes": processes.count,
-        "device": processes.device.type,
+        "device": processes.kind,
         "threads": torch.get_num_threads(),
         "processor": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
     }

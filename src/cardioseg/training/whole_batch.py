@@ -43,8 +43,9 @@ def spread(network: nn.Module, processes: Processes, rows: Rows) -> None:
 
 
 def _norm(layer: nn.BatchNorm2d, processes: Processes) -> nn.Module:
-    if processes.device.type == "cuda":  # PyTorch's own refuses the CPU
-        converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(layer)
+    if processes.kind == "cuda":  # PyTorch's own refuses the CPU
+        convert = nn.SyncBatchNorm.convert_sync_batchnorm
+        converted: nn.Module = convert(layer)  # type: ignore[no-untyped-call]
         return converted
     return WholeBatchNorm2d(layer, processes)
 
@@ -104,16 +105,16 @@ class _Norm(torch.autograd.Function):
         mean, variance, count = _moments(images, processes)
         answer = torch.empty_like(images)
         if len(images):
-            answer = torch.native_batch_norm(
-                images, weight, bias, mean, variance, False, 0.0, eps
-            )[0]
+            answer = torch.native_batch_norm(images, weight, bias, mean, variance, False, 0.0, eps)[
+                0
+            ]
         ctx.save_for_backward(images, weight, mean, variance)
         ctx.eps, ctx.count, ctx.processes = eps, count, processes
         ctx.mark_non_differentiable(mean, variance)
         return answer, mean, variance, count
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor, *_: Any) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
         images, weight, mean, variance = ctx.saved_tensors
         slope, own = gradient, torch.zeros(2, len(weight), dtype=weight.dtype)
         if len(images):
@@ -198,5 +199,5 @@ class _Sum(torch.autograd.Function):
         return summed(processes, own)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return gradient, None
