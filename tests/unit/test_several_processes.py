@@ -120,11 +120,10 @@ def has_no_gradient(name: str, run: str) -> bool:
     separable convolution has, its scale. Adam divides by the gradient's size and makes steps of
     rounding, other ones with other threads, too; the running statistics that follow count as well.
     """
-    if RUNS[run].plan.network.convolution == "separable" and ".down.0." in f".{name}":
-        if re.search(r"down\.0\.(0\.1\.weight|0\.0\.weight|1\.running_var)", name):
-            return True
-    bias = re.search(r"(down\.\d|level)\.[04](\.1)?\.bias$|expand\.bias$", name)
-    return bool(bias) or "running_mean" in name
+    patterns = [r"(down\.\d|level)\.[04](\.1)?\.bias$", r"expand\.bias$", r"running_mean$"]
+    if RUNS[run].plan.network.convolution == "separable":
+        patterns += [r"down\.0\.0\.1\.weight$", r"down\.0\.1\.running_var$"]
+    return any(re.search(pattern, name) for pattern in patterns)
 
 
 def differences(first, second, run):
@@ -242,13 +241,14 @@ def test_batch_norm_over_one_process_is_pytorchs(offset):
     for layer, given in ((ours, images), (theirs, twin)):
         nn.init.constant_(layer.weight, 1.5)
         (layer(given) * slope).sum().backward()
-    assert torch.allclose(ours(images), theirs(twin), atol=1e-5)
-    assert torch.allclose(images.grad, twin.grad, atol=1e-4 if offset else 1e-6)
-    assert torch.allclose(ours.weight.grad, theirs.weight.grad, atol=1e-4)
-    assert torch.allclose(ours.bias.grad, theirs.bias.grad, atol=1e-5)
+    near = {"rtol": 1e-5, "atol": 1e-4 if offset else 1e-6}  # float32 at 300 has steps of 3e-5
+    assert torch.allclose(ours(images), theirs(twin), **near)
+    assert torch.allclose(images.grad, twin.grad, **near)
+    assert torch.allclose(ours.weight.grad, theirs.weight.grad, rtol=1e-4, atol=1e-4)
+    assert torch.allclose(ours.bias.grad, theirs.bias.grad, **near)
     for name, value in theirs.state_dict().items():
         assert torch.allclose(ours.state_dict()[name], value, rtol=1e-5), name
-    assert torch.equal(ours.eval()(images), theirs.eval()(twin))
+    assert torch.allclose(ours.eval()(images), theirs.eval()(twin), **near)
 
 
 def test_spreading_a_network_changes_no_name_and_no_parameter():
@@ -289,7 +289,9 @@ def test_a_loss_over_sums_of_others_is_that_of_the_whole_batch(loss):
     sums: list[list[torch.Tensor]] = []
     for rows in (slice(0, 2), slice(2, 3), slice(3, 3)):
         kept: list[torch.Tensor] = []
-        total_loss(loss, logits[rows], labels[rows], lambda own, kept=kept: kept.append(own) or own)
+        total_loss(
+            loss, logits[rows], labels[rows], lambda own, kept=kept: kept.append(own) or own + 1
+        )
         sums.append(kept)
     others = [b + c for _, b, c in zip(*sums, strict=True)]
     mine = total_loss(loss, logits[:2], labels[:2], lambda own: own + others.pop(0))
@@ -305,9 +307,10 @@ def test_accumulation_weighs_each_micro_batch_by_its_images():
     found = [value.grad.clone() for value in network.parameters()]
     network.zero_grad()
     losses = [total_loss(config.loss, network(each.images), each.labels) for each in step]
-    (0.6 * losses[0] + 0.4 * losses[1]).backward()
+    mean = 0.6 * losses[0] + 0.4 * losses[1]
+    mean.backward()
     expected = [value.grad for value in network.parameters()]
-    assert loss == pytest.approx(float(0.6 * losses[0] + 0.4 * losses[1]), rel=1e-6)
+    assert loss == pytest.approx(mean.item(), rel=1e-6)
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(found, expected, strict=True))
 
 
