@@ -62,6 +62,7 @@ RUNS = {
     ),
     "generalised": of("conventional", loss=Loss(pixel="focal", region="generalised_dice")),
 }
+RUNS["bfloat16"] = of("conventional", precision="bfloat16").model_copy(update={"epochs": 1})
 RUNS[BEGUN] = RUNS["dice"]
 
 THREE_HEARTS = rings(12, seed=3)
@@ -138,12 +139,18 @@ def differences(first, second, run):
 
 
 @pytest.mark.parametrize("name", ["dice", "tversky", "generalised"])
-def test_two_processes_train_the_weights_of_one(one, two, name):
+def test_two_processes_train_the_weights_of_one(one, two, name, record_property):
     found = differences(one / name, two[0] / name, name)
+    record_property("largest difference of two weights", max(found.values()))
     assert max(found.values()) < TOLERANCE, found
     for alone, shared in zip(records(one / name), records(two[0] / name), strict=True):
         assert shared["loss"] == pytest.approx(alone["loss"], abs=TOLERANCE)
         assert shared["learning_rate"] == alone["learning_rate"]
+
+
+def test_bfloat16_agrees_as_far_as_its_three_digits_go(one, two):
+    alone, shared = (records(folder / "bfloat16")[0] for folder in (one, two[0]))
+    assert shared["loss"] == pytest.approx(alone["loss"], rel=0.02)
 
 
 def test_both_processes_end_with_the_same_weights_bit_for_bit(two):
