@@ -56,6 +56,10 @@ class NetworkError(CardiosegError):
     """A DICOM node that cannot be reached, refuses, or a port that is taken."""
 
 
+class ProcessError(CardiosegError):
+    """One of several processes that train together ended early or does not answer."""
+
+
 class MissingExtraError(CardiosegError):
     """A feature that needs an optional dependency.
 

@@ -302,12 +302,12 @@ def _learner():  # type: ignore[no-untyped-def]
     import torch
 
     from cardioseg.training.config import TrainConfig
-    from cardioseg.training.fit import _new_learner
+    from cardioseg.training.fit import Setup, _new_learner
 
     network = NetworkPlan(widths=(2, 4), classes=4)
     plan = Plan(spacing_mm=4.0, size=(32, 32), network=network, scheme="acdc")
     config = TrainConfig(plan=plan, epochs=2)
-    learner = _new_learner(config, None)
+    learner = _new_learner(config, Setup())
     learner.network(torch.zeros(1, 1, 32, 32)).sum().backward()
     learner.optimiser.step()  # a state of the optimiser is in the file too
     return config.model_dump_json(), learner

@@ -71,15 +71,17 @@ def test_the_main_study_differs_in_the_convolution_alone_and_has_the_methods_net
 def test_both_arms_see_the_same_batches(tmp_path, monkeypatch):
     """Same slices, in the same order, turned in the same way: whatever the network."""
     seen = defaultdict(list)
-    batches = fit_module._batches
+    batches = fit_module.batches
 
-    def spied(config, store, rng):
-        for images, labels in batches(config, store, rng):
+    def spied(config, *rest):
+        for step in batches(config, *rest):
             kind = config.plan.network.convolution
-            seen[kind].append((images.numpy().copy(), labels.numpy().copy()))
-            yield images, labels
+            seen[kind] += [
+                (each.images.numpy().copy(), each.labels.numpy().copy()) for each in step
+            ]
+            yield step
 
-    monkeypatch.setattr(fit_module, "_batches", spied)
+    monkeypatch.setattr(fit_module, "batches", spied)
     _, configs = read_study("slides-acdc")
     for arm, config in configs.items():
         network = config.plan.network.model_copy(update={"widths": (4, 8)})

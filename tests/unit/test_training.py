@@ -15,9 +15,10 @@ from cardioseg.data.slices import SliceEntry, SliceStore
 from cardioseg.errors import ConfigError
 from cardioseg.nets.loss import Loss
 from cardioseg.prepare.plan import NetworkPlan, Plan
+from cardioseg.training.batches import patch_centres
 from cardioseg.training.checkpoint import CHECKPOINT, best_weights
 from cardioseg.training.config import TrainConfig
-from cardioseg.training.fit import LOG, Watch, _learning_rate, _patch_centres, fit
+from cardioseg.training.fit import LOG, Setup, Watch, _learning_rate, fit
 from cardioseg.training.validation import validate
 
 CONFIG = TrainConfig(
@@ -108,9 +109,9 @@ def test_patches_anywhere_reach_the_whole_slice_and_patches_near_the_heart_do_no
     rng = np.random.default_rng(0)
     chosen = np.zeros(400, int)
     row, _ = TRAINING.entries[0].centre
-    near = _patch_centres(changed(patch_anywhere=0.0), TRAINING, chosen, rng)[:, 0]
-    anywhere = _patch_centres(changed(patch_anywhere=1.0), TRAINING, chosen, rng)[:, 0]
-    some = _patch_centres(changed(patch_anywhere=0.25), TRAINING, chosen, rng)[:, 0]
+    near = patch_centres(changed(patch_anywhere=0.0), TRAINING, chosen, rng)[:, 0]
+    anywhere = patch_centres(changed(patch_anywhere=1.0), TRAINING, chosen, rng)[:, 0]
+    some = patch_centres(changed(patch_anywhere=0.25), TRAINING, chosen, rng)[:, 0]
     assert np.abs(near - row).max() <= 0.25 * 16
     assert anywhere.min() < 2
     assert anywhere.max() > 29
@@ -258,14 +259,20 @@ def test_a_run_starts_with_the_best_weights_of_another(uninterrupted, tmp_path):
     start = best_weights(whole)
     still = changed(learning_rate=1e-12, epochs=1, average_decay=0.0, schedule="constant")
     still = still.model_copy(update={"optimiser": "adam", "weight_decay": 0.0})
-    begun, _ = fit(still, TRAINING, None, tmp_path, start=start)
+    begun, _ = fit(still, TRAINING, None, tmp_path, setup=Setup(start))
     assert torch.allclose(begun.head.weight, network.head.weight, atol=1e-6)
 
 
 def test_weights_of_another_network_are_refused(uninterrupted, tmp_path):
     wider = CONFIG.plan.model_copy(update={"network": NetworkPlan(widths=(8, 16), classes=3)})
     with pytest.raises(ConfigError, match=r"of another network than plan\.network"):
-        fit(changed(plan=wider), TRAINING, None, tmp_path, start=best_weights(uninterrupted[0]))
+        fit(
+            changed(plan=wider),
+            TRAINING,
+            None,
+            tmp_path,
+            setup=Setup(best_weights(uninterrupted[0])),
+        )
     with pytest.raises(ConfigError, match="name the directory of a training run"):
         best_weights(tmp_path)
 

@@ -34,9 +34,14 @@ def train(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Also log to OUTPUT/tensorboard.")
     ] = False,
+    device: Annotated[
+        str, typer.Option(help="cpu, cuda, or auto: GPUs where torchrun has one a process.")
+    ] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Train a network and write OUTPUT/model.
+
+    Several processes that torchrun starts share the work of each step.
 
     Examples:
       cardioseg train --config fast --data acdc:FOLDER --output run
@@ -44,25 +49,30 @@ def train(
       cardioseg train --config my.toml --data acdc:FOLDER --split split.json --output run --resume
 
       cardioseg train --config my.toml --data acdc:FOLDER --start-from run --output finer
+
+      torchrun --nproc-per-node 2 -m cardioseg train --config fast --data acdc:FOLDER --output run
     """
     from cardioseg.datasets import read_dataset
 
     try:
         from cardioseg.training.config import read_config
+        from cardioseg.training.distributed import this_process
         from cardioseg.training.log import TensorBoardLog
-        from cardioseg.workflows.train import Start
+        from cardioseg.workflows.train import Start, assist
         from cardioseg.workflows.train import train as run
     except ImportError as error:
         raise MissingExtraError("training", "train") from error
 
     settings = read_config(config)
+    start = Start(resume, start_from, this_process(device))
+    if not start.processes.is_first:
+        assist(settings, output, start)
+        return
     dataset = read_dataset(data)
     board = TensorBoardLog(output / "tensorboard") if tensorboard else None
     with Bar("training") as bar:
         listener = _listener(bar, settings.epochs, board)
-        trained = run(
-            settings, dataset, split, output, start=Start(resume, start_from), listener=listener
-        )
+        trained = run(settings, dataset, split, output, start=start, listener=listener)
     progress = trained.progress
     if as_json:
         result_json(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 import numpy as np
@@ -92,6 +92,8 @@ class Draw:
         (N, 8): values, rising from 0 to 1, that evenly spaced intensities take; empty for none.
     noise_seed
         Seed of the noise's generator.
+    before, after
+        Images of the batch that lie before and after these, where these are a part of one.
     """
 
     matrices: NDArray[np.float32]
@@ -102,6 +104,24 @@ class Draw:
     noise_seed: int
     log_gain: NDArray[np.float32] = field(default_factory=_none)
     curves: NDArray[np.float32] = field(default_factory=_none)
+    before: int = 0
+    after: int = 0
+
+    def part(self, rows: slice) -> Draw:
+        """The parameters of some neighbouring images: sampled alone, they come out the same."""
+        start, stop, _ = rows.indices(len(self.centres))
+        return replace(
+            self,
+            matrices=self.matrices[rows],
+            centres=self.centres[rows],
+            tone=self.tone[rows],
+            noise_sd=self.noise_sd[rows],
+            blurred=self.blurred[rows],
+            log_gain=self.log_gain[rows],
+            curves=self.curves[rows],
+            before=self.before + start,
+            after=self.after + len(self.centres) - stop,
+        )
 
     def sample(
         self, images: Tensor, labels: Tensor, size: tuple[int, int]
@@ -145,7 +165,8 @@ class Draw:
             images = torch.where(torch.from_numpy(self.blurred)[:, None, None, None], soft, images)
         if self.noise_sd.any():
             generator = torch.Generator().manual_seed(self.noise_seed)
-            noise = torch.randn(images.shape, generator=generator)
+            whole = (self.before + len(images) + self.after, *images.shape[1:])
+            noise = torch.randn(whole, generator=generator)[self.before :][: len(images)]
             images = images + noise * torch.from_numpy(self.noise_sd)[:, None, None, None]
         return images
 

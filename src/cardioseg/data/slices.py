@@ -48,11 +48,14 @@ class SliceStore:
         (slices, rows, columns) uint8.
     entries
         One for each slice, in the order of the arrays.
+    folder
+        Where the arrays lie that these slices are taken from; None if they never were on disk.
     """
 
     images: NDArray[np.float16]
     labels: NDArray[np.uint8]
     entries: tuple[SliceEntry, ...]
+    folder: Path | None = None
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -60,7 +63,7 @@ class SliceStore:
     def take(self, positions: NDArray[np.integer]) -> SliceStore:
         """A store of some of the slices, in memory."""
         chosen = tuple(self.entries[int(i)] for i in positions)
-        return SliceStore(self.images[positions], self.labels[positions], chosen)
+        return SliceStore(self.images[positions], self.labels[positions], chosen, self.folder)
 
     def of_volumes(self) -> dict[tuple[str, SinglePlane], list[int]]:
         """Positions of the slices of each case and plane, in order."""
@@ -135,7 +138,7 @@ def open_slices(folder: Path) -> SliceStore:
         raise DatasetError(f"{folder}: prepared slices of another type; remove it")
     if images.shape != labels.shape or len(images) != len(entries):
         raise DatasetError(f"{folder}: prepared slices do not match their index; remove it")
-    return SliceStore(images, labels, entries)
+    return SliceStore(images, labels, entries, folder)
 
 
 def _key(cases: Sequence[Case], plan: Plan, step: int, looks: Looks) -> str:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cardioseg.nets.terms import (
+    Whole,
     boundary_loss,
     cross_entropy,
     dice_loss,
@@ -76,7 +77,7 @@ class Loss(FrozenModel):
         return self
 
 
-def total_loss(loss: Loss, logits: Tensor, labels: Tensor) -> Tensor:
+def total_loss(loss: Loss, logits: Tensor, labels: Tensor, whole: Whole | None = None) -> Tensor:
     """The loss of a batch, a scalar.
 
     Parameters
@@ -87,6 +88,9 @@ def total_loss(loss: Loss, logits: Tensor, labels: Tensor) -> Tensor:
         (N, C, H, W), before softmax.
     labels
         (N, H, W) int64, 0 to C - 1.
+    whole
+        Where other processes have a share of the batch: adds a tensor of sums over theirs. The loss
+        is then that of the whole batch, in each of them. None if the batch is all here.
 
     Examples
     --------
@@ -97,28 +101,28 @@ def total_loss(loss: Loss, logits: Tensor, labels: Tensor) -> Tensor:
     """
     terms = []
     if loss.pixel_weight:
-        terms.append(loss.pixel_weight * _pixel(loss, logits, labels))
+        terms.append(loss.pixel_weight * _pixel(loss, logits, labels, whole))
     if loss.region_weight or loss.boundary:
         target = functional.one_hot(labels, logits.shape[1]).movedim(-1, 1).to(logits.dtype)
         probabilities = torch.softmax(logits, dim=1)
         if loss.region_weight:
-            terms.append(loss.region_weight * _region(loss, probabilities, target))
+            terms.append(loss.region_weight * _region(loss, probabilities, target, whole))
         if loss.boundary:
-            terms.append(loss.boundary * boundary_loss(probabilities, target))
+            terms.append(loss.boundary * boundary_loss(probabilities, target, whole))
     return torch.stack(terms).sum()
 
 
-def _pixel(loss: Loss, logits: Tensor, labels: Tensor) -> Tensor:
+def _pixel(loss: Loss, logits: Tensor, labels: Tensor, whole: Whole | None) -> Tensor:
     weights = None
     if loss.class_weights is not None:
         weights = logits.new_tensor(loss.class_weights)
     gamma = loss.focal_gamma if loss.pixel == "focal" else 0.0
-    return cross_entropy(logits, labels, weights, gamma)
+    return cross_entropy(logits, labels, weights, gamma, whole)
 
 
-def _region(loss: Loss, probabilities: Tensor, target: Tensor) -> Tensor:
+def _region(loss: Loss, probabilities: Tensor, target: Tensor, whole: Whole | None) -> Tensor:
     if loss.region == "dice":
-        return dice_loss(probabilities, target)
+        return dice_loss(probabilities, target, whole)
     if loss.region == "generalised_dice":
-        return generalised_dice_loss(probabilities, target)
-    return tversky_loss(probabilities, target, loss.tversky_alpha, loss.tversky_beta)
+        return generalised_dice_loss(probabilities, target, whole)
+    return tversky_loss(probabilities, target, loss.tversky_alpha, loss.tversky_beta, whole)

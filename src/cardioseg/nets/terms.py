@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,12 +14,19 @@ from torch.nn import functional
 EPSILON = 1e-7
 """Added to numerator and denominator of an overlap, so that an empty class is defined."""
 
+Whole = Callable[[Tensor], Tensor]
+"""Makes sums over the pixels that are here those of the whole batch, where others have a share."""
+
 _PIXELS = (0, 2, 3)
 _HALF_PIXEL = 0.5
 
 
 def cross_entropy(
-    logits: Tensor, labels: Tensor, class_weights: Tensor | None = None, gamma: float = 0.0
+    logits: Tensor,
+    labels: Tensor,
+    class_weights: Tensor | None = None,
+    gamma: float = 0.0,
+    whole: Whole | None = None,
 ) -> Tensor:
     """Cross-entropy of the reference class, focal and weighted by class where asked for.
 
@@ -35,6 +44,8 @@ def cross_entropy(
         (C,), above 0; none weighs all classes alike.
     gamma
         0 or more: how much less a pixel counts that is right already.
+    whole
+        Adds what other processes have of the batch, in every term; none if it is all here.
 
     References
     ----------
@@ -49,19 +60,21 @@ def cross_entropy(
     >>> print(f"{float(cross_entropy(undecided, label, gamma=2.0)):.4f}")
     0.1733
     """
-    if gamma == 0:
+    if gamma == 0 and whole is None:
         return functional.cross_entropy(logits, labels, class_weights)
-    entropy = functional.cross_entropy(logits, labels, reduction="none")
-    # From ln p, and not from p: exp(-x) near 1 loses the digits of 1 - p.
-    wrong = (-torch.expm1(-entropy)).clamp_min(EPSILON)  # 0 ** gamma has no slope if gamma < 1
-    each = wrong**gamma * entropy
+    each = functional.cross_entropy(logits, labels, reduction="none")
+    if gamma:
+        # From ln p, and not from p: exp(-x) near 1 loses the digits of 1 - p.
+        wrong = (-torch.expm1(-each)).clamp_min(EPSILON)  # 0 ** gamma has no slope if gamma < 1
+        each = wrong**gamma * each
     if class_weights is None:
-        return each.mean()
+        return _mean(each, whole)
     weights = class_weights[labels]
-    return (weights * each).sum() / weights.sum()
+    total, weight = _whole(whole, (weights * each).sum(), weights.sum())
+    return total / weight
 
 
-def dice_loss(probabilities: Tensor, target: Tensor) -> Tensor:
+def dice_loss(probabilities: Tensor, target: Tensor, whole: Whole | None = None) -> Tensor:
     """1 - DC, DC = 2 sum(p q) / (sum p^2 + sum q^2) of each class over the batch, class mean.
 
     Parameters
@@ -88,11 +101,14 @@ def dice_loss(probabilities: Tensor, target: Tensor) -> Tensor:
     """
     product = (probabilities * target).sum(_PIXELS)
     squares = (probabilities * probabilities).sum(_PIXELS) + (target * target).sum(_PIXELS)
+    product, squares = _whole(whole, product, squares)
     coefficient = (2 * product + EPSILON) / (squares + EPSILON)
     return 1 - coefficient.mean()
 
 
-def generalised_dice_loss(probabilities: Tensor, target: Tensor) -> Tensor:
+def generalised_dice_loss(
+    probabilities: Tensor, target: Tensor, whole: Whole | None = None
+) -> Tensor:
     """1 - 2 sum_c w_c sum(p q) / sum_c w_c sum(p + q), w_c = 1 / (sum q)^2 over the batch.
 
     A large and a small class weigh alike. A class that the reference lacks has no weight by the
@@ -121,17 +137,21 @@ def generalised_dice_loss(probabilities: Tensor, target: Tensor) -> Tensor:
     >>> float(generalised_dice_loss(certain, certain))
     0.0
     """
-    sizes = target.sum(_PIXELS)
+    products, totals = (
+        each.sum(_PIXELS) for each in (probabilities * target, probabilities + target)
+    )
+    sizes, products, totals = _whole(whole, target.sum(_PIXELS), products, totals)
     present = sizes > 0
     smallest = sizes[present].min()
     # Divided by the largest weight, which cancels: 1 / size^2 of a whole batch is near EPSILON.
     weights = torch.where(present, smallest / sizes.clamp_min(1), torch.ones_like(sizes)) ** 2
-    product = (weights * (probabilities * target).sum(_PIXELS)).sum()
-    total = (weights * (probabilities + target).sum(_PIXELS)).sum()
+    product, total = (weights * products).sum(), (weights * totals).sum()
     return 1 - (2 * product + EPSILON) / (total + EPSILON)
 
 
-def tversky_loss(probabilities: Tensor, target: Tensor, alpha: float, beta: float) -> Tensor:
+def tversky_loss(
+    probabilities: Tensor, target: Tensor, alpha: float, beta: float, whole: Whole | None = None
+) -> Tensor:
     """1 - TP / (TP + alpha FP + beta FN) of each structure over the batch, mean of structures.
 
     TP = sum(p q), FP = sum(p (1 - q)), FN = sum((1 - p) q). Background is left out: its misses are
@@ -164,13 +184,13 @@ def tversky_loss(probabilities: Tensor, target: Tensor, alpha: float, beta: floa
     0.0
     """
     p, q = probabilities[:, 1:], target[:, 1:]
-    found = (p * q).sum(_PIXELS)
-    spurious, missed = p.sum(_PIXELS) - found, q.sum(_PIXELS) - found
+    found, marked, wanted = _whole(whole, *(each.sum(_PIXELS) for each in (p * q, p, q)))
+    spurious, missed = marked - found, wanted - found
     index = (found + EPSILON) / (found + alpha * spurious + beta * missed + EPSILON)
     return 1 - index.mean()
 
 
-def boundary_loss(probabilities: Tensor, target: Tensor) -> Tensor:
+def boundary_loss(probabilities: Tensor, target: Tensor, whole: Whole | None = None) -> Tensor:
     """Mean over pixels and structures of p phi, phi the signed distance to the boundary.
 
     phi comes from the reference alone; no gradient goes through it. Background is left out: its
@@ -200,9 +220,9 @@ def boundary_loss(probabilities: Tensor, target: Tensor) -> Tensor:
     -0.5
     """
     masks = target[:, 1:].detach().cpu().numpy() > 0
-    distances = np.stack([[signed_distance(mask) for mask in image] for image in masks])
-    phi = torch.from_numpy(distances).to(probabilities)
-    return (probabilities[:, 1:] * phi).mean()
+    distances = np.array([[signed_distance(mask) for mask in image] for image in masks])
+    phi = torch.from_numpy(distances.reshape(masks.shape)).to(probabilities)
+    return _mean(probabilities[:, 1:] * phi, whole)
 
 
 def signed_distance(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -221,3 +241,16 @@ def signed_distance(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     outside: NDArray[np.float64] = ndimage.distance_transform_edt(~mask) - _HALF_PIXEL
     inside: NDArray[np.float64] = ndimage.distance_transform_edt(mask) - _HALF_PIXEL
     return np.where(mask, -inside, outside)
+
+
+def _whole(whole: Whole | None, *sums: Tensor) -> tuple[Tensor, ...]:
+    """Sums of one shape over the whole batch."""
+    return sums if whole is None else tuple(whole(torch.stack(sums)))
+
+
+def _mean(each: Tensor, whole: Whole | None) -> Tensor:
+    """Mean over the whole batch."""
+    if whole is None:
+        return each.mean()
+    total, count = _whole(whole, each.sum(), each.new_tensor(each.numel()))
+    return total / count

@@ -51,7 +51,12 @@ class TrainConfig(FrozenModel):
         `constant`; `cosine`: down to zero over all epochs; `one_cycle`: a linear rise over the
         first tenth, then cosine.
     batch_size
-        Images a step.
+        Images a step, of all processes together.
+    accumulate
+        Micro-batches that a step's images are cut into, one after another, to save memory. The step
+        takes the mean of their gradients, each weighed by its images. Not the same as a step
+        without it: batch norm and the terms of the loss that are no mean over pixels, such as Dice,
+        are those of a micro-batch. The same, however many processes share each micro-batch.
     epochs
         Passes over the training slices.
     average_decay
@@ -63,7 +68,7 @@ class TrainConfig(FrozenModel):
         Epochs from one validation to the next; the last epoch is always validated.
     precision
         `float32`, or `bfloat16` for the convolutions of a training step: faster on processors that
-        have it (avx512_bf16, amx_bf16), far slower on others. Weights stay float32.
+        have it (avx512_bf16, amx_bf16) and on GPUs, far slower on others. Weights stay float32.
     seed
         Seed of initialisation, order, augmentation and dropout.
     """
@@ -80,6 +85,7 @@ class TrainConfig(FrozenModel):
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
     schedule: Literal["constant", "cosine", "one_cycle"] = "constant"
     batch_size: Annotated[int, Field(ge=1, le=4096)] = 8
+    accumulate: Annotated[int, Field(ge=1, le=4096)] = 1
     epochs: Annotated[int, Field(ge=1, le=100_000)] = 50
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     patience: Annotated[int, Field(ge=0)] = 0
@@ -94,6 +100,11 @@ class TrainConfig(FrozenModel):
             raise ValueError(f"patch {self.patch} must be multiples of {stride} for this network")
         if self.weight_decay and self.optimiser != "adamw":
             raise ValueError("weight_decay needs optimiser = 'adamw'")
+        if self.accumulate > self.batch_size:
+            raise ValueError(
+                f"accumulate {self.accumulate} is more than batch_size {self.batch_size}: "
+                "a micro-batch needs an image"
+            )
         weights, classes = self.loss.class_weights, self.plan.network.classes
         if weights is not None and len(weights) != classes:
             raise ValueError(

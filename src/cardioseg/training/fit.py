@@ -1,4 +1,7 @@
-"""The training loop, on one page; each epoch is a function of (seed, epoch), so it can resume."""
+"""The training loop, on one page; each epoch is a function of (seed, epoch), so it can resume.
+
+Several processes run it in step: each has a share of every batch, and the first one writes.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,19 @@ import copy
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cardioseg.data.augment import draw
 from cardioseg.data.slices import SliceStore
 from cardioseg.errors import ConfigError
 from cardioseg.io.atomic import write_text
-from cardioseg.nets.loss import total_loss
 from cardioseg.nets.unet import UNet
+from cardioseg.training.batches import batches
 from cardioseg.training.checkpoint import (
     CHECKPOINT,
     Learner,
@@ -29,6 +30,14 @@ from cardioseg.training.checkpoint import (
     save_checkpoint,
 )
 from cardioseg.training.config import TrainConfig
+from cardioseg.training.distributed import (
+    ALONE,
+    Processes,
+    require_agreement,
+    require_one_process,
+    summed,
+)
+from cardioseg.training.parallel import Gradients
 from cardioseg.training.validation import validate
 
 LOG = "log.jsonl"
@@ -59,13 +68,30 @@ class Watch:
     improved: Callable[[int, nn.Module], None] = lambda epoch, network: None
 
 
+@dataclass(frozen=True)
+class Setup:
+    """What a training begins with and where it runs.
+
+    Parameters
+    ----------
+    weights
+        The first weights, as :func:`cardioseg.training.checkpoint.best_weights` reads them; None
+        draws new ones.
+    processes
+        Which of how many processes this one is. All call :func:`fit` with the same arguments.
+    """
+
+    weights: Mapping[str, Tensor] | None = None
+    processes: Processes = ALONE
+
+
 def fit(
     config: TrainConfig,
     training: SliceStore,
     validation: SliceStore | None,
     folder: Path,
     watch: Watch = Watch(),
-    start: Mapping[str, Tensor] | None = None,
+    setup: Setup = Setup(),
 ) -> tuple[nn.Module, Progress]:
     """Train a network; continue if `folder` holds a checkpoint.
 
@@ -78,10 +104,10 @@ def fit(
     folder
         Where the checkpoint and log.jsonl (one record an epoch) go.
     watch
-        Told of every step and epoch.
-    start
-        Weights to begin with, as :func:`cardioseg.training.checkpoint.best_weights` reads them;
-        None draws new ones.
+        Told of every step and epoch, in each process.
+    setup
+        First weights and processes. Checkpoints are the same whatever the number of processes, and
+        a run may go on with another one.
 
     Returns
     -------
@@ -91,42 +117,53 @@ def fit(
     Raises
     ------
     ConfigError
-        If the checkpoint is damaged or of another configuration, or `start` of another network.
+        If the checkpoint is damaged or of another configuration, the first weights are of another
+        network, or processes do not agree on where to start.
+    ProcessError
+        If another process ends early.
     """
-    learner = _new_learner(config, start)
+    processes = setup.processes
+    if processes.count == 1:
+        require_one_process()
+    learner = _new_learner(config, setup)
     told = config.model_dump_json()
     progress = Progress()
     if (folder / CHECKPOINT).is_file():
         progress = load_checkpoint(folder, learner, told)
-        _write_log(folder, progress)  # its last line is lost if the run stopped right before it
+        if processes.is_first:
+            _write_log(folder, progress)  # its last line is lost if it stopped right before it
+    require_agreement(processes, f"{told} {progress.epoch}")
+    gradients = Gradients(config, learner.network, processes)
     while progress.epoch < config.epochs and not _is_stale(config, progress):
         started, started_cpu = time.monotonic(), time.process_time()
-        loss, rate = _train_epoch(config, learner, training, progress.epoch, watch)
-        progress = _after_epoch(
-            config, learner, validation, replace(progress, epoch=progress.epoch + 1)
-        )
+        loss, rate = _train_epoch(config, learner, gradients, training, progress.epoch, watch)
+        progress = replace(progress, epoch=progress.epoch + 1)
+        progress = _after_epoch(config, learner, validation, progress, processes)
         seconds = time.monotonic() - started
         record = {"epoch": progress.epoch, "loss": loss, "learning_rate": rate, "seconds": seconds}
-        record["cpu_seconds"] = time.process_time() - started_cpu
+        record["cpu_seconds"] = _over_processes(processes, time.process_time() - started_cpu)
         history = (*progress.history[:-1], {**record, **progress.history[-1]})
         progress = replace(progress, seconds=progress.seconds + seconds, history=history)
         if progress.best_epoch == progress.epoch:
             watch.improved(progress.epoch, learner.best)
-        save_checkpoint(folder, learner, progress, told)
-        _write_log(folder, progress)
+        if processes.is_first:
+            save_checkpoint(folder, learner, progress, told)
+            _write_log(folder, progress)
         watch.epoch(history[-1])
     return learner.best.eval(), progress
 
 
-def _new_learner(config: TrainConfig, start: Mapping[str, Tensor] | None) -> Learner:
+def _new_learner(config: TrainConfig, setup: Setup) -> Learner:
     torch.manual_seed(config.seed)
     network = UNet(config.plan.network)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-    if start is not None:
-        _start_with(network, start)
+    if setup.weights is not None:
+        _start_with(network, setup.weights)
+    best = copy.deepcopy(network).requires_grad_(False)  # stays on the CPU, where it is exported
+    network.to(setup.processes.device)
     if config.optimiser == "adam":
         optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=True)
     else:
@@ -136,7 +173,7 @@ def _new_learner(config: TrainConfig, start: Mapping[str, Tensor] | None) -> Lea
             weight_decay=config.weight_decay,
             fused=True,
         )
-    average, best = (copy.deepcopy(network).requires_grad_(False) for _ in range(2))
+    average = copy.deepcopy(network).requires_grad_(False)
     return Learner(network, average, best, optimiser)
 
 
@@ -151,7 +188,12 @@ def _start_with(network: UNet, weights: Mapping[str, Tensor]) -> None:
 
 
 def _train_epoch(
-    config: TrainConfig, learner: Learner, store: SliceStore, epoch: int, watch: Watch
+    config: TrainConfig,
+    learner: Learner,
+    gradients: Gradients,
+    store: SliceStore,
+    epoch: int,
+    watch: Watch,
 ) -> tuple[float, float]:
     """One pass over the slices; the mean loss and the last learning rate."""
     rng = np.random.default_rng([config.seed, epoch])
@@ -159,51 +201,16 @@ def _train_epoch(
     learner.network.train()
     steps = math.ceil(len(store) / config.batch_size)
     total, rate = 0.0, 0.0
-    for step, (images, labels) in enumerate(_batches(config, store, rng)):
+    for step, batch in enumerate(batches(config, store, rng, gradients.processes)):
         rate = _learning_rate(config, (epoch + step / steps) / config.epochs)
         for group in learner.optimiser.param_groups:
             group["lr"] = rate
         learner.optimiser.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
-            logits = learner.network(images)
-        loss = total_loss(config.loss, logits.float(), labels)
-        loss.backward()  # type: ignore[no-untyped-call]
+        total += gradients.of(batch)
         learner.optimiser.step()
         _average(learner, config.average_decay, epoch * steps + step)
-        total += float(loss.detach())
         watch.step(Step(epoch + 1, config.epochs, step + 1, steps, total / (step + 1)))
     return total / steps, rate
-
-
-def _batches(
-    config: TrainConfig, store: SliceStore, rng: np.random.Generator
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Augmented images (N, 1, H, W) and labels (N, H, W) in a random order."""
-    size = config.patch or config.plan.size
-    order = rng.permutation(len(store))
-    middle = (np.asarray(store.images.shape[1:]) - 1) / 2
-    for start in range(0, len(order), config.batch_size):
-        chosen = order[start : start + config.batch_size]
-        centres = _patch_centres(config, store, chosen, rng) if config.patch else middle
-        centres = np.broadcast_to(centres, (len(chosen), 2))
-        drawn = draw(config.augmentation, centres, rng, size)
-        images = torch.from_numpy(store.images[chosen].astype(np.float32))[:, None]
-        labels = torch.from_numpy(store.labels[chosen])
-        images, labels = drawn.sample(images, labels, size)
-        yield images.contiguous(memory_format=torch.channels_last), labels
-
-
-def _patch_centres(
-    config: TrainConfig, store: SliceStore, chosen: NDArray[np.integer], rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """Rows and columns (N, 2) of the patches' middles: near the heart, some of them anywhere."""
-    centres = np.array([store.entries[i].centre for i in chosen])
-    reach = config.patch_jitter * np.asarray(config.patch)
-    centres = centres + rng.uniform(-reach, reach, centres.shape)
-    if config.patch_anywhere:
-        anywhere = rng.uniform(0, 1, centres.shape) * (np.asarray(store.images.shape[1:]) - 1)
-        centres = np.where(rng.random((len(chosen), 1)) < config.patch_anywhere, anywhere, centres)
-    return centres
 
 
 def _learning_rate(config: TrainConfig, done: float) -> float:
@@ -232,7 +239,11 @@ def _average(learner: Learner, decay: float, step: int) -> None:
 
 
 def _after_epoch(
-    config: TrainConfig, learner: Learner, store: SliceStore | None, progress: Progress
+    config: TrainConfig,
+    learner: Learner,
+    store: SliceStore | None,
+    progress: Progress,
+    processes: Processes,
 ) -> Progress:
     """Validate if it is due, keep the best weights, and begin the epoch's record."""
     if store is None:
@@ -242,13 +253,17 @@ def _after_epoch(
     due = progress.epoch % config.validate_every == 0 or progress.epoch == config.epochs
     if not due:
         return replace(progress, history=(*progress.history, {}))
-    scores = validate(learner.average, config.plan.label_scheme, store)
+    scores = validate(learner.average, config.plan.label_scheme, store, processes)
     dice = scores["dice"]
     progress = replace(progress, history=(*progress.history, scores), stale=progress.stale + 1)
     if dice > progress.best_dice:
         learner.best.load_state_dict(learner.average.state_dict())
         progress = replace(progress, best_dice=dice, best_epoch=progress.epoch, stale=0)
     return progress
+
+
+def _over_processes(processes: Processes, seconds: float) -> float:
+    return float(summed(processes, torch.tensor(seconds, dtype=torch.float64)))
 
 
 def _write_log(folder: Path, progress: Progress) -> None:

@@ -8,11 +8,14 @@ from pathlib import Path
 import torch
 
 from cardioseg.training.checkpoint import best_weights
+from cardioseg.training.distributed import ALONE, Processes
 
 
-def machine() -> dict[str, int | str]:
-    """Threads and instruction set of this process."""
+def machine(processes: Processes = ALONE) -> dict[str, int | str]:
+    """Processes, their device, and threads and instruction set of this one."""
     return {
+        "processes": processes.count,
+        "device": processes.kind,
         "threads": torch.get_num_threads(),
         "processor": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
     }

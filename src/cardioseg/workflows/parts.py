@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,14 @@ import numpy as np
 from cardioseg.core.case import Case
 from cardioseg.data.leakage import require_no_leak, same_people
 from cardioseg.data.looks import Looks
-from cardioseg.data.slices import SliceStore, store_slices
+from cardioseg.data.slices import SliceStore, open_slices, store_slices
 from cardioseg.data.splits import ALLOW_NEAR, Split, read_split, split_by_subject, written_out
 from cardioseg.errors import DatasetError
 from cardioseg.training.config import TrainConfig
 
 SLICE_SHARE = 0.2
+BY_SLICES = "slices"
+"""The split that takes slices and not subjects."""
 
 Told = Callable[[str], None]
 
@@ -28,6 +31,32 @@ class Parts:
     training: SliceStore
     validation: SliceStore | None
     record: str
+
+    def to_json(self) -> str:
+        """What :func:`opened_parts` needs to open them from the same cache."""
+        names = [
+            None if store is None or store.folder is None else store.folder.name
+            for store in (self.training, self.validation)
+        ]
+        return json.dumps({"stores": names, "record": self.record})
+
+
+def opened_parts(cache: Path, text: str) -> Parts:
+    """The parts that another process prepared in `cache` and told with :meth:`Parts.to_json`.
+
+    Raises
+    ------
+    DatasetError
+        If the cache lacks them.
+    """
+    noted = json.loads(text)
+    first, second = (open_slices(cache / name) if name else None for name in noted["stores"])
+    if first is None:
+        raise DatasetError(f"{cache}: no training slices were told")
+    record = json.loads(noted["record"])
+    if record.get("split") == BY_SLICES:
+        return _by_slices(first, record["seed"], noted["record"])
+    return Parts(first, second, noted["record"])
 
 
 def prepared_parts(
@@ -58,16 +87,14 @@ def prepared_parts(
     ConfigError, DatasetError
         If data or split cannot be used.
     """
-    if split == "slices":
+    if split == BY_SLICES:
         tell(
             "warning: --split slices puts slices of one patient into both parts; "
             "every figure of this run is too good"
         )
         store = store_slices(cases, config.plan, cache, _counting(tell), config.slice_step, looks)
-        order = np.random.default_rng(config.seed).permutation(len(store))
-        count = max(round(SLICE_SHARE * len(store)), 1)
-        record = f'{{"split": "slices", "seed": {config.seed}}}\n'
-        return Parts(store.take(np.sort(order[count:])), store.take(np.sort(order[:count])), record)
+        record = f'{{"split": "{BY_SLICES}", "seed": {config.seed}}}\n'
+        return _by_slices(store, config.seed, record)
     drawn = split == "subjects"
     chosen = _drawn(config, cases, tell, looks) if drawn else read_split(Path(split))
     training, validation = chosen.cases(cases, "training"), chosen.cases(cases, "validation")
@@ -84,6 +111,12 @@ def prepared_parts(
     if first is None:
         raise DatasetError(f"{split}: no training subjects; name them in the split")
     return Parts(first, second, chosen.to_json())
+
+
+def _by_slices(store: SliceStore, seed: int, record: str) -> Parts:
+    order = np.random.default_rng(seed).permutation(len(store))
+    count = max(round(SLICE_SHARE * len(store)), 1)
+    return Parts(store.take(np.sort(order[count:])), store.take(np.sort(order[:count])), record)
 
 
 def people_of(cases: Sequence[Case], tell: Told, looks: Looks) -> tuple[tuple[str, ...], ...]:

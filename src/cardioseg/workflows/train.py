@@ -21,13 +21,14 @@ from cardioseg.model import Model
 from cardioseg.training.allocator import keep_freed_memory
 from cardioseg.training.checkpoint import CHECKPOINT, Progress, best_weights, weights_digest
 from cardioseg.training.config import TrainConfig
-from cardioseg.training.fit import Watch, fit
+from cardioseg.training.distributed import ALONE, Processes, joined, told
+from cardioseg.training.fit import Setup, Watch, fit
 from cardioseg.training.repeat import machine
 from cardioseg.training.temperature import calibrate
 from cardioseg.training.validation import subject_dice
 from cardioseg.workflows.card import Outcome, model_card
 from cardioseg.workflows.export import network_files
-from cardioseg.workflows.parts import Told, prepared_parts
+from cardioseg.workflows.parts import Parts, Told, opened_parts, prepared_parts
 from cardioseg.workflows.provenance import RUN, Json, file_digest, write_run
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Listener:
 
 @dataclass(frozen=True)
 class Start:
-    """Where a run begins.
+    """Where a run begins, and in which processes.
 
     Parameters
     ----------
@@ -60,10 +61,14 @@ class Start:
         Continue a run that stopped.
     weights_of
         Run directory whose best weights are the first ones; None draws new ones.
+    processes
+        Which of the processes that train together this one is: the first calls :func:`train`, the
+        others :func:`assist`.
     """
 
     resume: bool = False
     weights_of: Path | None = None
+    processes: Processes = ALONE
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,8 @@ def train(
     ------
     OutputExistsError
         If `output` holds a run and `start` does not resume it.
+    ProcessError
+        If another process that trains with this one ends early.
     LeakageError
         If a subject, a scan, an image or a near copy of one is in two parts, or the run whose
         weights are the first has trained on who validates here.
@@ -124,10 +131,9 @@ def train(
     write_text(output / SPLIT, parts.record)
     validating = f"validating on {len(parts.validation)}" if parts.validation else "no validation"
     tell(f"training on {len(parts.training)} slices, {validating}")
-    weights = best_weights(start.weights_of) if start.weights_of else None
-    network, progress = fit(
-        config, parts.training, parts.validation, output, listener.watch, weights
-    )
+    with joined(start.processes):
+        told(start.processes, parts.to_json())
+        network, progress = _fit(config, parts, output, start, listener.watch)
     curves = learning_curves([dict(record) for record in progress.history])
     write_bytes(output / CURVES, png_bytes(curves))
     tell("calibrating and exporting the network")
@@ -140,7 +146,7 @@ def train(
         "model_id": model.id,
         "plan_sha256": model.plan.digest,
         "weights_sha256": weights_digest(output),
-        **machine(),
+        **machine(start.processes),
         "config": config.model_dump(mode="json"),
         "data": dataset.name,
         "data_digest": data_digest(looks, cases),
@@ -154,6 +160,35 @@ def train(
     }
     write_run(output, "train", facts, started)
     return Training(model, progress)
+
+
+def assist(config: TrainConfig, output: Path, start: Start) -> None:
+    """Train with the first process, which prepares the slices and writes all there is to write.
+
+    Parameters
+    ----------
+    config, output, start
+        As :func:`train` has them in the first process; `output` is a folder that both see.
+
+    Raises
+    ------
+    ProcessError
+        If another process ends early.
+    ConfigError, DatasetError
+        If what the first process prepared cannot be used here.
+    """
+    keep_freed_memory()
+    with joined(start.processes):
+        parts = opened_parts(output / CACHE, told(start.processes))
+        _fit(config, parts, output, start, Watch())
+
+
+def _fit(
+    config: TrainConfig, parts: Parts, output: Path, start: Start, watch: Watch
+) -> tuple[nn.Module, Progress]:
+    weights = best_weights(start.weights_of) if start.weights_of else None
+    setup = Setup(weights, start.processes)
+    return fit(config, parts.training, parts.validation, output, watch, setup)
 
 
 def _outcome(

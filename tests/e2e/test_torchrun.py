@@ -1,0 +1,136 @@
+"""`torchrun -m cardioseg train`: one network of two processes, gone on with by one, and back."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.in_process import run
+
+from cardioseg.training.checkpoint import CHECKPOINT
+from cardioseg.training.fit import LOG
+from cardioseg.workflows import train as training
+from cardioseg.workflows.phantoms import write_phantoms
+
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+
+# The tiny preset, on smaller slices.
+TINY = """
+epochs = 3
+batch_size = 10
+optimiser = "adamw"
+learning_rate = 5e-3
+schedule = "one_cycle"
+average_decay = 0.95
+[plan]
+spacing_mm = 8.0
+size = [16, 16]
+scheme = "acdc"
+[plan.network]
+convolution = "separable"
+widths = [4, 8]
+classes = 4
+"""
+
+STOPPING = '''
+"""The program, whose first process is interrupted when the first epoch is saved."""
+import sys
+from cardioseg.__main__ import main
+from cardioseg.training import fit
+
+save = fit.save_checkpoint
+
+def save_and_stop(*state):
+    save(*state)
+    raise KeyboardInterrupt
+
+fit.save_checkpoint = save_and_stop
+main()
+'''
+
+
+@pytest.fixture(scope="module")
+def options(tmp_path_factory: pytest.TempPathFactory) -> list[object]:
+    folder = tmp_path_factory.mktemp("data")
+    write_phantoms(folder / "hearts", 2, seed=1)
+    (folder / "tiny.toml").write_text(TINY)
+    parts = {"training": ["patient001"], "validation": ["patient002"], "test": []}
+    (folder / "split.json").write_text(json.dumps(parts))
+    return [
+        "--config", folder / "tiny.toml", "--data", f"acdc:{folder / 'hearts'}",
+        "--split", folder / "split.json", "--output",
+    ]  # fmt: skip
+
+
+def by_two(*program: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *TORCHRUN, *map(str, program)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=300, check=False, env=environment
+    )
+
+
+def losses(folder: Path) -> list[float]:
+    return [json.loads(line)["loss"] for line in (folder / LOG).read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def by_one(options: list[object], tmp_path_factory: pytest.TempPathFactory) -> list[float]:
+    """Each epoch's loss of a run that one process trains from beginning to end."""
+    folder = tmp_path_factory.mktemp("runs") / "one"
+    assert run("train", *options, folder) == 0
+    return losses(folder)
+
+
+def test_two_processes_are_stopped_and_one_goes_on(
+    options: list[object], by_one: list[float], tmp_path: Path
+) -> None:
+    program, output = tmp_path / "stopping.py", tmp_path / "run"
+    program.write_text(STOPPING)
+    stopped = by_two(program, "train", *options, output)
+    assert stopped.returncode != 0
+    assert (output / CHECKPOINT).is_file(), stopped.stderr
+    assert not (output / LOG).exists(), "stopped right after the first checkpoint"
+    assert not (output / "model").exists()
+    assert run("train", *options, output, "--resume") == 0
+    assert losses(output) == pytest.approx(by_one, abs=1e-4)
+    assert json.loads((output / "run.json").read_text())["processes"] == 1
+
+
+def test_one_process_is_stopped_and_two_go_on(
+    options: list[object], by_one: list[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, fit = tmp_path / "run", training.fit
+
+    def stop_after_one_epoch(*arguments: object) -> object:
+        with monkeypatch.context() as patch:
+            patch.setattr("cardioseg.training.fit._write_log", interrupt)
+            return fit(*arguments)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "fit", stop_after_one_epoch)
+        assert run("train", *options, output) == 130
+    done = by_two("-m", "cardioseg", "train", *options, output, "--resume", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["epochs"] == 3, "one result, of the first process"
+    assert losses(output) == pytest.approx(by_one, abs=1e-4)
+    record = json.loads((output / "run.json").read_text())
+    assert (record["processes"], record["device"]) == (2, "cpu")
+    assert (output / "model" / "model.onnx").is_file()
+
+
+def test_bad_input_is_told_once_and_ends_both_processes(
+    options: list[object], tmp_path: Path
+) -> None:
+    (tmp_path / "note.txt").write_text("mine")
+    done = by_two("-m", "cardioseg", "train", *options, tmp_path)
+    assert done.returncode != 0
+    told = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert told == [f"error: {tmp_path}: is not empty; name another folder"]
