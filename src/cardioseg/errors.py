@@ -56,6 +56,10 @@ class NetworkError(CardiosegError):
     """A DICOM node that cannot be reached, refuses, or a port that is taken."""
 
 
+class ClusterError(CardiosegError):
+    """Workers that cannot be started, reached, or that all ended."""
+
+
 class MissingExtraError(CardiosegError):
     """A feature that needs an optional dependency.
 
