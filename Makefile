@@ -89,7 +89,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt models/acdc/pyproject.toml mo
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) torch==2.13.0
 	$(PIP) hatchling editables
-	$(PIP) --no-build-isolation -e '.[train,openvino,tensorboard,tune,postgresql,test,dev]' \
+	$(PIP) --no-build-isolation -e '.[train,openvino,tensorboard,tune,postgresql,scale,test,dev]' \
 		-e models/acdc -e models/whole-heart
 	$(PIP) --no-deps monai
 	touch $@

@@ -42,7 +42,7 @@ LIST_INPUTS = """
 import json, resource, sys, time
 from pathlib import Path
 from cardioseg.workflows.inputs import gather_images
-from cardioseg.workflows.predict import Outcome, _record
+from cardioseg.workflows.work import Outcome, _record
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 started = time.perf_counter()
 found = gather_images([Path(sys.argv[1])])

@@ -60,6 +60,10 @@ class ProcessError(CardiosegError):
     """One of several processes that train together ended early or does not answer."""
 
 
+class ClusterError(CardiosegError):
+    """Workers that cannot be started, reached, or that all ended."""
+
+
 class MissingExtraError(CardiosegError):
     """A feature that needs an optional dependency.
 

@@ -134,8 +134,17 @@ def write_folder(folder: Path, contents: dict[str, bytes]) -> None:
     write_text(folder / SUMS, sums)
 
 
-def open_engine(model: Model, engine: str = "auto") -> Engine:
+def open_engine(model: Model, engine: str = "auto", threads: int | None = None) -> Engine:
     """An engine that runs a model; `auto` is ONNX Runtime, which is always installed.
+
+    Parameters
+    ----------
+    model
+        The model.
+    engine
+        `auto`, `onnx`, `openvino` or `torch`.
+    threads
+        How many threads it may use; None takes all usable cores.
 
     Raises
     ------
@@ -149,14 +158,14 @@ def open_engine(model: Model, engine: str = "auto") -> Engine:
     if engine == "torch":
         from cardioseg.engines.torch import TorchEngine
 
-        return TorchEngine(model.plan.network, model.folder / NETWORK)
+        return TorchEngine(model.plan.network, model.folder / NETWORK, threads)
     if engine == "openvino":
         from cardioseg.engines.openvino import OpenVinoEngine
 
-        return OpenVinoEngine(model.folder / NETWORK)
+        return OpenVinoEngine(model.folder / NETWORK, threads)
     from cardioseg.engines.onnx import OnnxEngine
 
-    return OnnxEngine(model.folder / NETWORK)
+    return OnnxEngine(model.folder / NETWORK, threads)
 
 
 def _clear(folder: Path, kept: Set[str]) -> None:

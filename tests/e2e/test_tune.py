@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.postgresql_server import postgresql
 
 from cardioseg.training.config import read_config
 from cardioseg.workflows.phantoms import write_phantoms
@@ -209,23 +210,54 @@ def test_what_cannot_be_searched_is_refused_in_one_line(
     assert not (output / "search.json").exists()
 
 
-def test_a_search_in_postgresql(options: tuple[object, ...], tmp_path: Path) -> None:
-    """With a server: CARDIOSEG_TEST_POSTGRESQL=postgresql+psycopg://USER:PASSWORD@HOST/DATABASE."""
-    url = os.environ.get("CARDIOSEG_TEST_POSTGRESQL")
-    if not url:
-        pytest.skip("no PostgreSQL server: CARDIOSEG_TEST_POSTGRESQL is not set")
-    output = tmp_path / "search"
-    name = f"test-{time.time_ns()}"
-    command = ("tune", *options, "--output", output, "--study", name, "--epochs", 1, "--trials")
-    for trials in (1, 2):
-        code, out, err = run(*command, trials, storage=url)
-        assert code == 0, err
-        assert len(table(output)) == trials
-        assert url not in out + err
-    record = json.loads((output / "run.json").read_text())
-    assert record["storage"] == "postgresql+psycopg://***"
-    assert not (output / "study.db").exists()
-    password = url.partition("@")[0].rpartition(":")[2].encode()
-    for path in output.rglob("*"):
-        if path.is_file():
-            assert password not in path.read_bytes(), path
+def test_two_workers_on_two_machines_share_one_search_in_postgresql(
+    options: tuple[object, ...], tmp_path: Path
+) -> None:
+    """Folders of their own, as machines without a shared one have; the study is in a database."""
+    with postgresql() as url:
+        import psycopg
+
+        from cardioseg.training.storage import open_study
+
+        open_study(url, "hearts")  # makes the tables
+        command = ("tune", *options, "--study", "hearts", "--epochs", 1, "--trials", 2)
+        outputs = [tmp_path / "one", tmp_path / "two"]
+        workers = []
+        with psycopg.connect(url.replace("+psycopg", "")) as held:
+            # Nobody gets a trial until both have asked for one: they do ask at the same time.
+            held.execute("LOCK TABLE trials IN SHARE MODE")
+            for number, output in enumerate(outputs, start=1):
+                workers.append(start(*command, "--output", output, storage=url))
+                wait_until_asking(number, url, workers[-1])
+        password = url.partition("@")[0].rpartition(":")[2]
+        for worker in workers:
+            code, out, err = finish(worker)
+            assert code == 0, err
+            assert password not in out + err
+        trials = open_study(url, "hearts").get_trials()
+    assert [each.number for each in trials] == list(range(len(trials)))
+    assert 2 <= len(trials) <= 3, "one worker may begin a trial while the other's last one runs"
+    assert {each.state.name for each in trials} <= {"COMPLETE", "PRUNED"}
+    done = [{int(path.name) for path in (each / "trials").glob("0*")} for each in outputs]
+    assert all(done), "both took part"
+    assert sorted(done[0] | done[1]) == list(range(len(trials)))
+    assert not done[0] & done[1], "no trial is done twice"
+    for output in outputs:
+        record = json.loads((output / "run.json").read_text())
+        assert record["storage"] == "postgresql+psycopg://***"
+        assert not (output / "study.db").exists()
+        for path in output.rglob("*"):
+            assert not path.is_file() or password.encode() not in path.read_bytes(), path
+
+
+def wait_until_asking(count: int, url: str, worker: subprocess.Popen[str]) -> None:
+    """Until so many processes wait for a lock in the database."""
+    import psycopg
+
+    asked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    deadline = time.monotonic() + 200
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as look:
+        while look.execute(asked).fetchone() != (count,) and time.monotonic() < deadline:
+            if worker.poll() is not None:
+                pytest.fail(f"ended early: {finish(worker)}")
+            time.sleep(0.05)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from tests.networks import SMALL, exported_network
+from tests.small_cohort import scan
 
 from cardioseg.model import NETWORK, write_model
 from cardioseg.prepare.plan import Plan
@@ -47,3 +49,20 @@ def test_onnx_runtime_did_run(imported):
 )
 def test_predicting_does_not_import(library, imported):
     assert library not in imported
+
+
+def test_the_command_imports_neither_ray_nor_fsspec_nor_dicom(tmp_path):
+    """Nor pandas and pyarrow, which come with Ray: only who asks for a cohort waits for them."""
+    path = scan(tmp_path / "scan.nii.gz")
+    code = (
+        "import sys\nfrom tests.in_process import run\n"
+        "assert run('predict', *sys.argv[1:]) == 0\n"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    command = [sys.executable, "-c", code, path, "--model", "otsu", "--output", tmp_path / "out"]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
+    assert done.returncode == 0, done.stderr
+    names = set(done.stdout.split())
+    assert {"cardioseg", "nibabel"} <= names
+    assert not names & {"ray", "fsspec", "pandas", "pyarrow", "pydicom", "torch"}

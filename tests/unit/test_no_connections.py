@@ -13,7 +13,7 @@ import cardioseg
 
 ROOT = Path(cardioseg.__file__).parent
 CLIENTS = ("urllib.request", "http.client", "requests", "httpx", "aiohttp", "ftplib", "smtplib",
-           "urllib3", "fsspec", "xmlrpc", "socketserver")  # fmt: skip
+           "urllib3", "fsspec", "ray", "xmlrpc", "socketserver")  # fmt: skip
 CAN_RUN_CODE = ("pickle", "marshal", "shelve", "joblib", "dill", "cloudpickle")
 PARAMETERS = {"job_id", "frame", "name", "model", "series", "seconds", "axis", "reach"}
 
@@ -35,6 +35,17 @@ def modules(*packages: str) -> list[Path]:
 @pytest.mark.parametrize("path", modules("service", "inference", "engines", "io"), ids=str)
 def test_no_client_of_a_network_is_imported(path: Path) -> None:
     assert [name for name in imported(path) if name.startswith(CLIENTS)] == []
+
+
+def test_only_scale_follows_urls_and_starts_ray() -> None:
+    following = {
+        path.relative_to(ROOT).parts[0]
+        for path in modules(".")
+        if any(name.partition(".")[0] in ("fsspec", "ray") for name in imported(path))
+    }
+    assert following == {"scale"}
+    assert not any(name.startswith("cardioseg.scale") for path in modules("service")
+                   for name in imported(path))  # fmt: skip
 
 
 def test_nothing_reads_what_can_run_code() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,16 +11,22 @@ import typer
 from cardioseg.cli.console import EXIT_SOME_FAILED, Bar, fail, result, result_json, say
 
 if TYPE_CHECKING:
-    from cardioseg.baselines.baseline import Baseline
-    from cardioseg.inference.predictor import Predictor
-    from cardioseg.inference.segmenter import Segmenter
+    from cardioseg.workflows.choice import Choice
     from cardioseg.workflows.inputs import Input
-    from cardioseg.workflows.predict import Outcome
+    from cardioseg.workflows.segment import Wanted
+    from cardioseg.workflows.work import Outcome, Reach, Run
 
 Inputs = Annotated[
     list[Path],
     typer.Argument(
         help="NIfTI files, folders of them, or DICOM: a folder, a file or a zip.", metavar="INPUT"
+    ),
+]
+Places = Annotated[
+    list[str],
+    typer.Argument(
+        help="NIfTI files, folders of them, DICOM (a folder, a file or a zip), or URLs: s3://...",
+        metavar="INPUT",
     ),
 ]
 ModelName = Annotated[
@@ -64,11 +71,25 @@ OutputName = Annotated[
         "give one where that names a patient.",
     ),
 ]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on: skip what an earlier run in OUTPUT finished.")
+]
+ShardName = Annotated[
+    str,
+    typer.Option("--shard", metavar="K/N", help="Take the K-th of N shares of the inputs only."),
+]
+OnRay = Annotated[bool, typer.Option("--ray", help="Several inputs at a time, on Ray.")]
+Workers = Annotated[
+    int, typer.Option("--workers", min=0, help="With --ray: how many; without it, one a core.")
+]
+RayAddress = Annotated[
+    str, typer.Option("--ray-address", help="With --ray: a cluster's; else Ray is started here.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 def predict(
-    inputs: Inputs,
+    inputs: Places,
     output: Output,
     model: ModelName = "sax",
     engine: EngineName = "auto",
@@ -90,6 +111,11 @@ def predict(
         bool, typer.Option("--quality/--no-quality", help="Judge each answer and say so.")
     ] = True,
     force: Force = False,
+    resume: Resume = False,
+    shard: ShardName = "",
+    ray: OnRay = False,
+    workers: Workers = 0,
+    ray_address: RayAddress = "",
     as_json: AsJson = False,
 ) -> None:
     """Segment images: OUTPUT/NAME.nii.gz holds the labels, on the input's own grid.
@@ -104,26 +130,35 @@ def predict(
       cardioseg predict DICOM_DIR --model sax --output out --series 5 --write nifti,json
 
       cardioseg predict FOLDER --model otsu --output out
+
+      cardioseg predict s3://BUCKET/HEARTS --output out --ray --workers 8 --resume
     """
-    from cardioseg.baselines.names import is_baseline
     from cardioseg.core.labels import scheme_named
+    from cardioseg.workflows.choice import Choice
     from cardioseg.workflows.inputs import specified
     from cardioseg.workflows.outputs import kinds_named
-    from cardioseg.workflows.predict import predict_files
+    from cardioseg.workflows.predict import prediction
     from cardioseg.workflows.segment import Wanted
+    from cardioseg.workflows.work import Start, one_by_one, run_task
 
+    if force and resume:
+        raise typer.BadParameter("--force does all anew, --resume skips what is done: choose one")
+    if not ray and (workers or ray_address):
+        raise typer.BadParameter("--workers and --ray-address go with --ray: add it")
     chosen = scheme_named(scheme) if scheme else None
     wanted = Wanted(kinds_named(write), phase, chosen, quality)
-    files = specified(_inputs(inputs, split, part), name, series)
-    segmenter: Segmenter
-    if is_baseline(model):
-        segmenter = _baseline(model, plane, engine != "auto" or mirrors or largest_component)
-    else:
-        segmenter = _predictor(model, engine, plane, mirrors, largest_component)
+    files = specified(_places(inputs, split, part), name, series)
+    share = ""
+    if shard:
+        from cardioseg.scale.shards import shard_named
+
+        own = shard_named(shard)
+        files, share = own.of(files), own.name
+    choice = Choice(model, engine, plane, mirrors, largest_component)
+    task = prediction(choice.opened(), output, wanted, _reach(files))
+    run = _on_ray(choice, wanted, output, workers, ray_address) if ray else one_by_one
     with Bar("segmenting") as bar:
-        outcomes = predict_files(
-            segmenter, files, output, wanted=wanted, force=force, watch=bar.show
-        )
+        outcomes = run_task(task, files, output, Start(force, resume, share), run, bar.show)
     _finish(outcomes, output, as_json)
 
 
@@ -147,13 +182,14 @@ def scores(
       cardioseg scores scan.nii.gz --model sax --output scores
     """
     from cardioseg.baselines.names import is_baseline
+    from cardioseg.workflows.choice import Choice
     from cardioseg.workflows.inputs import specified
     from cardioseg.workflows.predict import predict_score_files
 
     if is_baseline(model):
         fail(f"{model}: a classical baseline gives labels, no probabilities; use `predict`")
     files = specified(_inputs(inputs, split, part), name, series)
-    predictor = _predictor(model, engine, plane, mirrors, False)
+    predictor = Choice(model, engine, plane, mirrors, largest_component=False).network()
     with Bar("scoring") as bar:
         outcomes = predict_score_files(predictor, files, output, force=force, watch=bar.show)
     _finish(outcomes, output, as_json)
@@ -166,33 +202,30 @@ def _inputs(paths: list[Path], split: Path | None, part: str) -> tuple[Input, ..
     return of_part(files, split, part) if split else files
 
 
-def _predictor(
-    model: str, engine: str, plane: str, mirrors: bool, largest_component: bool | None
-) -> Predictor:
-    from dataclasses import replace
+def _places(words: list[str], split: Path | None, part: str) -> tuple[Input, ...]:
+    """Inputs among paths and URLs; whoever names no URL imports nothing that could follow one."""
+    if not any("://" in word for word in words):
+        return _inputs([Path(word) for word in words], split, part)
+    from cardioseg.scale.remote import gather
+    from cardioseg.workflows.inputs import of_part
 
-    from cardioseg.inference.predictor import load_model
-    from cardioseg.prepare.plan import plane_named
-
-    return replace(
-        load_model(model, engine),
-        plane=plane_named(plane) if plane else None,
-        mirrors=mirrors,
-        largest_component=largest_component,
-    )
+    files = gather(words)
+    return of_part(files, split, part) if split else files
 
 
-def _baseline(model: str, plane: str, network_options: bool | None) -> Baseline:
-    from cardioseg.baselines.folder import open_baseline
-    from cardioseg.errors import ModelError
-    from cardioseg.prepare.plan import plane_named
+def _reach(files: tuple[Input, ...]) -> Reach:
+    if not any(each.url for each in files):
+        return nullcontext
+    from cardioseg.scale.remote import fetched
 
-    if network_options:
-        raise ModelError(
-            f"{model}: --engine, --mirrors and --largest-component are for networks; leave them out"
-        )
-    opened = open_baseline(model)
-    return opened.in_plane(plane_named(plane)) if plane else opened
+    return fetched
+
+
+def _on_ray(choice: Choice, wanted: Wanted, output: Path, workers: int, address: str) -> Run:
+    from cardioseg.scale.cluster import Pool
+    from cardioseg.scale.cohort import on_ray
+
+    return on_ray(choice, wanted, output, Pool(workers, address))
 
 
 def _finish(outcomes: tuple[Outcome, ...], output: Path, as_json: bool) -> None:
@@ -202,7 +235,9 @@ def _finish(outcomes: tuple[Outcome, ...], output: Path, as_json: bool) -> None:
     for outcome in outcomes:
         for reason in outcome.quality.reasons if outcome.quality else ():
             say(f"{reason.verdict}: {outcome.name}: {reason.words}")
-    done = len(outcomes) - len(failed)
+    done, skipped = len(outcomes) - len(failed), sum(outcome.skipped for outcome in outcomes)
+    if skipped:
+        say(f"{skipped} of {len(outcomes)} were done by an earlier run")
     if as_json:
         result_json(
             [
@@ -211,12 +246,13 @@ def _finish(outcomes: tuple[Outcome, ...], output: Path, as_json: bool) -> None:
                     "seconds": round(o.seconds, 3),
                     "error": o.error,
                     "verdict": o.quality.verdict if o.quality else None,
+                    "skipped": o.skipped,
                 }
                 for o in outcomes
             ]
         )
     elif done:
-        seconds = sum(outcome.seconds for outcome in outcomes)
+        seconds = sum(outcome.seconds for outcome in outcomes if not outcome.skipped)
         result(f"{done} of {len(outcomes)} written to {output} in {seconds:.1f} s")
     if failed and done:
         fail(f"{len(failed)} of {len(outcomes)} files failed", EXIT_SOME_FAILED)

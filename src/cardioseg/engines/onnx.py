@@ -17,6 +17,8 @@ class OnnxEngine:
     ----------
     path
         The model file.
+    threads
+        How many at most; None takes all usable cores.
 
     Raises
     ------
@@ -26,11 +28,11 @@ class OnnxEngine:
 
     name = "onnx"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, threads: int | None = None) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = usable_cores()
+        options.intra_op_num_threads = threads or usable_cores()
         options.log_severity_level = 3
         try:
             self._session = onnxruntime.InferenceSession(

@@ -17,6 +17,8 @@ class OpenVinoEngine:
     ----------
     path
         The ONNX model file.
+    threads
+        How many at most; None leaves it to OpenVINO.
 
     Raises
     ------
@@ -28,13 +30,18 @@ class OpenVinoEngine:
 
     name = "openvino"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, threads: int | None = None) -> None:
         try:
             import openvino
         except ImportError as error:
             raise MissingExtraError("the engine 'openvino'", "openvino") from error
         core = openvino.Core()
-        hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        hints: dict[str, str | int] = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": "f32",
+        }
+        if threads:
+            hints["INFERENCE_NUM_THREADS"] = threads
         try:
             self._model = core.compile_model(path, "CPU", hints)
         except RuntimeError as error:

@@ -20,6 +20,8 @@ class TorchEngine:
         The network.
     path
         The ONNX model file, whose weights are read: a model folder holds them once.
+    threads
+        How many PyTorch may use in this process; None takes all usable cores.
 
     Raises
     ------
@@ -31,7 +33,7 @@ class TorchEngine:
 
     name = "torch"
 
-    def __init__(self, plan: NetworkPlan, path: Path) -> None:
+    def __init__(self, plan: NetworkPlan, path: Path, threads: int | None = None) -> None:
         try:
             import torch
 
@@ -39,7 +41,7 @@ class TorchEngine:
             from cardioseg.nets.storage import stored_weights
         except ImportError as error:
             raise MissingExtraError("the engine 'torch'", "train") from error
-        torch.set_num_threads(usable_cores())
+        torch.set_num_threads(threads or usable_cores())
         try:
             self._network = folded_network(plan, stored_weights(path.read_bytes()))
         except Exception as error:  # damaged file, missing file or another network

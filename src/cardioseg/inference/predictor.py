@@ -206,7 +206,7 @@ def _tell_if_anisotropic(geometry: Geometry) -> None:
         )
 
 
-def load_model(source: str | Path, engine: str = "auto") -> Predictor:
+def load_model(source: str | Path, engine: str = "auto", threads: int | None = None) -> Predictor:
     """Open a model and an engine that runs it.
 
     Parameters
@@ -215,6 +215,8 @@ def load_model(source: str | Path, engine: str = "auto") -> Predictor:
         Name of an installed model, such as `sax`, or a model folder.
     engine
         `auto`, `onnx`, `openvino` or `torch`.
+    threads
+        How many threads the engine may use; None takes all usable cores.
 
     Raises
     ------
@@ -224,4 +226,4 @@ def load_model(source: str | Path, engine: str = "auto") -> Predictor:
         If the engine is not installed.
     """
     model = open_model(source)
-    return Predictor(model, open_engine(model, engine))
+    return Predictor(model, open_engine(model, engine, threads))

@@ -37,12 +37,34 @@ class Input:
         Whether it is DICOM.
     series
         Which series of it: number, description or UID; empty takes the only one.
+    url
+        Where it is fetched from just before it is read, `path` being no more than its name until
+        then; empty for a local one.
+
+    Examples
+    --------
+    >>> url = "https://anna:secret@example.org/a.nii.gz?token=secret"
+    >>> Input("a", Path("a.nii.gz"), url=url).where
+    'https://***@example.org/a.nii.gz?***'
     """
 
     name: str
     path: Path
     is_dicom: bool = False
     series: str = ""
+    url: str = ""
+
+    @property
+    def where(self) -> str:
+        """Its path or URL as messages name it: without what opens the URL."""
+        if not self.url:
+            return str(self.path)
+        kind, _, place = self.url.partition("://")
+        host, slash, key = place.partition("/")
+        user, at, host = host.rpartition("@")
+        if kind in ("http", "https") and "?" in key:
+            key = key.partition("?")[0] + "?***"
+        return f"{kind}://{'***' if user else ''}{at}{host}{slash}{key}"
 
     @property
     def subject(self) -> str:
@@ -109,7 +131,7 @@ def gather_images(paths: Iterable[Path]) -> tuple[Input, ...]:
     found: list[Input] = []
     for path in paths:
         found += _in_folder(path) if path.is_dir() else [_image_file(path)]
-    _require_distinct(found)
+    require_distinct(found)
     return tuple(found)
 
 
@@ -157,13 +179,29 @@ def specified(inputs: Sequence[Input], name: str = "", series: str = "") -> tupl
     """
     if name and len(inputs) != 1:
         raise DatasetError(f"--name {name}: there are {len(inputs)} inputs; name one at a time")
-    if name and (Path(name).name != name or "\\" in name or name.startswith(".")):
+    if name and not is_plain_name(name):
         raise DatasetError(f"--name {name}: not a file's name; leave out folders and leading dots")
     if series and not any(each.is_dicom for each in inputs):
         raise DatasetError(f"--series {series}: no input is DICOM; leave it out")
     return tuple(
         replace(each, name=name or each.name, series=series if each.is_dicom else "")
         for each in inputs
+    )
+
+
+def is_plain_name(name: str) -> bool:
+    r"""Whether a name from outside can be a file's in a folder, and leads nowhere else.
+
+    Examples
+    --------
+    >>> [is_plain_name(each) for each in ("case_01", "../case", "..", "a\\b", "")]
+    [True, False, False, False, False]
+    """
+    return (
+        Path(name).name == name != ""
+        and "\\" not in name
+        and not name.startswith(".")
+        and name.isprintable()
     )
 
 
@@ -202,7 +240,7 @@ def gather_labels(path: Path) -> tuple[Input, ...]:
             f"{path}: no label map in this folder (looked for .nii, .nii.gz, .nrrd, .mha and, "
             "where there is no other, .png)"
         )
-    _require_distinct(found)
+    require_distinct(found)
     return tuple(found)
 
 
@@ -224,12 +262,19 @@ def _named_file(path: Path) -> Input:
     return Input(name, path)
 
 
-def _require_distinct(inputs: Sequence[Input]) -> None:
-    seen: dict[str, Path] = {}
+def require_distinct(inputs: Sequence[Input]) -> None:
+    """Refuse inputs of one name.
+
+    Raises
+    ------
+    DatasetError
+        If two inputs have one name.
+    """
+    seen: dict[str, Input] = {}
     for each in inputs:
-        first = seen.setdefault(each.name, each.path)
-        if first is not each.path:
+        first = seen.setdefault(each.name, each)
+        if first is not each:
             raise DatasetError(
-                f"{first} and {each.path} have one name, {each.name}: their outputs would "
+                f"{first.where} and {each.where} have one name, {each.name}: their outputs would "
                 "overwrite each other; rename one or run them apart"
             )

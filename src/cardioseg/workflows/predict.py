@@ -1,66 +1,21 @@
-"""Segment many files: each answer on its input's own grid, whole or absent."""
+"""Segment many files, or write their scores: each answer on its input's own grid."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from cardioseg.core.quality import Quality
-from cardioseg.errors import (
-    CardiosegError,
-    FormatError,
-    LabelError,
-    OutputExistsError,
-    is_out_of_memory,
-)
+from cardioseg.errors import LabelError
 from cardioseg.inference.predictor import Predictor
 from cardioseg.inference.segmenter import Segmenter
-from cardioseg.io.atomic import make_folder
 from cardioseg.io.nifti import write_scores
-from cardioseg.workflows.inputs import Input, Opened, open_input
-from cardioseg.workflows.outputs import NIFTI, Kind
-from cardioseg.workflows.provenance import Json, write_run
+from cardioseg.workflows.inputs import Input, Opened
+from cardioseg.workflows.outputs import NIFTI
+from cardioseg.workflows.provenance import Json
 from cardioseg.workflows.segment import Wanted, segment
-
-Watch = Callable[[int, int, str], None]
-Told = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one input: frames written, the input's digest and quality, or the error."""
-
-    name: str
-    seconds: float
-    frames: int = 0
-    input_sha256: str = ""
-    error: str = ""
-    quality: Quality | None = None
-
-
-@dataclass(frozen=True)
-class _Task:
-    """What a command does with each input, and what run.json tells of it.
-
-    Parameters
-    ----------
-    command
-        Its name.
-    kinds
-        Kinds of output, to find those that are there.
-    write
-        Writes one input's outputs into a folder, telling how far it is; returns the number of
-        frames written and their quality.
-    facts
-        What decides the answer.
-    """
-
-    command: str
-    kinds: tuple[Kind, ...]
-    write: Callable[[Input, Opened, Told], tuple[int, Quality | None]]
-    facts: Mapping[str, Json]
+from cardioseg.workflows.work import Outcome, Reach, Start, Task, Told, Watch, run_task
 
 
 def predict_files(
@@ -103,23 +58,40 @@ def predict_files(
     FormatError
         If a kind of output needs DICOM and an input is not.
     """
-    asked = wanted or Wanted()
-    target = asked.scheme or predictor.scheme
+    task = prediction(predictor, output, wanted or Wanted())
+    return run_task(task, inputs, output, Start(force), watch=watch)
+
+
+def prediction(
+    predictor: Segmenter, output: Path, wanted: Wanted, reach: Reach = nullcontext
+) -> Task:
+    """The task of `predict`; see :func:`predict_files`.
+
+    Raises
+    ------
+    LabelError
+        If the model's labels cannot be merged into the scheme.
+    """
+    target = wanted.scheme or predictor.scheme
     predictor.scheme.merge_table(target)
-    _require_dicom(asked.kinds, inputs)
 
     def write(each: Input, opened: Opened, told: Told) -> tuple[int, Quality | None]:
         def frame(number: int, count: int) -> None:
             told(f", frame {number} of {count}" if count > 1 else "")
 
-        result = segment(predictor, each.name, opened, asked, frame)
-        for kind in asked.kinds:
+        result = segment(predictor, each.name, opened, wanted, frame)
+        for kind in wanted.kinds:
             kind.write(result, output)
         return len(result.phases), result.quality
 
-    facts: dict[str, Json] = {**predictor.settings, "scheme": target.name, "phase": asked.phase}
-    task = _Task("predict", asked.kinds, write, facts)
-    return _each(task, inputs, output, force, watch)
+    facts: dict[str, Json] = {
+        **predictor.settings,
+        "scheme": target.name,
+        "phase": wanted.phase,
+        "write": [kind.name for kind in wanted.kinds],
+        "quality": wanted.quality,
+    }
+    return Task("predict", wanted.kinds, write, facts, reach)
 
 
 def predict_score_files(
@@ -145,87 +117,5 @@ def predict_score_files(
         return 1, None
 
     facts: dict[str, Json] = {**predictor.settings, "scheme": predictor.scheme.name}
-    return _each(_Task("scores", (NIFTI,), write, facts), inputs, output, force, watch)
-
-
-def _require_dicom(kinds: Sequence[Kind], inputs: Sequence[Input]) -> None:
-    needy = [kind.name for kind in kinds if kind.needs_dicom]
-    others = [each.path for each in inputs if not each.is_dicom]
-    if needy and others:
-        raise FormatError(
-            f"{others[0]}: not DICOM, so {' and '.join(needy)} cannot be written: they refer to "
-            "the images that they were made from; name a DICOM folder or leave them out"
-        )
-
-
-def _each(
-    task: _Task, inputs: Sequence[Input], output: Path, force: bool, watch: Watch
-) -> tuple[Outcome, ...]:
-    _require_free(task.kinds, inputs, output, force)
-    started = time.monotonic()
-    make_folder(output)
-    outcomes: list[Outcome] = []
-    try:
-        for done, each in enumerate(inputs):
-
-            def told(words: str, done: int = done, name: str = each.name) -> None:
-                watch(done, len(inputs), name + words)
-
-            told("")
-            outcomes.append(_one(each, task, told))
-        watch(len(inputs), len(inputs), "")
-    finally:
-        # Also after Ctrl-C: what was written stays and is told.
-        if outcomes:
-            records: list[Json] = [_record(outcome) for outcome in outcomes]
-            write_run(output, task.command, {**task.facts, "files": records}, started)
-    return tuple(outcomes)
-
-
-def _one(each: Input, task: _Task, told: Told) -> Outcome:
-    started = time.perf_counter()
-    try:
-        opened = open_input(each)
-        frames, quality = task.write(each, opened, told)
-    except CardiosegError as error:
-        seconds = time.perf_counter() - started
-        return Outcome(each.name, seconds, error=_told(each, error))
-    except Exception as error:
-        if not is_out_of_memory(error):
-            raise
-        words = f"{each.path}: out of memory; crop the image, take fewer frames (--phase) or close "
-        seconds = time.perf_counter() - started
-        return Outcome(each.name, seconds, error=f"{words}other programs")
-    seconds = time.perf_counter() - started
-    return Outcome(each.name, seconds, frames, opened.sha256, quality=quality)
-
-
-def _told(each: Input, error: CardiosegError) -> str:
-    """The error's words, with the file's path in front if they don't name it."""
-    words = str(error)
-    return words if str(each.path) in words else f"{each.path}: {words}"
-
-
-def _require_free(
-    kinds: Sequence[Kind], inputs: Sequence[Input], output: Path, force: bool
-) -> None:
-    there = [
-        (path, each.path)
-        for each in inputs
-        for kind in kinds
-        for path in kind.files_there(output, each.name)
-    ]
-    for path, source in there:
-        if path.resolve() == source.resolve():
-            raise OutputExistsError(f"{path}: is an input; name another output folder")
-        if not force:
-            raise OutputExistsError(f"{path}: is already there; add --force to overwrite it")
-
-
-def _record(outcome: Outcome) -> Json:
-    record: dict[str, Json] = {"name": outcome.name, "seconds": round(outcome.seconds, 3)}
-    if outcome.error:
-        # The full message goes to stderr; a log names no path.
-        return {**record, "failed": True}
-    record |= {"input_sha256": outcome.input_sha256, "frames": outcome.frames}
-    return record if outcome.quality is None else {**record, "verdict": outcome.quality.verdict}
+    task = Task("scores", (NIFTI,), write, facts)
+    return run_task(task, inputs, output, Start(force), watch=watch)

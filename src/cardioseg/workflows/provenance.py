@@ -50,7 +50,9 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def write_run(folder: Path, command: str, facts: Mapping[str, Json], started: float) -> Path:
+def write_run(
+    folder: Path, command: str, facts: Mapping[str, Json], started: float, share: str = ""
+) -> Path:
     """Write run.json into a folder: command, versions, duration and whatever the command adds.
 
     Paths and identifiers stay out of it: inputs are named by their file name and digest. Where the
@@ -66,8 +68,10 @@ def write_run(folder: Path, command: str, facts: Mapping[str, Json], started: fl
         What decides the output: settings, seeds, digests of inputs.
     started
         `time.monotonic()` when the command began.
+    share
+        Which share of the work this was, such as `3-of-8`: it is run-COMMAND-3-of-8.json then.
     """
-    path = folder / RUN
+    path = folder / (f"run-{command}-{share}.json" if share else RUN)
     if path.exists() and _command(path) != command:
         path = folder / f"run-{command}.json"
     _write(path, command, facts, started)

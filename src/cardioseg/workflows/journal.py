@@ -1,0 +1,127 @@
+"""What a run over many inputs has done so far: kept on disk, so that a killed one goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from cardioseg.errors import ConfigError
+from cardioseg.io.atomic import write_text
+from cardioseg.workflows.provenance import FORMAT_VERSION, RUN, Json, versions
+
+PROGRAM = "cardioseg"
+Record = dict[str, Json]
+
+
+@dataclass(frozen=True)
+class Journal:
+    """The file run-COMMAND.jsonl: a line that says what decides the answers, then one an input.
+
+    It lies in the output folder while the command runs; run.json follows it. What is left of it
+    after a kill, and the run.json of every run that ended, tell the next one what is done.
+
+    Parameters
+    ----------
+    folder
+        The output folder.
+    command
+        Name of the command.
+    facts
+        What decides the answers, as run.json tells it.
+    share
+        Which share of the work this is, such as `3-of-8`; empty for all of it.
+    """
+
+    folder: Path
+    command: str
+    facts: Mapping[str, Json]
+    share: str = ""
+
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        name = f"run-{self.command}-{self.share}" if self.share else f"run-{self.command}"
+        return self.folder / f"{name}.jsonl"
+
+    def earlier(self) -> dict[str, Record] | None:
+        """Records of the inputs that earlier runs in the folder finished, of every share, by name.
+
+        None if there was no run of this command.
+
+        Raises
+        ------
+        ConfigError
+            If one of them was made with something else; it names what differs.
+        """
+        found: dict[str, Record] = {}
+        begun = False
+        for path in sorted([*self.folder.glob("run*.json"), *self.folder.glob("run*.jsonl")]):
+            head, records = _read(path)
+            if head.get("command") != self.command:
+                continue
+            begun = True
+            self._require_same(path, head)
+            found |= {str(each["name"]): each for each in records if not each.get("failed")}
+        return found if begun else None
+
+    def begin(self, done: Mapping[str, Record]) -> BinaryIO:
+        """Start the file with what is done already; :func:`add` adds to the stream."""
+        head = {
+            "format_version": FORMAT_VERSION,
+            "command": self.command,
+            "versions": versions(),
+            **self.facts,
+        }
+        lines = [json.dumps(each) + "\n" for each in (head, *done.values())]
+        write_text(self.path, "".join(lines))
+        return self.path.open("ab")
+
+    def end(self) -> None:
+        """Remove the file: run.json tells it all."""
+        self.path.unlink(missing_ok=True)
+
+    def _require_same(self, path: Path, head: Record) -> None:
+        made, now = head.get("versions"), versions()
+        same_program = isinstance(made, dict) and made.get(PROGRAM) == now.get(PROGRAM)
+        differing = [name for name, value in self.facts.items() if head.get(name) != value]
+        differing += [] if same_program else [f"version of {PROGRAM}"]
+        if differing:
+            raise ConfigError(
+                f"{path}: that run had another {', '.join(differing)}; give the same, name another "
+                "folder, or do all anew with --force"
+            )
+
+
+def add(stream: BinaryIO, record: Record) -> None:
+    """Add a line, on the disk at once; one that finds no space is an input that is done again."""
+    with suppress(OSError):
+        os.write(stream.fileno(), json.dumps(record).encode() + b"\n")
+        os.fsync(stream.fileno())
+
+
+def _read(path: Path) -> tuple[Record, list[Record]]:
+    """What a run.json or a journal says; a line that was cut off, or another file, says nothing."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return {}, []
+    if path.suffix == Path(RUN).suffix:
+        head = _parsed(text)
+        files = head.get("files")
+        found = files if isinstance(files, list) else []
+        return head, [each for each in found if isinstance(each, dict) and "name" in each]
+    head, *lines = [_parsed(line) for line in text.splitlines()] or [{}]
+    return head, [each for each in lines if "name" in each]
+
+
+def _parsed(text: str) -> Record:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

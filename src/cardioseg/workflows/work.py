@@ -1,0 +1,250 @@
+"""Do one thing with many inputs: what became of each, run.json, going on after a stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from cardioseg.core.quality import Quality, Verdict
+from cardioseg.errors import CardiosegError, FormatError, OutputExistsError, is_out_of_memory
+from cardioseg.io.atomic import make_folder
+from cardioseg.workflows.inputs import Input, Opened, open_input
+from cardioseg.workflows.journal import Journal, Record, add
+from cardioseg.workflows.outputs import Kind
+from cardioseg.workflows.provenance import Json, write_run
+
+Watch = Callable[[int, int, str], None]
+Told = Callable[[str], None]
+Reach = Callable[[Input], AbstractContextManager[Input]]
+"""Brings an input to this machine, and removes what it brought at the end of the block."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one input: frames written, the input's digest and quality, or the error.
+
+    `skipped` ones are of an earlier run; of their quality only the verdict is known.
+    """
+
+    name: str
+    seconds: float
+    frames: int = 0
+    input_sha256: str = ""
+    error: str = ""
+    quality: Quality | None = None
+    skipped: bool = False
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a run begins.
+
+    Parameters
+    ----------
+    force
+        Overwrite outputs that are there.
+    resume
+        Skip what an earlier run in the folder finished.
+    share
+        Which share of the work this is, such as `3-of-8`; run.json is named after it.
+    """
+
+    force: bool = False
+    resume: bool = False
+    share: str = ""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a command does with each input, and what run.json tells of it.
+
+    Parameters
+    ----------
+    command
+        Its name.
+    kinds
+        Kinds of output, to find those that are there.
+    write
+        Writes one input's outputs into a folder, telling how far it is; returns the number of
+        frames written and their quality.
+    facts
+        What decides the answer.
+    reach
+        Brings an input here; a local one is here.
+    """
+
+    command: str
+    kinds: tuple[Kind, ...]
+    write: Callable[[Input, Opened, Told], tuple[int, Quality | None]]
+    facts: Mapping[str, Json]
+    reach: Reach = nullcontext
+
+
+Run = Callable[[Task, Sequence[Input], Told], Iterator[Outcome]]
+"""Works a task off: outcomes as they come, in any order; told what is next."""
+
+
+def one_by_one(task: Task, inputs: Sequence[Input], told: Told) -> Iterator[Outcome]:
+    """Work a task off in this process, in the order of the inputs."""
+    for each in inputs:
+        told(each.name)
+        yield outcome_of(each, task, lambda words, name=each.name: told(name + words))
+
+
+def run_task(
+    task: Task,
+    inputs: Sequence[Input],
+    output: Path,
+    start: Start,
+    run: Run = one_by_one,
+    watch: Watch = lambda done, total, name: None,
+) -> tuple[Outcome, ...]:
+    """Work a task off, and write run.json.
+
+    Parameters
+    ----------
+    task
+        What is done with each input.
+    inputs
+        Scans, each with a name of its own.
+    output
+        Folder; created if needed.
+    start
+        What is done about outputs that are there.
+    run
+        Who does it.
+    watch
+        Called with inputs done, inputs in all, and what is next.
+
+    Returns
+    -------
+    tuple of Outcome
+        In the order of the inputs, those of an earlier run included.
+
+    Raises
+    ------
+    OutputExistsError
+        If an output is there that is neither to be overwritten nor of an earlier run.
+    ConfigError
+        If an earlier run is to be resumed that was made with something else.
+    FormatError
+        If a kind of output needs DICOM and an input is not.
+    """
+    _require_dicom(task.kinds, inputs)
+    journal = Journal(output, task.command, task.facts, start.share)
+    earlier = journal.earlier() if start.resume else None
+    _require_free(task.kinds, inputs, output, start.force or earlier is not None)
+    started = time.monotonic()
+    make_folder(output)
+    done = {
+        each.name: record
+        for each in inputs
+        if (record := (earlier or {}).get(each.name)) and _is_there(task.kinds, each, output)
+    }
+    outcomes = {name: _remembered(record) for name, record in done.items()}
+    todo = [each for each in inputs if each.name not in outcomes]
+    try:
+        with journal.begin(done) as stream:
+            for outcome in run(task, todo, lambda words: watch(len(outcomes), len(inputs), words)):
+                outcomes[outcome.name] = outcome
+                add(stream, _record(outcome))
+        watch(len(inputs), len(inputs), "")
+    finally:
+        # Also after Ctrl-C: what was written stays and is told.
+        ordered = [outcomes[each.name] for each in inputs if each.name in outcomes]
+        if ordered:
+            records: list[Json] = [_record(outcome) for outcome in ordered]
+            facts = {**task.facts, "files": records}
+            write_run(output, task.command, facts, started, start.share)
+        journal.end()
+    return tuple(ordered)
+
+
+def outcome_of(each: Input, task: Task, told: Told = lambda words: None) -> Outcome:
+    """Do a task's work on one input; an error that a user can mend is part of the outcome."""
+    started = time.perf_counter()
+    here = each
+    try:
+        with task.reach(each) as here:
+            opened = open_input(here)
+            frames, quality = task.write(here, opened, told)
+    except CardiosegError as error:
+        seconds = time.perf_counter() - started
+        return Outcome(each.name, seconds, error=_told(each, here, error))
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        words = f"{each.where}: out of memory; crop the image, take fewer frames (--phase) or close"
+        seconds = time.perf_counter() - started
+        return Outcome(each.name, seconds, error=f"{words} other programs")
+    seconds = time.perf_counter() - started
+    return Outcome(each.name, seconds, frames, opened.sha256, quality=quality)
+
+
+def _told(each: Input, here: Input, error: CardiosegError) -> str:
+    """The error's words, with the file's path or URL in front if they don't name it."""
+    words = str(error)
+    if each.url:
+        words = words.replace(str(here.path), each.where).replace(each.url, each.where)
+    return words if each.where in words else f"{each.where}: {words}"
+
+
+def _require_dicom(kinds: Sequence[Kind], inputs: Sequence[Input]) -> None:
+    needy = [kind.name for kind in kinds if kind.needs_dicom]
+    others = [each.where for each in inputs if not each.is_dicom]
+    if needy and others:
+        raise FormatError(
+            f"{others[0]}: not DICOM, so {' and '.join(needy)} cannot be written: they refer to "
+            "the images that they were made from; name a DICOM folder or leave them out"
+        )
+
+
+def _require_free(
+    kinds: Sequence[Kind], inputs: Sequence[Input], output: Path, overwrite: bool
+) -> None:
+    there = [
+        (path, each)
+        for each in inputs
+        for kind in kinds
+        for path in kind.files_there(output, each.name)
+    ]
+    for path, source in there:
+        if not source.url and path.resolve() == source.path.resolve():
+            raise OutputExistsError(f"{path}: is an input; name another output folder")
+        if not overwrite:
+            raise OutputExistsError(f"{path}: is already there; add --force to overwrite it")
+
+
+def _is_there(kinds: Sequence[Kind], each: Input, output: Path) -> bool:
+    """Whether every output of an input is there, and none is older than a local input."""
+    files = [kind.files_there(output, each.name) for kind in kinds]
+    if not all(files):
+        return False
+    if each.url:
+        return True
+    oldest = min(path.stat().st_mtime_ns for paths in files for path in paths)
+    return each.path.stat().st_mtime_ns <= oldest
+
+
+def _remembered(record: Record) -> Outcome:
+    verdict = record.get("verdict")
+    return Outcome(
+        name=str(record["name"]),
+        seconds=float(str(record.get("seconds", 0))),
+        frames=int(str(record.get("frames", 0))),
+        input_sha256=str(record.get("input_sha256", "")),
+        quality=None if verdict is None else Quality(Verdict(str(verdict))),
+        skipped=True,
+    )
+
+
+def _record(outcome: Outcome) -> Record:
+    record: dict[str, Json] = {"name": outcome.name, "seconds": round(outcome.seconds, 3)}
+    if outcome.error:
+        # The full message goes to stderr; a log names no path.
+        return {**record, "failed": True}
+    record |= {"input_sha256": outcome.input_sha256, "frames": outcome.frames}
+    return record if outcome.quality is None else {**record, "verdict": outcome.quality.verdict}
