@@ -67,6 +67,23 @@ VARIANTS = (
 )
 
 
+def peers_environment(threads: int, folder: Path) -> dict[str, str]:
+    """All of the environment that a peer's process gets; nnU-Net's folders lie in `folder`."""
+    # The interpreter of this environment must not lend the peers its packages.
+    bare = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    return {
+        **bare,
+        **KEEP_FREED_MEMORY,
+        "OMP_NUM_THREADS": str(threads),
+        "nnUNet_raw": str(folder / "raw"),
+        "nnUNet_preprocessed": str(folder / "preprocessed"),
+        "nnUNet_results": str(folder / "results"),
+        "nnUNet_compile": "f",
+        "nnUNet_n_proc_DA": str(threads),
+        "nnUNet_def_n_proc": str(threads),
+    }
+
+
 class Bench:
     """The stages of one output folder.
 
@@ -84,18 +101,7 @@ class Bench:
         self.splits = self.data / "splits_final.json"
         self.images = self.data / "images"
         self.own = {**os.environ, "OMP_NUM_THREADS": str(options.threads)}
-        # The interpreter of this environment must not lend the peers its packages.
-        bare = {key: value for key, value in self.own.items() if key != "PYTHONPATH"}
-        self.peers = {
-            **bare,
-            **KEEP_FREED_MEMORY,
-            "nnUNet_raw": str(self.raw),
-            "nnUNet_preprocessed": str(self.data / "preprocessed"),
-            "nnUNet_results": str(self.data / "results"),
-            "nnUNet_compile": "f",
-            "nnUNet_n_proc_DA": str(options.threads),
-            "nnUNet_def_n_proc": str(options.threads),
-        }
+        self.peers = peers_environment(options.threads, self.data)
 
     def prepare(self) -> None:
         """Convert the data, plan and preprocess for nnU-Net; none of it counts as training."""
