@@ -1,4 +1,4 @@
-"""One volume by nnU-Net 2-D and by cardioseg: the whole process, and the network alone, in turns."""
+"""One volume by nnU-Net 2-D and by cardioseg: whole process, and network alone, in turns."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def duels_figure(duels: Sequence[Duel]) -> Figure:
-    """Images a second of every contender, median and range, one panel for each network and batch."""
+    """Images a second of every contender, median and range; a panel a network and batch."""
     names = list(dict.fromkeys(name for duel in duels for name in duel.images_per_s))
     figure = new_figure(3.2 + 2.4 * len(duels), 1.2 + 0.32 * len(names))
     panels = figure.subplots(1, len(duels), sharey=True, squeeze=False)[0]

@@ -44,14 +44,17 @@ def duels(
     found = []
     for network in NETWORKS:
         for batch in batches:
-            contenders = [Contender("ours", n, task, network, batch, SIDE) for n in names]
+            contenders = [Contender("ours", n, task, network, batch, options.side) for n in names]
             if options.keras:
-                keras = Contender("keras", "keras", task, network, batch, SIDE)
-                kept = Contender("keras", "keras", task, network, batch, SIDE, keeps_memory=True)
+                keras = Contender("keras", "keras", task, network, batch, options.side)
+                kept = Contender(
+                    "keras", "keras", task, network, batch, options.side, keeps_memory=True
+                )
                 contenders += [keras, kept]
             if options.peers:
                 contenders += [
-                    Contender("peers", n, task, network, batch, SIDE) for n in ("monai", "nnunet")
+                    Contender("peers", n, task, network, batch, options.side)
+                    for n in ("monai", "nnunet")
                 ]
             found.append({"network": network, "batch": batch, **_duel(options, contenders)})
             print(json.dumps(found[-1]), file=sys.stderr, flush=True)
@@ -90,7 +93,7 @@ def roof(options: argparse.Namespace) -> object:
     machine = describe(options.threads)
     peak, width = float(machine["gemm_gflops"]), float(machine["copy_gb_per_s"])
     kinds = {"unet-1": "conventional", "unet-2": "separable"}
-    rows = {name: roofline(kind, SIDE, peak, width) for name, kind in kinds.items()}
+    rows = {name: roofline(kind, options.side, peak, width) for name, kind in kinds.items()}
     return {"machine": machine, "networks": rows}
 
 
@@ -101,9 +104,7 @@ def process(options: argparse.Namespace) -> object:
     four = [stack(folder, 216, 10, copy) for copy in range(1, 5)]
     images = {"": [image], ", four volumes": four}
     runs = {
-        engine + told: predicting(
-            which, "sax", folder / "out", options.threads, "--engine", engine
-        )
+        engine + told: predicting(which, "sax", folder / "out", options.threads, "--engine", engine)
         for told, which in images.items()
         for engine in ("auto", "onnx", "openvino")
     }
@@ -166,9 +167,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--output", type=Path, default=Path("bench-output"))
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=[name for name in PARTS if name not in LATER])
+    parser.add_argument(
+        "--only", nargs="+", choices=PARTS, default=[name for name in PARTS if name not in LATER]
+    )
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--side", type=int, default=SIDE, help="pixels; less for a quick trial")
     parser.add_argument("--image", type=Path, help="an ACDC volume; default: a synthetic stack")
     parser.add_argument("--keras", type=Path, help="python of the environment with Keras")
     parser.add_argument("--peers", type=Path, help="python of the environment of the peers")
@@ -186,7 +190,7 @@ def main() -> None:
                 continue
             load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
             facts = {"command": _told(sys.argv[1:]), "threads": options.threads}
-            facts |= {"load_before": load, "beside": _beside(name, options)}
+            facts |= {"side": options.side, "load_before": load, "beside": _beside(name, options)}
             print(f"{name}: measuring", file=sys.stderr, flush=True)
             text = json.dumps({**facts, "found": PARTS[name](options)}, indent=1)
             write_text(path, text + "\n")

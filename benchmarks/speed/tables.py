@@ -83,7 +83,12 @@ def growth_table(results: Results) -> str:
     if not found:
         return NOT_MEASURED
     rows = [
-        [str(e["volumes"]), f"{e['seconds']:.2f}", f"{e['seconds'] / e['volumes']:.2f}", f"{e['mb']}"]
+        [
+            str(e["volumes"]),
+            f"{e['seconds']:.2f}",
+            f"{e['seconds'] / e['volumes']:.2f}",
+            f"{e['mb']}",
+        ]
         for e in found["volumes"]
     ]
     return markdown_table(["volumes in one process", "s", "s a volume", "peak MB"], rows)

@@ -26,9 +26,11 @@ from cardioseg.training.checkpoint import (
     Learner,
     Progress,
     load_checkpoint,
+    recorded_config,
     save_checkpoint,
 )
 from cardioseg.training.config import TrainConfig
+from cardioseg.training.precision import settled
 from cardioseg.training.validation import validate
 
 LOG = "log.jsonl"
@@ -93,6 +95,7 @@ def fit(
     ConfigError
         If the checkpoint is damaged or of another configuration, or `start` of another network.
     """
+    config = settled(config, recorded_config(folder))
     learner = _new_learner(config, start)
     told = config.model_dump_json()
     progress = Progress()

@@ -1,0 +1,49 @@
+"""`precision = "auto"`: what a run trains in on this machine, or did where it began."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from cardioseg.training.config import TrainConfig
+
+Precision = Literal["float32", "bfloat16"]
+
+_FAST = ("avx512_bf16", "amx_bf16")
+"""Features of processors that multiply in bfloat16; others emulate it, far slower than float32."""
+
+
+def settled(config: TrainConfig, recorded: TrainConfig | None = None) -> TrainConfig:
+    """The configuration with `auto` replaced by what is trained in; any other is left as it is.
+
+    Parameters
+    ----------
+    config
+        As it was asked for.
+    recorded
+        Configuration of the run that goes on, which decides; None for a new run, of which the
+        machine does.
+
+    Examples
+    --------
+    >>> from cardioseg.training.config import read_config
+    >>> tiny = read_config("tiny")
+    >>> settled(tiny) == tiny
+    True
+    """
+    if config.precision != "auto":
+        return config
+    before = recorded.precision if recorded else "auto"
+    chosen = machine_precision() if before == "auto" else before
+    return config.model_copy(update={"precision": chosen})
+
+
+def machine_precision() -> Precision:
+    """`bfloat16` where processor and PyTorch multiply in it, else `float32`.
+
+    PyTorch before 2.10 does not tell what the processor has: there it is `float32`.
+    """
+    told = getattr(torch.cpu, "get_capabilities", dict)()
+    able = torch.backends.mkldnn.is_available() and any(told.get(name) for name in _FAST)
+    return "bfloat16" if able else "float32"
