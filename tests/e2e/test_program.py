@@ -44,7 +44,9 @@ sys.argv = ["cardioseg", *sys.argv[1:]]
 try:
     main()
 finally:
-    slow = {"torch", "openvino", "pydicom", "highdicom", "skimage", "SimpleITK", "trimesh"}
+    slow = {"torch", "pydicom", "highdicom", "skimage", "SimpleITK", "trimesh", "matplotlib"}
+    if "predict" in sys.argv:
+        slow |= {"openvino", "scipy", "cardioseg.evaluation.report", "cardioseg.datasets.acdc"}
     print(sorted(slow & set(sys.modules)), file=sys.stderr)
 """
 
