@@ -46,7 +46,7 @@ try:
 finally:
     slow = {"torch", "pydicom", "highdicom", "skimage", "SimpleITK", "trimesh", "matplotlib"}
     if "predict" in sys.argv:
-        slow |= {"openvino", "scipy", "cardioseg.evaluation.report", "cardioseg.datasets.acdc"}
+        slow |= {"scipy.ndimage", "cardioseg.evaluation.report", "cardioseg.datasets.acdc"}
     print(sorted(slow & set(sys.modules)), file=sys.stderr)
 """
 

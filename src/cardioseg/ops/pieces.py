@@ -87,6 +87,11 @@ def connected_pieces(mask: BoolArray, *, corners: bool = False) -> Pieces:
 def without_holes(mask: BoolArray) -> BoolArray:
     """The mask and what it encloses: background that shares no face with the outside's.
 
+    Parameters
+    ----------
+    mask
+        At least two axes.
+
     Examples
     --------
     >>> ring = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.bool_)
