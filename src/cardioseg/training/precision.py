@@ -44,6 +44,6 @@ def machine_precision() -> Precision:
 
     PyTorch before 2.10 does not tell what the processor has: there it is `float32`.
     """
-    told = getattr(torch.cpu, "get_capabilities", dict)()
-    able = torch.backends.mkldnn.is_available() and any(told.get(name) for name in _FAST)
-    return "bfloat16" if able else "float32"
+    told: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    has_library = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return "bfloat16" if has_library and any(told.get(name) for name in _FAST) else "float32"
