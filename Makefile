@@ -20,7 +20,7 @@ SOAK_OUTPUT ?= soak
 FUZZ_INPUTS ?= 100000
 SUPPLY := tools/.venv
 
-.PHONY: demo test check format docs viewer peers bench bench-peers clean setup \
+.PHONY: demo test check format docs viewer peers bench bench-peers bench-page clean setup \
 	soak soak-kills soak-fuzz soak-metrics lock sbom audit
 
 demo: setup  ## train a small network on synthetic hearts and open the result
@@ -57,6 +57,9 @@ bench: setup  ## every figure of docs/performance.md on this machine: BENCH_OUTP
 bench-peers: setup $(PEERS)/.venv/.installed $(SPEED)/.venv/.installed  ## the same beside Keras, MONAI and nnU-Net
 	$(BIN)/python -m benchmarks.speed.run --output "$(BENCH_OUTPUT)" --only inference training $(BENCH) \
 		--keras $(SPEED)/.venv/bin/python --peers $(PEERS)/.venv/bin/python
+
+bench-page: setup  ## tables and plots of docs/performance.md from docs/results/speed
+	$(BIN)/python -m benchmarks.speed.page
 
 soak-metrics: setup  ## our metrics beside MONAI, SimpleITK and scikit-image on 5000 random pairs of masks
 	$(BIN)/python -m tests.soak.metrics --output docs/results/trust/metrics.json

@@ -7,13 +7,13 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.peers.convert import DATASET, DATASET_ID, ENDING, fold, write_raw
 from benchmarks.peers.files import read_json, write_json
-from benchmarks.peers.stages import run_stage
+from benchmarks.peers.stages import Stage, run_stage
 from benchmarks.peers.table import Arm, markdown, record
 from benchmarks.speed.contender import KEEP_FREED_MEMORY
 
@@ -67,6 +67,23 @@ VARIANTS = (
 )
 
 
+def peers_environment(threads: int, folder: Path) -> dict[str, str]:
+    """All of the environment that a peer's process gets; nnU-Net's folders lie in `folder`."""
+    # The interpreter of this environment must not lend the peers its packages.
+    bare = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    return {
+        **bare,
+        **KEEP_FREED_MEMORY,
+        "OMP_NUM_THREADS": str(threads),
+        "nnUNet_raw": str(folder / "raw"),
+        "nnUNet_preprocessed": str(folder / "preprocessed"),
+        "nnUNet_results": str(folder / "results"),
+        "nnUNet_compile": "f",
+        "nnUNet_n_proc_DA": str(threads),
+        "nnUNet_def_n_proc": str(threads),
+    }
+
+
 class Bench:
     """The stages of one output folder.
 
@@ -84,18 +101,7 @@ class Bench:
         self.splits = self.data / "splits_final.json"
         self.images = self.data / "images"
         self.own = {**os.environ, "OMP_NUM_THREADS": str(options.threads)}
-        # The interpreter of this environment must not lend the peers its packages.
-        bare = {key: value for key, value in self.own.items() if key != "PYTHONPATH"}
-        self.peers = {
-            **bare,
-            **KEEP_FREED_MEMORY,
-            "nnUNet_raw": str(self.raw),
-            "nnUNet_preprocessed": str(self.data / "preprocessed"),
-            "nnUNet_results": str(self.data / "results"),
-            "nnUNet_compile": "f",
-            "nnUNet_n_proc_DA": str(options.threads),
-            "nnUNet_def_n_proc": str(options.threads),
-        }
+        self.peers = peers_environment(options.threads, self.data)
 
     def prepare(self) -> None:
         """Convert the data, plan and preprocess for nnU-Net; none of it counts as training."""
@@ -142,14 +148,8 @@ class Bench:
 
     def evaluate(self, variant: Variant, seed: int) -> Report:
         """Measure one variant by `cardioseg evaluate`."""
-        folder = self._folder(variant.arm, seed) / variant.key
-        report = folder / "report" / "report.json"
-        if not report.is_file():
-            command = [sys.executable, "-m", "cardioseg", "evaluate", str(folder / "labels")]
-            command += [str(self.options.acdc), "--scheme", ACDC.name]
-            command += ["--output", str(report.parent)]
-            run_stage(report.parent / "run.json", command, self.own)
-        return Report.from_json(report.read_text(encoding="utf-8"))
+        labels = self._folder(variant.arm, seed) / variant.key / "labels"
+        return measured(labels, self.options.acdc, self.own)
 
     def arm(self, variant: Variant) -> Arm:
         """All seeds of a variant."""
@@ -178,6 +178,18 @@ class Bench:
         return run_stage(
             done, [*start, "--threads", str(self.options.threads), *command], environment
         )
+
+
+def measured(
+    labels: Path, acdc: Path, environment: Mapping[str, str], stage: Stage = run_stage
+) -> Report:
+    """The report of a folder of label maps beside it, made by `cardioseg evaluate` if it is not."""
+    report = labels.parent / "report" / "report.json"
+    if not report.is_file():
+        command = [sys.executable, "-m", "cardioseg", "evaluate", str(labels), str(acdc)]
+        command += ["--scheme", ACDC.name, "--output", str(report.parent)]
+        stage(report.parent / "run.json", command, environment)
+    return Report.from_json(report.read_text(encoding="utf-8"))
 
 
 def _keep_largest(source: Path, target: Path) -> None:

@@ -6,12 +6,15 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.peers.files import read_json, write_json
 
 LOG_SHOWN = 15
+
+Stage = Callable[[Path, Sequence[str], Mapping[str, str]], dict]
+"""As :func:`run_stage`: the file, the command, its environment."""
 
 
 def run_stage(done: Path, command: Sequence[str], environment: Mapping[str, str]) -> dict:

@@ -25,6 +25,7 @@ from benchmarks.speed.accuracy import minutes_to_goals
 from benchmarks.speed.contender import Contender, Worker
 from benchmarks.speed.machine import describe
 from benchmarks.speed.pace import Spread, ratios, take_turns
+from benchmarks.speed.peers_predict import compared, runs_of
 from benchmarks.speed.roofline import roofline
 from benchmarks.speed.volumes import growth, large_volume, predicting, stack
 
@@ -43,14 +44,17 @@ def duels(
     found = []
     for network in NETWORKS:
         for batch in batches:
-            contenders = [Contender("ours", n, task, network, batch, SIDE) for n in names]
+            contenders = [Contender("ours", n, task, network, batch, options.side) for n in names]
             if options.keras:
-                keras = Contender("keras", "keras", task, network, batch, SIDE)
-                kept = Contender("keras", "keras", task, network, batch, SIDE, keeps_memory=True)
+                keras = Contender("keras", "keras", task, network, batch, options.side)
+                kept = Contender(
+                    "keras", "keras", task, network, batch, options.side, keeps_memory=True
+                )
                 contenders += [keras, kept]
             if options.peers:
                 contenders += [
-                    Contender("peers", n, task, network, batch, SIDE) for n in ("monai", "nnunet")
+                    Contender("peers", n, task, network, batch, options.side)
+                    for n in ("monai", "nnunet")
                 ]
             found.append({"network": network, "batch": batch, **_duel(options, contenders)})
             print(json.dumps(found[-1]), file=sys.stderr, flush=True)
@@ -89,17 +93,24 @@ def roof(options: argparse.Namespace) -> object:
     machine = describe(options.threads)
     peak, width = float(machine["gemm_gflops"]), float(machine["copy_gb_per_s"])
     kinds = {"unet-1": "conventional", "unet-2": "separable"}
-    rows = {name: roofline(kind, SIDE, peak, width) for name, kind in kinds.items()}
+    rows = {name: roofline(kind, options.side, peak, width) for name, kind in kinds.items()}
     return {"machine": machine, "networks": rows}
 
 
 def process(options: argparse.Namespace) -> object:
-    """`predict --model sax` of one volume as a process, and of the large one."""
+    """`predict --model sax` as a process: one volume, four of them, and the large one."""
     folder = options.scratch
     image = options.image or stack(folder, 216, 10)
-    engines = {n: ("--engine", n) for n in ("auto", "onnx", "openvino")}
-    runs = {n: predicting([image], "sax", folder / "out", options.threads, *words)
-            for n, words in engines.items()}  # fmt: skip
+    four = [stack(folder, 216, 10, copy) for copy in range(1, 5)]
+    images = {"": [image], ", four volumes": four}
+    runs = {
+        engine + told: predicting(which, "sax", folder / "out", options.threads, "--engine", engine)
+        for told, which in images.items()
+        for engine in ("auto", "onnx", "openvino")
+    }
+    runs["auto, no quality gate"] = predicting(
+        [image], "sax", folder / "out", options.threads, "--no-quality"
+    )
     wholes: dict[str, list] = {name: [] for name in runs}
     for _ in range(options.rounds + 1):
         for name, run in runs.items():
@@ -108,7 +119,7 @@ def process(options: argparse.Namespace) -> object:
         [large_volume(folder)], "sax", folder / "out", options.threads, "--plane", "axial"
     )()
     return {
-        "one_volume": {
+        "runs": {
             name: {
                 "seconds": Spread.of([w.seconds for w in each[1:]]).as_json(),
                 "peak_mb": Spread.of([w.peak_mb for w in each[1:]]).as_json(0),
@@ -129,6 +140,15 @@ def accuracy(options: argparse.Namespace) -> object:
     return {name: minutes_to_goals(Path(path)) for name, path in options.log.items()}
 
 
+def peers_predict(options: argparse.Namespace) -> object:
+    """nnU-Net's prediction of one volume beside ours, with what `make peers` trained."""
+    if not options.peers_output:
+        raise SystemExit("error: peers-predict needs --peers-output, a folder of `make peers`")
+    image = options.image or stack(options.scratch, 216, 10)
+    runs = runs_of(options.peers_output, image, options.scratch, options.threads)
+    return compared(runs, options.rounds)
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], object]] = {
     "roof": roof,
     "inference": inference,
@@ -136,7 +156,10 @@ PARTS: dict[str, Callable[[argparse.Namespace], object]] = {
     "process": process,
     "growth": grown,
     "accuracy": accuracy,
+    "peers-predict": peers_predict,
 }
+LATER = ("accuracy", "peers-predict")
+"""Parts that need trained networks: measured only where they are named."""
 
 
 def main() -> None:
@@ -144,13 +167,17 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--output", type=Path, default=Path("bench-output"))
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument(
+        "--only", nargs="+", choices=PARTS, default=[name for name in PARTS if name not in LATER]
+    )
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--side", type=int, default=SIDE, help="pixels; less for a quick trial")
     parser.add_argument("--image", type=Path, help="an ACDC volume; default: a synthetic stack")
     parser.add_argument("--keras", type=Path, help="python of the environment with Keras")
     parser.add_argument("--peers", type=Path, help="python of the environment of the peers")
     parser.add_argument("--log", type=_named, nargs="*", default=[], metavar="NAME=LOG.jsonl")
+    parser.add_argument("--peers-output", type=Path, help="what `make peers` wrote")
     options = parser.parse_args()
     options.log = dict(options.log)
     options.output.mkdir(parents=True, exist_ok=True)
@@ -158,12 +185,37 @@ def main() -> None:
         options.scratch = Path(scratch)
         for name in options.only:
             path = options.output / f"{name}.json"
-            if path.is_file():
+            if _is_measured(path, name, options):
                 print(f"{path} is there: not measured again", file=sys.stderr)
                 continue
             load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-            answer = {"command": sys.argv[1:], "threads": options.threads, "load_before": load}
-            write_text(path, json.dumps({**answer, "found": PARTS[name](options)}, indent=1) + "\n")
+            facts = {"command": _told(sys.argv[1:]), "threads": options.threads}
+            facts |= {"side": options.side, "load_before": load, "beside": _beside(name, options)}
+            print(f"{name}: measuring", file=sys.stderr, flush=True)
+            text = json.dumps({**facts, "found": PARTS[name](options)}, indent=1)
+            write_text(path, text + "\n")
+
+
+def _is_measured(path: Path, part: str, options: argparse.Namespace) -> bool:
+    """Whether a part is there, and with everyone that is asked for beside it."""
+    if not path.is_file():
+        return False
+    return set(_beside(part, options)) <= set(json.loads(path.read_text()).get("beside", ()))
+
+
+def _beside(part: str, options: argparse.Namespace) -> list[str]:
+    if part not in ("inference", "training"):
+        return []
+    return [name for name in ("keras", "peers") if getattr(options, name)]
+
+
+def _told(words: Sequence[str]) -> list[str]:
+    """A command line without the folders of this machine."""
+    told = []
+    for word in words:
+        name, sign, path = word.rpartition("=")
+        told.append(name + sign + (Path(path).name if Path(path).is_absolute() else path))
+    return told
 
 
 def _named(text: str) -> tuple[str, str]:

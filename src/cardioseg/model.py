@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Set
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from itertools import takewhile
 from pathlib import Path
 
@@ -22,7 +23,14 @@ LICENCE_ROW, VALIDATION_ROW = "Licence of the weights", "Validation"
 """Rows of a card's first table that a list of models shows."""
 
 ENTRY_POINTS = "cardioseg.models"
-ENGINES = ("auto", "onnx", "openvino", "torch")
+LIBRARIES = {"onnx": "onnxruntime", "openvino": "openvino", "torch": "torch"}
+"""The library that each engine is in."""
+
+ENGINES = ("auto", *LIBRARIES)
+
+AUTO = ("onnx",)
+"""Engines of which `auto` takes the first that is installed; ("openvino", "onnx") prefers OpenVINO
+where it is. docs/performance.md says why it is not so."""
 
 _PROTOCOLS = (b"\2", b"\3", b"\4", b"\5")
 _ELSEWHERE = b"\x0a\x08location\x12"
@@ -135,7 +143,7 @@ def write_folder(folder: Path, contents: dict[str, bytes]) -> None:
 
 
 def open_engine(model: Model, engine: str = "auto", threads: int | None = None) -> Engine:
-    """An engine that runs a model; `auto` is ONNX Runtime, which is always installed.
+    """An engine that runs a model; `auto` is the first installed of :data:`AUTO`.
 
     Parameters
     ----------
@@ -155,6 +163,8 @@ def open_engine(model: Model, engine: str = "auto", threads: int | None = None) 
     """
     if engine not in ENGINES:
         raise ModelError(f"unknown engine {engine!r}; choose one of {', '.join(ENGINES)}")
+    if engine == "auto":
+        engine = next(name for name in AUTO if find_spec(LIBRARIES[name]))
     if engine == "torch":
         from cardioseg.engines.torch import TorchEngine
 

@@ -21,6 +21,7 @@ TINY = """
 epochs = 2
 batch_size = 8
 learning_rate = 5e-3
+precision = "auto"
 [plan]
 spacing_mm = 4.0
 size = [32, 32]
@@ -43,7 +44,10 @@ sys.argv = ["cardioseg", *sys.argv[1:]]
 try:
     main()
 finally:
-    slow = {"torch", "openvino", "pydicom", "highdicom", "skimage", "SimpleITK", "trimesh"}
+    slow = {"torch", "pydicom", "highdicom", "skimage", "SimpleITK", "trimesh"}
+    if "predict" in sys.argv:
+        slow |= {"matplotlib", "scipy.ndimage"}
+        slow |= {"cardioseg.evaluation.report", "cardioseg.datasets.acdc"}
     print(sorted(slow & set(sys.modules)), file=sys.stderr)
 """
 
@@ -191,6 +195,9 @@ def test_train_then_resume_then_predict_with_the_new_model(hearts: Path, tmp_pat
     names = {path.name for path in (output / "model").iterdir()}
     assert names == {"plan.json", "model.onnx", "card.md", "SHA256SUMS"}
     record = json.loads((output / "run.json").read_text())
+    settled = json.loads((output / "config.json").read_text())["precision"]
+    assert settled in ("float32", "bfloat16"), "a run says what 'auto' was"
+    assert record["config"]["precision"] == settled
     plan = json.loads((output / "model" / "plan.json").read_text())
     assert plan["temperature"] == record["calibration"]["temperature"] != 1
     assert record["calibration"]["nll_after"] < record["calibration"]["nll_before"]

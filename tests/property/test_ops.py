@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 from tests.grids import STORAGE_ORDERS, grids, rotated_grid, storage_orders
 
 from cardioseg.core.geometry import Geometry
@@ -16,6 +17,7 @@ from cardioseg.ops import intensity
 from cardioseg.ops.components import keep_largest, keep_one_heart, largest_component
 from cardioseg.ops.grid import Window, centred_window, reorientation
 from cardioseg.ops.intensity import scale_moments, scale_percentiles
+from cardioseg.ops.pieces import connected_pieces, without_holes
 from cardioseg.ops.resample import (
     axis_positions,
     interpolation_matrix,
@@ -277,6 +279,22 @@ def test_slices_that_touch_at_a_corner_are_one_heart_and_nothing_stays_nothing()
     np.testing.assert_array_equal(keep_one_heart(labels).array, array)
     empty = LabelMap(np.zeros((2, 2, 2), np.uint8), Geometry((2, 2, 2), np.eye(4)), ACDC)
     assert not keep_one_heart(empty).array.any()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.integers(0, 7), min_size=1, max_size=3), st.floats(0, 1), st.booleans(), seeds)
+def test_pieces_and_holes_are_scipys(shape, share, corners, seed):
+    mask = np.random.default_rng(seed).random(shape) < share
+    mask = mask[::-1].T if seed % 2 else mask  # however it lies in memory
+    structure = ndimage.generate_binary_structure(mask.ndim, mask.ndim if corners else 1)
+    numbered, count = ndimage.label(mask, structure)
+    pieces = connected_pieces(mask, corners=corners)
+    assert pieces.sizes.tolist() == np.bincount(numbered.ravel(), minlength=count + 1)[1:].tolist()
+    for number in range(count):
+        kept = pieces.mask(np.arange(count) == number)
+        np.testing.assert_array_equal(kept, numbered == number + 1)
+    if mask.size and mask.ndim > 1:
+        np.testing.assert_array_equal(without_holes(mask), ndimage.binary_fill_holes(mask))
 
 
 def test_more_pieces_than_sixteen_bits_count():

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from pydantic import ValidationError
 
 from cardioseg.errors import ConfigError, PlanError
 from cardioseg.nets.loss import Loss
 from cardioseg.prepare.plan import NetworkPlan, Plan, plane_named, single_plane_named
-from cardioseg.training.config import PRESETS, TrainConfig, read_config
+from cardioseg.training.config import PRESETS, TrainConfig, read_config, recorded_in
 
 MINIMAL = """
 batch_size = 4
@@ -141,3 +143,14 @@ def test_the_loss_is_the_methods_unless_the_file_says_otherwise(tmp_path):
 def test_a_wrong_loss_is_refused_with_its_key(tmp_path, text, told):
     with pytest.raises(ConfigError, match=told):
         read_config(write(tmp_path, f"{MINIMAL}[loss]\n{text}\n"))
+
+
+def test_what_a_run_recorded_is_read_from_either_file_and_nothing_from_a_damaged_one(tmp_path):
+    config = read_config("tiny")
+    own, folds = tmp_path / "config.json", tmp_path / "folds.json"
+    own.write_text(config.model_dump_json())
+    folds.write_text(json.dumps({"config": config.model_dump(mode="json")}))
+    assert recorded_in(own) == recorded_in(folds) == config
+    own.write_text("{")
+    assert recorded_in(own) is None
+    assert recorded_in(tmp_path / "absent.json") is None

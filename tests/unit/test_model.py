@@ -217,6 +217,25 @@ def test_the_rows_of_the_cards_first_table_are_read(tmp_path):
     assert model.size_bytes == sum(p.stat().st_size for p in (tmp_path / "m").iterdir())
 
 
-def test_auto_is_onnx_runtime(tmp_path):
+@pytest.mark.parametrize(
+    ("preferred", "installed", "taken"),
+    [
+        (("onnx",), ("onnxruntime", "openvino"), "onnx"),
+        (("openvino", "onnx"), ("onnxruntime", "openvino"), "openvino"),
+        (("openvino", "onnx"), ("onnxruntime",), "onnx"),
+    ],
+)
+def test_auto_is_the_first_that_is_preferred_and_installed(
+    preferred, installed, taken, tmp_path, monkeypatch
+):
+    if taken == "openvino":
+        pytest.importorskip("openvino")
+    model = write_model(tmp_path / "m", THE_PLAN, {NETWORK: exported_network()})
+    monkeypatch.setattr("cardioseg.model.AUTO", preferred)
+    monkeypatch.setattr("cardioseg.model.find_spec", lambda name: name in installed)
+    assert open_engine(model).name == taken
+
+
+def test_auto_without_more_is_onnx_runtime(tmp_path):
     model = write_model(tmp_path / "m", THE_PLAN, {NETWORK: exported_network()})
     assert open_engine(model).name == open_engine(model, "onnx").name == "onnx"

@@ -5,15 +5,19 @@ import os
 import subprocess
 import sys
 import time
+from argparse import Namespace
 
 import nibabel as nib
 import numpy as np
 import pytest
 from benchmarks.peers.clock import Clock, cosine, cpu_seconds, poly
 from benchmarks.peers.convert import DATASET, fold, labelled, write_raw
+from benchmarks.peers.curve import nnunet_curve, own_log
+from benchmarks.peers.files import write_json
 from benchmarks.peers.run import _parse, _settings
 from benchmarks.peers.stages import run_stage
 from benchmarks.peers.table import Arm, markdown, record
+from benchmarks.speed.accuracy import dice_curve
 
 from cardioseg.core.labels import ACDC
 from cardioseg.data.splits import Split
@@ -230,3 +234,46 @@ def test_existing_runs_are_given_by_seed(acdc, tmp_path):
     assert _settings(options)["validation"] == ["patient002"]
     with pytest.raises(SystemExit):
         _parse(["--acdc", str(acdc), "--ours", "run"])
+
+
+def test_a_curve_measures_each_snapshot_once_with_the_minutes_it_took(tmp_path):
+    seed = tmp_path / "nnunet" / "seed0"
+    seed.mkdir(parents=True)
+    for name in ("weights-1.pt", "weights-3.pt", "weights.pt"):
+        (seed / name).touch()
+    write_json(seed / "train.json", {"training_cpu_seconds": 3540.0})
+    options = Namespace(peers_output=tmp_path, acdc=tmp_path, threads=2, mirrors=False)
+    reports, commands = iter([0.5, 0.7, 0.9]), []
+
+    def stage(done, command, environment):
+        commands.append([*command])
+        if "evaluate" in command:
+            rows = (Row("p1_frame01", "p1", "LV cavity", "dice", next(reports)),)
+            text = Report(rows).to_json()
+            done.parent.mkdir(parents=True)
+            (done.parent / "report.json").write_text(text)
+        return {}
+
+    curve = nnunet_curve(seed, options, 60, stage)
+    assert curve == [
+        {"cpu_minutes": 10.0, "dice": 0.5},
+        {"cpu_minutes": 30.0, "dice": 0.7},
+        {"cpu_minutes": 59.0, "dice": 0.9},
+    ]
+    used = [each[each.index("--weights") + 1] for each in commands if "--weights" in each]
+    assert used == ["weights-1.pt", "weights-3.pt", "weights.pt"]
+    assert nnunet_curve(seed, options, 60, stage) == curve, "measured reports are kept"
+    assert sum("evaluate" in each for each in commands) == 3
+
+
+def test_our_curve_is_the_log_of_the_run_that_was_taken(tmp_path):
+    run = tmp_path / "elsewhere"
+    run.mkdir()
+    lines = [
+        {"seconds": 60, "cpu_seconds": 90},
+        {"seconds": 60, "cpu_seconds": 90, "dice": 0.8},
+    ]
+    (run / "log.jsonl").write_text("".join(json.dumps(each) + "\n" for each in lines))
+    write_json(tmp_path / "seed0" / "train.json", {"model": str(run / "model")})
+    curve = dice_curve(own_log(tmp_path / "seed0"))
+    assert curve == [{"minutes": 2.0, "cpu_minutes": 3.0, "dice": 0.8}]

@@ -56,13 +56,18 @@ def test_the_roof_is_lower_on_a_faster_machine():
 def test_goals_are_reached_at_the_minute_of_the_first_epoch_that_validated_them(tmp_path):
     log = tmp_path / "log.jsonl"
     records = [
-        {"seconds": 60},
-        {"seconds": 60, "dice": 0.81},
-        {"seconds": 60, "dice": 0.86},
-        {"seconds": 60, "dice": 0.84},
+        {"seconds": 60, "cpu_seconds": 120},
+        {"seconds": 60, "cpu_seconds": 120, "dice": 0.81},
+        {"seconds": 60, "cpu_seconds": 120, "dice": 0.86},
+        {"seconds": 60, "cpu_seconds": 120, "dice": 0.84},
     ]
     log.write_text("".join(json.dumps(record) + "\n" for record in records))
-    assert minutes_to_goals(log) == {"0.80": 2.0, "0.85": 3.0, "0.88": None, "0.90": None}
+    assert minutes_to_goals(log) == {
+        "0.80": {"minutes": 2.0, "cpu_minutes": 4.0, "dice": 0.81},
+        "0.85": {"minutes": 3.0, "cpu_minutes": 6.0, "dice": 0.86},
+        "0.88": None,
+        "0.90": None,
+    }
 
 
 def test_a_worker_runs_once_for_each_call_in_a_process_of_its_own():

@@ -16,9 +16,10 @@ from cardioseg.errors import ConfigError
 from cardioseg.nets.loss import Loss
 from cardioseg.prepare.plan import NetworkPlan, Plan
 from cardioseg.training.batches import patch_centres
-from cardioseg.training.checkpoint import CHECKPOINT, best_weights
+from cardioseg.training.checkpoint import CHECKPOINT, best_weights, recorded_config
 from cardioseg.training.config import TrainConfig
 from cardioseg.training.fit import LOG, Setup, Watch, _learning_rate, fit
+from cardioseg.training.precision import settled
 from cardioseg.training.validation import validate
 
 CONFIG = TrainConfig(
@@ -127,6 +128,42 @@ def test_bfloat16_learns_and_its_weights_stay_float32(tmp_path):
     plain = fit(full, TRAINING, VALIDATION, tmp_path / "float32")[1]
     assert progress.history[0]["loss"] != plain.history[0]["loss"]
     assert progress.best_dice == pytest.approx(plain.best_dice, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("features", "precision"),
+    [
+        ({"avx512_bf16": True, "amx_bf16": False}, "bfloat16"),
+        ({"avx512_bf16": False, "amx_bf16": True}, "bfloat16"),
+        ({"avx512_bf16": False, "avx512_f": True}, "float32"),
+        ({}, "float32"),
+    ],
+)
+def test_auto_is_bfloat16_only_where_the_processor_has_it(features, precision, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: features, raising=False)
+    assert settled(changed(precision="auto")).precision == precision
+    assert settled(changed(precision="bfloat16")).precision == "bfloat16"
+    assert settled(changed(precision="float32")).precision == "float32"
+
+
+def test_a_torch_that_does_not_tell_the_features_trains_in_float32(monkeypatch):
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert settled(changed(precision="auto")).precision == "float32"
+
+
+def test_the_checkpoint_says_what_was_used_and_another_machine_goes_on_in_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True}, raising=False)
+    config = changed(precision="auto", epochs=3)
+    with pytest.raises(StoppedError):
+        fit(config, TRAINING, VALIDATION, tmp_path, interrupt(2, 1))
+    assert recorded_config(tmp_path).precision == "bfloat16"
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict, raising=False)
+    fit(config, TRAINING, VALIDATION, tmp_path)
+    assert recorded_config(tmp_path).precision == "bfloat16"
+    (tmp_path / "whole").mkdir()
+    fit(changed(precision="bfloat16", epochs=3), TRAINING, VALIDATION, tmp_path / "whole")
+    expected, found = tensors(tmp_path / "whole"), tensors(tmp_path)
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
 def test_interrupted_twice_is_uninterrupted_bit_for_bit(uninterrupted, tmp_path):

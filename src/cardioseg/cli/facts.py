@@ -166,11 +166,10 @@ def info(as_json: AsJson = False) -> None:
     from cardioseg.core.labels import SCHEMES
     from cardioseg.datasets import READERS
     from cardioseg.engines.engine import usable_cores
-    from cardioseg.model import installed_models
+    from cardioseg.model import LIBRARIES, installed_models
     from cardioseg.workflows.provenance import versions
 
-    libraries = {"onnx": "onnxruntime", "openvino": "openvino", "torch": "torch"}
-    engines = [name for name, library in libraries.items() if find_spec(library)]
+    engines = [name for name, library in LIBRARIES.items() if find_spec(library)]
     installed, readers = list(installed_models()), [name for name, _ in READERS]
     structures = {scheme.name: [s.name for s in scheme.structures] for scheme in SCHEMES}
     if as_json:

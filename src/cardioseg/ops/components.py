@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from cardioseg.core.volume import LabelMap
 from cardioseg.ops.grid import reorientation
+from cardioseg.ops.pieces import connected_pieces
 
 
 def keep_largest(labels: LabelMap, structure: str) -> LabelMap:
@@ -83,26 +84,7 @@ def largest_component(mask: NDArray[np.bool_], *, corners: bool = False) -> NDAr
 
     Voxels that share a face are connected; with `corners` those that share an edge or a corner too.
     """
-    from scipy import ndimage
-
-    structure = ndimage.generate_binary_structure(mask.ndim, mask.ndim if corners else 1)
-    pieces, count = _numbered(mask, structure)
-    if count <= 1:
+    pieces = connected_pieces(mask, corners=corners)
+    if len(pieces.sizes) <= 1:
         return mask
-    # A part at a time: counting turns numbers into int64.
-    sizes = np.sum([np.bincount(part.ravel(), minlength=count + 1) for part in pieces], axis=0)
-    kept: NDArray[np.bool_] = pieces == 1 + int(sizes[1:].argmax())
-    return kept
-
-
-def _numbered(
-    mask: NDArray[np.bool_], structure: NDArray[np.bool_]
-) -> tuple[NDArray[np.integer], int]:
-    """Each voxel's piece, from 1, and how many there are; in 16 bits unless they are too many."""
-    from scipy import ndimage
-
-    pieces = np.empty(mask.shape, np.uint16)
-    try:
-        return pieces, int(ndimage.label(mask, structure, output=pieces))
-    except RuntimeError:  # more than 65535 pieces
-        return ndimage.label(mask, structure)  # type: ignore[no-any-return]
+    return pieces.mask(np.arange(len(pieces.sizes)) == pieces.sizes.argmax())

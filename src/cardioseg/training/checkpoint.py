@@ -155,6 +155,18 @@ def load_checkpoint(folder: Path, learner: Learner, config: str) -> Progress:
     return told
 
 
+def recorded_config(folder: Path) -> TrainConfig | None:
+    """The configuration in a run's checkpoint; None where there is none that can be read."""
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, framework="pt") as stored:
+            return TrainConfig.model_validate_json((stored.metadata() or {}).get("config", ""))
+    except (SafetensorError, ValidationError):
+        return None  # load_checkpoint says what is wrong
+
+
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     try:
         with safe_open(path, framework="pt") as stored:

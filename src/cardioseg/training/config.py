@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -68,7 +69,8 @@ class TrainConfig(FrozenModel):
         Epochs from one validation to the next; the last epoch is always validated.
     precision
         `float32`, or `bfloat16` for the convolutions of a training step: faster on processors that
-        have it (avx512_bf16, amx_bf16) and on GPUs, far slower on others. Weights stay float32.
+        and GPUs that have it (avx512_bf16, amx_bf16), far slower on others; `auto` takes it on the
+        former and float32 on the latter, and the run records which. Weights stay float32.
     seed
         Seed of initialisation, order, augmentation and dropout.
     """
@@ -90,7 +92,7 @@ class TrainConfig(FrozenModel):
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     patience: Annotated[int, Field(ge=0)] = 0
     validate_every: Annotated[int, Field(ge=1)] = 1
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
     @model_validator(mode="after")
@@ -139,3 +141,12 @@ def read_config(source: str | Path) -> TrainConfig:
         raise ConfigError(f"{source}: not valid TOML: {error}") from error
     except ValidationError as error:
         raise ConfigError(f"{source}: {first_problem(error)}") from error
+
+
+def recorded_in(path: Path) -> TrainConfig | None:
+    """The configuration of a run or of folds in their JSON file; None where it can't be read."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        return TrainConfig.model_validate(told.get("config", told))
+    except (OSError, ValueError, AttributeError):
+        return None

@@ -27,6 +27,7 @@ from cardioseg.training.checkpoint import (
     Learner,
     Progress,
     load_checkpoint,
+    recorded_config,
     save_checkpoint,
 )
 from cardioseg.training.config import TrainConfig
@@ -38,6 +39,7 @@ from cardioseg.training.distributed import (
     summed,
 )
 from cardioseg.training.parallel import Gradients
+from cardioseg.training.precision import settled
 from cardioseg.training.validation import validate
 
 LOG = "log.jsonl"
@@ -125,6 +127,7 @@ def fit(
     processes = setup.processes
     if processes.count == 1:
         require_one_process()
+    config = settled(config, recorded_config(folder), processes.kind)
     learner = _new_learner(config, setup)
     told = config.model_dump_json()
     progress = Progress()

@@ -16,7 +16,8 @@ from cardioseg.errors import ConfigError
 from cardioseg.evaluation import Report, combine
 from cardioseg.inference.predictor import Predictor, load_model
 from cardioseg.io.atomic import make_folder, write_text
-from cardioseg.training.config import TrainConfig
+from cardioseg.training.config import TrainConfig, recorded_in
+from cardioseg.training.precision import settled
 from cardioseg.workflows.evaluate import write_report
 from cardioseg.workflows.parts import people_of
 from cardioseg.workflows.provenance import RUN, Json, write_run
@@ -64,6 +65,7 @@ def cross_validate(
         If there are fewer subjects than folds.
     """
     started = time.monotonic()
+    config = settled(config, recorded_in(output / RECORD))
     cases, looks = dataset.labelled_cases, Looks()
     people = people_of(cases, listener.tell, looks)
     splits = _splits(config, people, count)

@@ -7,7 +7,7 @@ import json
 import platform
 import time
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 
 from cardioseg.errors import FormatError, version_problem
@@ -38,10 +38,18 @@ def versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for name in _LIBRARIES:
         try:
-            found[name] = version(name)
+            found[name] = _version(name)
         except PackageNotFoundError:
             continue
     return found
+
+
+def _version(name: str) -> str:
+    """As `importlib.metadata.version`, which parses a library's whole description for it."""
+    for line in (distribution(name).read_text("METADATA") or "").splitlines():
+        if line.startswith("Version: "):
+            return line.removeprefix("Version: ").strip()
+    return version(name)
 
 
 def file_digest(path: Path) -> str:

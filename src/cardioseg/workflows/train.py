@@ -20,9 +20,10 @@ from cardioseg.io.atomic import is_empty, make_folder, write_bytes, write_text
 from cardioseg.model import Model
 from cardioseg.training.allocator import keep_freed_memory
 from cardioseg.training.checkpoint import CHECKPOINT, Progress, best_weights, weights_digest
-from cardioseg.training.config import TrainConfig
+from cardioseg.training.config import TrainConfig, recorded_in
 from cardioseg.training.distributed import ALONE, Processes, joined, told
 from cardioseg.training.fit import Setup, Watch, fit
+from cardioseg.training.precision import settled
 from cardioseg.training.repeat import machine
 from cardioseg.training.temperature import calibrate
 from cardioseg.training.validation import subject_dice
@@ -121,6 +122,7 @@ def train(
         If configuration, data or split cannot be used.
     """
     tell, started = listener.tell, time.monotonic()
+    config = settled(config, recorded_in(output / CONFIG), start.processes.kind)
     _open_run(output, config, start.resume)
     source = {"format_version": 1, "data": dataset.source, "scheme": dataset.scheme.name}
     write_text(output / SOURCE, json.dumps(source) + "\n")
@@ -180,6 +182,8 @@ def assist(config: TrainConfig, output: Path, start: Start) -> None:
     keep_freed_memory()
     with joined(start.processes):
         parts = opened_parts(output / CACHE, told(start.processes))
+        # The first process has settled what its machine is good at, and written it down.
+        config = settled(config, recorded_in(output / CONFIG), start.processes.kind)
         _fit(config, parts, output, start, Watch())
 
 

@@ -90,8 +90,12 @@ Run = Callable[[Task, Sequence[Input], Told], Iterator[Outcome]]
 def one_by_one(task: Task, inputs: Sequence[Input], told: Told) -> Iterator[Outcome]:
     """Work a task off in this process, in the order of the inputs."""
     for each in inputs:
-        told(each.name)
-        yield outcome_of(each, task, lambda words, name=each.name: told(name + words))
+
+        def more(words: str, name: str = each.name) -> None:
+            told(name + words)
+
+        more("")
+        yield outcome_of(each, task, more)
 
 
 def run_task(

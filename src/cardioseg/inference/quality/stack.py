@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import LabelScheme
 from cardioseg.core.volume import LabelMap
+from cardioseg.ops.pieces import connected_pieces, without_holes
 from cardioseg.prepare.preparation import slice_orientation
 
 BoolArray = NDArray[np.bool_]
@@ -102,22 +103,27 @@ def short_axis_stack(labels: LabelMap) -> Stack | None:
 
 def open_wall(stack: Stack) -> float:
     """Share of the LV cavity's outline, in its slices, that does not touch myocardium, 0 to 1."""
-    from scipy import ndimage
-
-    cross = ndimage.generate_binary_structure(2, 1)[None]
-    rim = ndimage.binary_dilation(stack.lv, cross) & ~stack.lv
+    rim = _beside(stack.lv) & ~stack.lv
     count = int(rim.sum())
     return float((rim & ~stack.wall).sum() / count) if count else 0.0
 
 
+def _beside(mask: BoolArray) -> BoolArray:
+    """The voxels of a mask's slices that share a side with one of its voxels."""
+    answer = np.zeros_like(mask)
+    answer[:, 1:] |= mask[:, :-1]
+    answer[:, :-1] |= mask[:, 1:]
+    answer[:, :, 1:] |= mask[:, :, :-1]
+    answer[:, :, :-1] |= mask[:, :, 1:]
+    return answer
+
+
 def hole_share(stack: Stack) -> float:
     """Background enclosed by the ventricle in its slices, as a share of the ventricle."""
-    from scipy import ndimage
-
     holes = total = 0
     for each, rv in zip(stack.ventricle, stack.rv, strict=True):
         if each.any():
-            inside = ndimage.binary_fill_holes(each) & ~each & ~rv
+            inside = without_holes(each) & ~each & ~rv
             holes += int(inside.sum())
             total += int(each.sum())
     return holes / total if total else 0.0
@@ -125,13 +131,10 @@ def hole_share(stack: Stack) -> float:
 
 def piece_share(stack: Stack) -> float:
     """Share of the structures that lies outside their largest piece in a slice, 0 to 1."""
-    from scipy import ndimage
-
     outside = total = 0
     for mask in (stack.ventricle, stack.rv):
         for each in mask[mask.any(axis=(1, 2))]:
-            pieces, _ = ndimage.label(each)
-            sizes = np.bincount(pieces.ravel())[1:]
+            sizes = connected_pieces(each).sizes
             outside += int(sizes.sum() - sizes.max())
             total += int(sizes.sum())
     return outside / total if total else 0.0
