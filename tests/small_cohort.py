@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tests.networks import SMALL, exported_network
 
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import LabelScheme
@@ -26,6 +25,9 @@ KILLS_ONCE, KILLS_ALWAYS = 5, 6
 
 def small_model(folder: Path) -> Path:
     """A model folder of a random network."""
+    # It imports torch, which most tests here do without.
+    from tests.networks import SMALL, exported_network
+
     plan = Plan(spacing_mm=1.5, size=(16, 16), network=SMALL, scheme="acdc")
     return write_model(folder, plan, {NETWORK: exported_network()}).folder
 

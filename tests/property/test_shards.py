@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cardioseg.errors import ConfigError
-from cardioseg.scale.shards import Shard, shard_named
+from cardioseg.scale.shards import shard_named
 
 
+@settings(deadline=None)
 @given(total=st.integers(0, 200), count=st.integers(1, 40))
 def test_every_input_is_in_exactly_one_share_and_none_is_larger_by_two(total, count):
     inputs = range(total)
@@ -17,12 +18,6 @@ def test_every_input_is_in_exactly_one_share_and_none_is_larger_by_two(total, co
     assert sorted(each for share in shares for each in share) == list(inputs)
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
     assert all(list(share) == sorted(share) for share in shares)
-
-
-@given(st.lists(st.integers(), max_size=30), st.integers(1, 9), st.data())
-def test_a_share_is_the_same_each_time(inputs, count, data):
-    number = data.draw(st.integers(1, count))
-    assert Shard(number, count).of(inputs) == Shard(number, count).of(tuple(inputs))
 
 
 @pytest.mark.parametrize("words", ["", "3", "0/4", "5/4", "1/0", "-1/4", "1/4/2", "a/b", "١/٢"])

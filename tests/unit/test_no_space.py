@@ -202,18 +202,18 @@ def test_an_image_too_large_for_the_memory_does_not_stop_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     from cardioseg.baselines.folder import open_baseline
-    from cardioseg.workflows import predict
+    from cardioseg.workflows import work
 
     write_volume(noise(), tmp_path / "small.nii.gz")
     inputs = [Input("large", tmp_path / "large.nii.gz"), Input("small", tmp_path / "small.nii.gz")]
-    whole = predict.open_input
+    whole = work.open_input
 
     def opened(each: Input) -> object:
         if each.name == "large":
             raise error
         return whole(each)
 
-    monkeypatch.setattr(predict, "open_input", opened)
+    monkeypatch.setattr(work, "open_input", opened)
     done = predict_files(open_baseline("otsu"), inputs, tmp_path / "out")
     assert "large.nii.gz: out of memory; crop the image" in done[0].error
     assert done[1].error == ""

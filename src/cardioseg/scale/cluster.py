@@ -6,10 +6,12 @@ import logging
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +28,6 @@ LONGEST_TEMPORARY = 40
 """Ray's sockets lie below its folder, and a socket's path has 107 letters at most on Linux."""
 
 _LOCAL_ENVIRONMENT = {
-    "RAY_USAGE_STATS_ENABLED": "0",
     # Ray asks this where it would bind to all interfaces; its name tells of other systems only.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_AUTH_MODE": "token",
@@ -75,39 +76,51 @@ def connected(pool: Pool) -> Iterator[Connected]:
     ConfigError
         If there are more workers than the cluster has cores.
     """
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    ray = _ray()
-    if ray.is_initialized():
-        yield _connected(pool, int(ray.cluster_resources().get("CPU", 1)), not pool.address)
+    is_local = not pool.address
+    running = sys.modules.get("ray")
+    if running is not None and running.is_initialized():
+        yield _connected(pool, running, is_local)
         return
-    with _local_environment(not pool.address), _temporary(not pool.address) as folder:
+    # Before Ray is imported: it settles then where it listens.
+    with _environment(is_local), _temporary(is_local) as folder:
+        ray = _ray()
         try:
-            if pool.address:
-                ray.init(address=pool.address, log_to_driver=False, logging_level=logging.ERROR)
-            else:
-                ray.init(
-                    address="local",
-                    num_cpus=max(usable_cores(), pool.workers),
-                    include_dashboard=False,
-                    object_store_memory=OBJECT_STORE_BYTES,
-                    log_to_driver=False,
-                    logging_level=logging.ERROR,
-                    _temp_dir=folder,
-                )
-        except Exception as error:  # Ray's share no base with those of what it calls
-            named = f" at {pool.address}" if pool.address else ""
-            raise ClusterError(
-                f"Ray{named} cannot be used: {first_line(error)}; check --ray-address, or leave "
-                "out --ray to predict in one process"
-            ) from error
-        try:
-            cores = int(ray.cluster_resources().get("CPU", 1))
-            yield _connected(pool, cores, not pool.address)
+            _start(ray, pool, folder)
+            yield _connected(pool, ray, is_local)
         finally:
             ray.shutdown()
 
 
-def _connected(pool: Pool, cores: int, is_local: bool) -> Connected:
+def _start(ray: ModuleType, pool: Pool, folder: str | None) -> None:
+    try:
+        if pool.address:
+            ray.init(address=pool.address, log_to_driver=False, logging_level=logging.ERROR)
+            return
+        ray.init(
+            address="local",
+            num_cpus=max(usable_cores(), pool.workers),
+            include_dashboard=False,
+            object_store_memory=OBJECT_STORE_BYTES,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            _temp_dir=folder,
+        )
+    except Exception as error:  # Ray's share no base with those of what it calls
+        named = f" at {pool.address}" if pool.address else ""
+        raise ClusterError(
+            f"Ray{named} cannot be used: {first_line(error)}; check --ray-address, or leave "
+            "out --ray to predict in one process"
+        ) from error
+    address = ray.util.get_node_ip_address()
+    if not ip_address(address).is_loopback:
+        raise ClusterError(
+            f"Ray listens on {address}, which others reach; let cardioseg import Ray first, or "
+            "start a cluster yourself and name it with --ray-address"
+        )
+
+
+def _connected(pool: Pool, ray: ModuleType, is_local: bool) -> Connected:
+    cores = int(ray.cluster_resources().get("CPU", 1))
     workers = pool.workers or cores
     if workers > cores:
         raise ConfigError(
@@ -130,12 +143,11 @@ def _ray() -> ModuleType:
 
 
 @contextmanager
-def _local_environment(is_local: bool) -> Iterator[None]:
+def _environment(is_local: bool) -> Iterator[None]:
     """What Ray reads from the environment, for as long as it runs."""
-    if not is_local:
-        yield
-        return
-    wanted = {**_LOCAL_ENVIRONMENT, "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    wanted = {"RAY_USAGE_STATS_ENABLED": "0"}
+    if is_local:
+        wanted |= {**_LOCAL_ENVIRONMENT, "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     former = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from pydantic import TypeAdapter
 
+from cardioseg.core.quality import Quality, Reason, Verdict
 from cardioseg.errors import ClusterError, ModelError, PlaneWarning, ReadWarning, first_line
 from cardioseg.inference.segmenter import Segmenter
 from cardioseg.scale.cluster import Connected, Pool, connected
@@ -50,8 +51,23 @@ class Answer:
     outcome: Outcome
     warnings: tuple[tuple[str, str], ...] = ()
 
+    def to_json(self) -> str:
+        """As text, to be sent."""
+        return json.dumps(asdict(self))
 
-_ANSWER = TypeAdapter(Answer)
+    @classmethod
+    def from_json(cls, text: str) -> Answer:
+        """What :meth:`to_json` wrote."""
+        told = json.loads(text)
+        made, judged = told["outcome"], told["outcome"]["quality"]
+        if judged:
+            reasons = tuple(
+                Reason(Verdict(each["verdict"]), each["rule"], each["words"])
+                for each in judged["reasons"]
+            )
+            judged = Quality(Verdict(judged["verdict"]), judged["predicted_dice"], reasons)
+        outcome = Outcome(**{**made, "quality": judged})
+        return cls(outcome, tuple((kind, line) for kind, line in told["warnings"]))
 
 
 @dataclass(frozen=True)
@@ -108,7 +124,7 @@ class Worker:
         else:
             answer = self._answer(each)
         mark.unlink(missing_ok=True)
-        return {"answer": [_ANSWER.dump_json(answer).decode()]}
+        return {"answer": [answer.to_json()]}
 
     def _answer(self, each: Input) -> Answer:
         with warnings.catch_warnings(record=True) as caught:
@@ -180,7 +196,7 @@ def _answered(order: Order, ray: Connected, told: Told) -> Iterator[Outcome]:
         try:
             for batch in data.iter_batches(batch_size=None, batch_format="numpy"):
                 for words in np.atleast_1d(batch["answer"]):
-                    answer = _ANSWER.validate_json(str(words))
+                    answer = Answer.from_json(str(words))
                     for kind, line in answer.warnings:
                         warnings.warn(line, _TOLD[kind], stacklevel=2)
                     yield answer.outcome

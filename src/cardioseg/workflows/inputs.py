@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,6 +47,8 @@ class Input:
     >>> url = "https://anna:secret@example.org/a.nii.gz?token=secret"
     >>> Input("a", Path("a.nii.gz"), url=url).where
     'https://***@example.org/a.nii.gz?***'
+    >>> Input("a", Path("a.nii.gz"), url=f"zip://a.nii.gz::{url}").where
+    'zip://a.nii.gz::https://***@example.org/a.nii.gz?***'
     """
 
     name: str
@@ -59,12 +62,9 @@ class Input:
         """Its path or URL as messages name it: without what opens the URL."""
         if not self.url:
             return str(self.path)
-        kind, _, place = self.url.partition("://")
-        host, slash, key = place.partition("/")
-        user, at, host = host.rpartition("@")
-        if kind in ("http", "https") and "?" in key:
-            key = key.partition("?")[0] + "?***"
-        return f"{kind}://{'***' if user else ''}{at}{host}{slash}{key}"
+        told = re.sub(r"://[^/]*@", "://***@", self.url)
+        address, asks, _ = told.partition("?")
+        return f"{address}?***" if asks and "http" in address else told
 
     @property
     def subject(self) -> str:
