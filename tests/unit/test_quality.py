@@ -12,6 +12,7 @@ import pytest
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import ACDC, MYOCARDIUM_BLOOD
 from cardioseg.core.quality import Reason, Verdict
+from cardioseg.core.scan import Scan
 from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.errors import ModelError
 from cardioseg.inference.predictor import Predictor
@@ -27,6 +28,9 @@ from cardioseg.inference.quality.calibration import (
 from cardioseg.inference.quality.features import FEATURES, score_features
 from cardioseg.model import NETWORK, QUALITY, Model, open_model, write_folder, write_model
 from cardioseg.prepare.plan import NetworkPlan, Plan
+from cardioseg.workflows.inputs import Opened
+from cardioseg.workflows.judging import cine_quality
+from cardioseg.workflows.segment import Wanted, segment
 
 SIDE, SLICES, PIXEL, APART = 160, 12, 1.5, 8.0
 GRID = Geometry((SIDE, SIDE, SLICES), np.diag([PIXEL, PIXEL, APART, 1.0]))
@@ -447,3 +451,18 @@ def test_a_low_expected_dice_is_told_by_structure():
     assert reason.verdict is Verdict.REVIEW
     assert "RV cavity 0.71" in reason.words
     assert judge([], {"LV cavity": 0.4, "RV cavity": 0.5}).verdict is Verdict.REJECT
+
+
+def test_a_cine_is_judged_without_segmenting_a_frame_twice(tmp_path):
+    systole = picture().array.copy()
+    systole[(heart() == 3) & ~disc(80, 80, 8)[..., None]] -= 1
+    frames = (picture(), Volume(systole, GRID), picture())
+    engine = Painter()
+    predictor = Predictor(model_in(tmp_path), engine)
+    opened = Opened(Scan(frames, (0.0, 300.0, 600.0)), None, "")
+    result = segment(predictor, "cine", opened, Wanted(), lambda done, total: None)
+    assert len(engine.asked) == 2 * len(frames)
+    phases = result.function.ed, result.function.es
+    assert phases[0] != phases[1]
+    named = {index: predict_assessed(predictor, frames[index])[1] for index in phases}
+    assert result.quality == cine_quality(named)
