@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cardioseg.core.measurement import Measurement
 from cardioseg.service.corrections import Desk, EditRecord
+from cardioseg.service.extras import ExtraName, extras_of
 from cardioseg.service.jobs import Job, JobStore
 from cardioseg.service.offers import Offer, offer_named
 from cardioseg.service.results import findings, result_files
@@ -66,6 +67,14 @@ class FileView(Answer):
     bytes: int
 
 
+class ExtraView(Answer):
+    """Files that are made when they are asked for; `error` says why they could not be."""
+
+    name: ExtraName
+    state: Literal["offered", "waiting", "made", "failed"]
+    error: str
+
+
 class MeasurementView(Answer):
     """A measurement; `value` is null where it is undefined, and `note` says why."""
 
@@ -96,6 +105,8 @@ class JobView(Answer):
         Array axis along which the slices lie, 0 to 2; null where two spacings tie.
     quality
         Verdict, expected Dice and reasons, where they were judged.
+    extras
+        What may be asked for beside `files`, and what became of what was.
     edit
         The corrections, where there are any.
     measurements
@@ -118,6 +129,7 @@ class JobView(Answer):
     notes: tuple[str, ...] = ()
     quality: dict[str, object] | None = None
     files: tuple[FileView, ...] = ()
+    extras: tuple[ExtraView, ...] = ()
     measurements: tuple[MeasurementView, ...] = ()
     edit: EditRecord | None = None
 
@@ -166,6 +178,7 @@ def job_view(job: Job, store: JobStore, offers: Sequence[Offer]) -> JobView:
             "notes": job.summary.notes,
             "quality": findings(job.results).get("quality"),
             "files": _files(job),
+            "extras": _extras(job),
             "measurements": tuple(_measurement(each) for each in desk.measurements()),
             "edit": desk.record(),
         }
@@ -187,6 +200,16 @@ def _files(job: Job) -> tuple[FileView, ...]:
             bytes=(job.results / name).stat().st_size,
         )
         for name, each in result_files(job.results).items()
+    )
+
+
+def _extras(job: Job) -> tuple[ExtraView, ...]:
+    asked = {each.name: each for each in job.extras}
+    return tuple(
+        ExtraView(name=name, state=asked[name].state, error=asked[name].error)
+        if name in asked
+        else ExtraView(name=name, state="offered", error="")
+        for name in extras_of(job.upload)
     )
 
 

@@ -42,9 +42,7 @@ class Kind:
     def files_there(self, folder: Path, name: str) -> tuple[Path, ...]:
         """Files of this kind that a folder already holds for one name."""
         found = {
-            path
-            for ending in self.endings
-            for path in folder.glob(glob.escape(name) + ending)
+            path for ending in self.endings for path in folder.glob(glob.escape(name) + ending)
         }
         return tuple(sorted(found))
 

@@ -102,7 +102,7 @@ def segment(segmenter: Segmenter, name: str, opened: Opened, wanted: Wanted, tol
     made = predictions[indices[0]].provenance
     if len(indices) > 1:
         own = [each.labels for each in predictions.values()]
-        function = _function(own, list(labels.values()), scan, made.model_id)
+        function = function_of(own, list(labels.values()), scan, made.model_id)
         phases = _phases(wanted.phase, function, len(indices))
         judged = _told_by(function)
     qualities = {
@@ -123,10 +123,10 @@ def segment(segmenter: Segmenter, name: str, opened: Opened, wanted: Wanted, tol
     )
 
 
-def _function(
+def function_of(
     own: list[LabelMap], labels: list[LabelMap], scan: Scan, model_id: str
 ) -> HeartFunction:
-    """Function of the label maps to write.
+    """Function of the label maps `labels` that are written, of all frames of a cine.
 
     Its phases are told by the model's own: a coarser scheme may not tell the ventricles apart.
     """
