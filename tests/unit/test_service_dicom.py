@@ -46,8 +46,12 @@ def cine(folder: Path, edit: Edit | None = None, number: int = 3) -> tuple[Path,
     return write_series(folder, frames, grid, edit, number), grid
 
 
+def placed(dataset: Dataset, t: int, k: int) -> None:
+    dataset.FrameOfReferenceUID = "1.2.826.0.1.3680043.8.498.1"
+
+
 def test_a_cine_in_a_zip_is_segmented_and_no_name_is_kept(server: Live, tmp_path: Path) -> None:
-    folder, grid = cine(tmp_path / "dicom")
+    folder, grid = cine(tmp_path / "dicom", placed)
     answer = server.upload(zipped(folder))
     assert answer.status_code == 202, answer.text
     job = server.finished(answer.json()["id"])

@@ -74,3 +74,18 @@ def cine_quality(each: Mapping[int, Quality]) -> Quality:
         for name in names
     }
     return replace(judge(reasons, {}), predicted_dice=lowest)
+
+
+def quality_lines(quality: Quality | None) -> tuple[str, ...]:
+    """A line for the verdict and one for each reason, as logs and reports tell them.
+
+    Examples
+    --------
+    >>> from cardioseg.core.quality import Reason, Verdict
+    >>> quality_lines(Quality(Verdict.REVIEW, reasons=(Reason(Verdict.REVIEW, "holes", "holes"),)))
+    ('quality: review', 'review: holes')
+    """
+    if quality is None:
+        return ()
+    reasons = (f"{each.verdict}: {each.words}" for each in quality.reasons)
+    return (f"quality: {quality.verdict}", *reasons)
