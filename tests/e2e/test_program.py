@@ -12,23 +12,11 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from tests.tiny_training import TINY
 
 from cardioseg.core.labels import ACDC
 from cardioseg.io.nifti import read_geometry, read_labels, write_frames
 from cardioseg.workflows.phantoms import write_phantoms
-
-TINY = """
-epochs = 2
-batch_size = 8
-learning_rate = 5e-3
-[plan]
-spacing_mm = 4.0
-size = [32, 32]
-scheme = "acdc"
-[plan.network]
-widths = [4, 8]
-classes = 4
-"""
 
 FORBID = """
 import socket, sys

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +31,8 @@ from cardioseg.model import NETWORK, QUALITY, Model, open_model, write_folder, w
 from cardioseg.prepare.plan import NetworkPlan, Plan
 from cardioseg.workflows.inputs import Opened
 from cardioseg.workflows.judging import cine_quality
+from cardioseg.workflows.report.messages import Language
+from cardioseg.workflows.report.reasons import reason_words
 from cardioseg.workflows.segment import Wanted, segment
 
 SIDE, SLICES, PIXEL, APART = 160, 12, 1.5, 8.0
@@ -65,7 +68,17 @@ def rules(array, grid=GRID, volume=None, found=None):
     array = np.ascontiguousarray(array)
     labels = LabelMap(array, grid, ACDC)
     found = np.count_nonzero(array) if found is None else found
-    return {r.rule: r.verdict for r in rule_reasons(volume or image(grid), labels, found)}
+    reasons = list(rule_reasons(volume or image(grid), labels, found))
+    require_spanish(reasons)
+    return {r.rule: r.verdict for r in reasons}
+
+
+def require_spanish(reasons):
+    """Every sentence that the gate says has a translation, its values filled in."""
+    for reason in reasons:
+        told = reason_words(reason, Language.SPANISH)
+        assert told != reason.words
+        assert not re.search(r"\b(the|and|of|cavity|slices)\b", told), told
 
 
 def plain(shape, spacing=(PIXEL, PIXEL, APART)):
@@ -219,6 +232,7 @@ def test_no_label_map_breaks_the_gate(seed):
     for reason in rule_reasons(image(grid), labels, found):
         assert reason.words
         assert "nan" not in reason.words
+        assert reason_words(reason, Language.SPANISH) != reason.words
 
 
 def in_patient(axes):
@@ -331,6 +345,7 @@ def test_no_heart_is_rejected_and_nothing_is_expected_of_it(tmp_path):
     prediction, quality = predict_assessed(predictor, picture())
     assert not prediction.labels.array.any()
     assert quality.verdict is Verdict.REJECT
+    require_spanish(quality.reasons)
     assert {"no_heart", "low_expected_dice"} <= {reason.rule for reason in quality.reasons}
     assert set(quality.predicted_dice.values()) == {0.0}
 

@@ -13,10 +13,11 @@ from cardioseg.core.volume import LabelMap
 from cardioseg.errors import FormatError
 from cardioseg.io.nifti import read_label_frames
 from cardioseg.service.jobs import Summary
-from cardioseg.service.results import LABELS, NAME, input_of
+from cardioseg.service.results import FINDINGS, LABELS, NAME, input_of
 from cardioseg.service.uploads import Upload
 from cardioseg.workflows.inputs import open_input
 from cardioseg.workflows.outputs import MESH, NRRD, REPORT, SEG, SR, Kind
+from cardioseg.workflows.report.prediction_files import read_quality
 from cardioseg.workflows.result import Result
 from cardioseg.workflows.segment import function_of
 
@@ -67,8 +68,6 @@ def _needs_dicom(name: ExtraName) -> bool:
 
 def _result(upload: Upload, folder: Path, summary: Summary) -> Result:
     """The job's result as the workflow had it."""
-    from cardioseg.workflows.report.prediction_files import read_quality
-
     with warnings.catch_warnings():
         # The job's notes tell them.
         warnings.simplefilter("ignore")
@@ -91,5 +90,5 @@ def _result(upload: Upload, folder: Path, summary: Summary) -> Result:
         input_sha256=opened.sha256,
         source=opened.source,
         function=function_of(labels, labels, scan, made.model_id) if is_cine else None,
-        quality=read_quality(folder / f"{NAME}.json"),
+        quality=read_quality(folder / FINDINGS),
     )

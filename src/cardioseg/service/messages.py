@@ -12,7 +12,10 @@ from cardioseg.service.corrections import Desk, EditRecord
 from cardioseg.service.extras import ExtraName, extras_of
 from cardioseg.service.jobs import Job, JobStore
 from cardioseg.service.offers import Offer, offer_named
-from cardioseg.service.results import findings, result_files
+from cardioseg.service.results import FINDINGS, result_files
+from cardioseg.workflows.report.messages import Language
+from cardioseg.workflows.report.prediction_files import read_quality
+from cardioseg.workflows.report.reasons import reason_words
 
 
 class Answer(BaseModel):
@@ -88,6 +91,23 @@ class MeasurementView(Answer):
     note: str
 
 
+class ReasonView(Answer):
+    """What speaks against a segmentation, in English and in Spanish; `rule` is for programs."""
+
+    verdict: str
+    rule: str
+    words: str
+    spanish: str
+
+
+class QualityView(Answer):
+    """Verdict (`accept`, `review`, `reject`), expected Dice by structure, and reasons."""
+
+    verdict: str
+    predicted_dice: dict[str, float]
+    reasons: tuple[ReasonView, ...]
+
+
 class JobView(Answer):
     """A job and what it has to show.
 
@@ -127,7 +147,7 @@ class JobView(Answer):
     times_ms: tuple[float, ...] = ()
     structures: tuple[StructureView, ...] = ()
     notes: tuple[str, ...] = ()
-    quality: dict[str, object] | None = None
+    quality: QualityView | None = None
     files: tuple[FileView, ...] = ()
     extras: tuple[ExtraView, ...] = ()
     measurements: tuple[MeasurementView, ...] = ()
@@ -176,7 +196,7 @@ def job_view(job: Job, store: JobStore, offers: Sequence[Offer]) -> JobView:
             "times_ms": job.summary.times_ms,
             "structures": _structures(offer_named(offers, job.model)),
             "notes": job.summary.notes,
-            "quality": findings(job.results).get("quality"),
+            "quality": _quality(job),
             "files": _files(job),
             "extras": _extras(job),
             "measurements": tuple(_measurement(each) for each in desk.measurements()),
@@ -200,6 +220,25 @@ def _files(job: Job) -> tuple[FileView, ...]:
             bytes=(job.results / name).stat().st_size,
         )
         for name, each in result_files(job.results).items()
+    )
+
+
+def _quality(job: Job) -> QualityView | None:
+    quality = read_quality(job.results / FINDINGS)
+    if quality is None:
+        return None
+    return QualityView(
+        verdict=quality.verdict.value,
+        predicted_dice=dict(quality.predicted_dice),
+        reasons=tuple(
+            ReasonView(
+                verdict=each.verdict.value,
+                rule=each.rule,
+                words=each.words,
+                spanish=reason_words(each, Language.SPANISH),
+            )
+            for each in quality.reasons
+        ),
     )
 
 

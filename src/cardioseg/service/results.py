@@ -25,6 +25,7 @@ from cardioseg.workflows.segment import Wanted, segment
 
 NAME = "result"
 LABELS, IMAGE, MEASUREMENTS = f"{NAME}.nii.gz", "image.nii.gz", "measurements.json"
+FINDINGS = f"{NAME}.json"
 FORMAT_VERSION = 1
 
 _TOLD = (ReadWarning, PlaneWarning)
@@ -55,7 +56,7 @@ OFFERED = (
     ResultFile(LABELS, "labels", "application/gzip"),
     ResultFile(IMAGE, "image", "application/gzip"),
     ResultFile(MEASUREMENTS, "measurements", "application/json"),
-    ResultFile(f"{NAME}.json", "findings", "application/json"),
+    ResultFile(FINDINGS, "findings", "application/json"),
     ResultFile("edit.json", "corrections", "application/json"),
     ResultFile(".seg.nrrd", "slicer", "application/octet-stream"),
     ResultFile(".seg.dcm", "dicom_seg", "application/dicom"),
@@ -130,13 +131,6 @@ def write_measurements(measurements: Sequence[Measurement], path: Path) -> None:
         "measurements": [measurement_record(each) for each in measurements],
     }
     write_text(path, json.dumps(record, indent=2) + "\n")
-
-
-def findings(folder: Path) -> dict[str, object]:
-    """What the workflow found besides labels, such as their quality; empty where it wrote none."""
-    path = folder / f"{NAME}.json"
-    document = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return document if isinstance(document, dict) else {}
 
 
 def result_files(folder: Path) -> dict[str, ResultFile]:

@@ -94,7 +94,7 @@ def _add_jobs(router: APIRouter, server: Server) -> None:
 
     @router.post("/jobs/{job_id}/corrected", status_code=202)
     def corrected(job_id: JobId) -> JobView:
-        """Make every output anew from the corrected labels, as a job of its own."""
+        """Take the corrected labels as a job of its own, to make every file from."""
         former = _finished(server, job_id)
         with server.store.edit_lock(job_id):
             if not (former.edits / corrections.RECORD).is_file():
