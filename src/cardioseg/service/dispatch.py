@@ -104,7 +104,7 @@ class Dispatcher:
         elif isinstance(answer, Summary):
             self.store.finish(identity, "done", summary=answer)
             self.tell(f"job {identity}: done in {answer.seconds:.1f} s")
-        else:
+        elif isinstance(answer, Failure):
             self.store.finish(identity, "failed", error=answer.words)
             self.tell(f"job {identity}: failed")
 

@@ -68,7 +68,7 @@ class Extra:
     Parameters
     ----------
     name
-        Which: one of `EXTRAS` in `results`.
+        Which: one of the names in `cardioseg.service.extras`.
     state
         `waiting`, also while they are made; `made` or `failed`.
     error
