@@ -45,6 +45,19 @@ class Live:
             time.sleep(0.1)
         raise TimeoutError(job)
 
+    def made(self, job: object, name: str) -> tuple[dict[str, object], dict[str, object]]:
+        """Ask for an extra; the job once it was made or failed, and what it says of the extra."""
+        answer = self.client.post(f"/api/jobs/{job}/extras/{name}")
+        assert answer.status_code == 202, answer.text
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            found = self.client.get(f"/api/jobs/{job}").json()
+            (extra,) = (each for each in found["extras"] if each["name"] == name)
+            if extra["state"] in ("made", "failed"):
+                return found, extra
+            time.sleep(0.1)
+        raise TimeoutError(name)
+
 
 @contextmanager
 def live(

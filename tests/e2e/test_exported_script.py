@@ -128,6 +128,18 @@ def test_the_script_gives_the_same_labels_without_cardioseg(
         assert len(np.unique(expected.array)) >= 3
 
 
+def test_a_picture_that_is_to_be_cut_across_is_told_in_words(
+    images: list[Path], tmp_path: Path
+) -> None:
+    _, path = export(tmp_path, PLANS["orthogonal"])
+    (picture,) = (image for image in images if image.name == "picture.nii.gz")
+    command = [sys.executable, tmp_path / SCRIPT, path, picture, tmp_path / "labels.nii.gz"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "narrower than a pixel of 3 mm" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_cardioseg_is_blocked_where_the_script_runs() -> None:
     code = WITHOUT_US.partition("script, model")[0] + "import cardioseg"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -12,24 +12,11 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from tests.tiny_training import TINY
 
 from cardioseg.core.labels import ACDC
 from cardioseg.io.nifti import read_geometry, read_labels, write_frames
 from cardioseg.workflows.phantoms import write_phantoms
-
-TINY = """
-epochs = 2
-batch_size = 8
-learning_rate = 5e-3
-precision = "auto"
-[plan]
-spacing_mm = 4.0
-size = [32, 32]
-scheme = "acdc"
-[plan.network]
-widths = [4, 8]
-classes = 4
-"""
 
 FORBID = """
 import socket, sys
@@ -182,7 +169,7 @@ def test_ctrl_c_leaves_only_whole_files_and_a_record_of_them(hearts: Path, tmp_p
 
 def test_train_then_resume_then_predict_with_the_new_model(hearts: Path, tmp_path: Path) -> None:
     config, output = tmp_path / "tiny.toml", tmp_path / "run"
-    config.write_text(TINY)
+    config.write_text(TINY.replace("[plan]", 'precision = "auto"\n[plan]', 1))
     options = ("train", "--config", config, "--data", f"acdc:{hearts}", "--output", output)
     first = run(*options, "--tensorboard", "--json")
     assert first.returncode == 0, first.stderr

@@ -154,6 +154,12 @@ def test_the_whole_way(page: Page, server: Live, tmp_path: Path) -> None:
     assert edit["parent_sha256"] == file_digest(parent)
     assert edit["seconds"] > 0
     saved(page, tmp_path / "training.zip", "training.zip")
+    page.click("#planes [data-plane=model]")
+    page.wait_for_selector("#planes [data-plane=model][aria-pressed=true]")
+    wait_until(page, lambda: coloured(page) > 300)
+    solid = saved(page, tmp_path / "heart.glb", "result.glb").read_bytes()
+    assert solid[:4] == b"glTF"
+    page.click("#planes [data-plane=stack]")
     page.click("#remake")
     page.wait_for_selector("#jobs button:nth-child(2)[aria-pressed=true]")
     assert "corrected" in page.inner_text("#jobs")

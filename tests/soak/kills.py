@@ -28,25 +28,18 @@ from pathlib import Path
 import httpx
 import numpy as np
 from tests.soak.whole import files_below, half_written, leftovers
+from tests.tiny_training import TINY
 
 from cardioseg.workflows.phantoms import write_phantoms
 
-CONFIG = """
-epochs = {epochs}
-batch_size = 8
-learning_rate = 5e-3
-[plan]
-spacing_mm = 4.0
-size = [32, 32]
-scheme = "acdc"
-[plan.network]
-widths = [4, 8]
-classes = 4
-dropout = 0.1
+CONFIG = (
+    TINY.replace("epochs = 2", "epochs = {epochs}")
+    + """dropout = 0.1
 [augmentation]
 rotation_deg = 10
 flips = true
 """
+)
 
 PREPARE = """
 import sys

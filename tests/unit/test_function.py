@@ -235,7 +235,11 @@ def test_healthy_ranges_are_by_sex_and_of_adults() -> None:
     assert (found.position, found.certain) == ("within", False)
     assert compare_with_healthy([low], Body())[0] == ()
     assert "children" in compare_with_healthy([low], Body(sex="F", age_years=9.0))[1]
-    assert all(each.source for each in RANGES)
+    assert all("doi:10." in each.source for each in RANGES)
+    assert all(f"{each.ages[0]} to {each.ages[1]} years" in each.source for each in RANGES)
+    young = compare_with_healthy([low], Body(sex="F", age_years=30.0))[1]
+    assert young == "the patient is 30 years old; some ranges are of 45 to 74 years"
+    assert compare_with_healthy([low], Body(sex="F", age_years=50.0))[1] == ""
 
 
 def test_intervals_stay_in_bounds_and_leave_undefined_values_alone() -> None:

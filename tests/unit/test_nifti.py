@@ -29,6 +29,7 @@ from cardioseg.io.nifti import (
     write_volume,
 )
 from cardioseg.io.nifti_file import read_header
+from cardioseg.io.scans import read_scan
 
 SHAPE = (5, 6, 4)
 PIR = np.array([[0, 0, 0.65, -42.9], [-1.05, 0, 0, 22.2], [0, -1.05, 0, 87.8], [0, 0, 0, 1.0]])
@@ -331,3 +332,38 @@ def test_a_real_volume_and_its_labels(acdc_root: Path) -> None:
         image.array, nib.load(patient / "patient002_frame01.nii.gz").get_fdata(dtype=np.float32)
     )
     assert labels.geometry.is_same(image.geometry)
+
+
+@pytest.mark.parametrize(
+    ("step", "unit", "found"),
+    [
+        (0.04, "sec", 40.0),
+        (40.0, "msec", 40.0),
+        (40_000.0, "usec", 40.0),
+        (1.0, "sec", None),  # what a header says that nobody set
+        (40.0, "unknown", None),
+        (0.0, "sec", None),
+        (float("nan"), "sec", None),
+    ],
+)
+def test_a_cine_has_the_times_of_its_header(
+    tmp_path: Path, step: float, unit: str, found: float | None
+) -> None:
+    cine = nib.Nifti1Image(np.zeros((4, 4, 3, 20), np.uint8), np.diag([1.5, 1.5, 8, 1]))
+    cine.header.set_xyzt_units("mm", unit)
+    cine.header["pixdim"][4] = step
+    nib.save(cine, tmp_path / "cine.nii")
+    scan = read_scan(tmp_path / "cine.nii")
+    expected = () if found is None else tuple(found * number for number in range(20))
+    assert scan.times_ms == pytest.approx(expected, rel=1e-5)
+    assert not any("heartbeat" in note for note in scan.notes)
+
+
+def test_times_that_are_no_heartbeat_are_told_and_left(tmp_path: Path) -> None:
+    cine = nib.Nifti1Image(np.zeros((4, 4, 3, 20), np.uint8), np.diag([1.5, 1.5, 8, 1]))
+    cine.header.set_xyzt_units("mm", "sec")
+    cine.header["pixdim"][4] = 2.5
+    nib.save(cine, tmp_path / "cine.nii")
+    scan = read_scan(tmp_path / "cine.nii")
+    assert scan.times_ms == ()
+    assert "20 frames 2500 ms apart by the header" in " ".join(scan.notes)

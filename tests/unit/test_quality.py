@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import ACDC, MYOCARDIUM_BLOOD
 from cardioseg.core.quality import Reason, Verdict
+from cardioseg.core.scan import Scan
 from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.errors import ModelError
 from cardioseg.inference.predictor import Predictor
@@ -27,6 +29,11 @@ from cardioseg.inference.quality.calibration import (
 from cardioseg.inference.quality.features import FEATURES, score_features
 from cardioseg.model import NETWORK, QUALITY, Model, open_model, write_folder, write_model
 from cardioseg.prepare.plan import NetworkPlan, Plan
+from cardioseg.workflows.inputs import Opened
+from cardioseg.workflows.judging import cine_quality
+from cardioseg.workflows.report.messages import Language
+from cardioseg.workflows.report.reasons import reason_words
+from cardioseg.workflows.segment import Wanted, segment
 
 SIDE, SLICES, PIXEL, APART = 160, 12, 1.5, 8.0
 GRID = Geometry((SIDE, SIDE, SLICES), np.diag([PIXEL, PIXEL, APART, 1.0]))
@@ -61,7 +68,17 @@ def rules(array, grid=GRID, volume=None, found=None):
     array = np.ascontiguousarray(array)
     labels = LabelMap(array, grid, ACDC)
     found = np.count_nonzero(array) if found is None else found
-    return {r.rule: r.verdict for r in rule_reasons(volume or image(grid), labels, found)}
+    reasons = list(rule_reasons(volume or image(grid), labels, found))
+    require_spanish(reasons)
+    return {r.rule: r.verdict for r in reasons}
+
+
+def require_spanish(reasons):
+    """Every sentence that the gate says has a translation, its values filled in."""
+    for reason in reasons:
+        told = reason_words(reason, Language.SPANISH)
+        assert told != reason.words
+        assert not re.search(r"\b(the|and|of|cavity|slices)\b", told), told
 
 
 def plain(shape, spacing=(PIXEL, PIXEL, APART)):
@@ -215,6 +232,7 @@ def test_no_label_map_breaks_the_gate(seed):
     for reason in rule_reasons(image(grid), labels, found):
         assert reason.words
         assert "nan" not in reason.words
+        assert reason_words(reason, Language.SPANISH) != reason.words
 
 
 def in_patient(axes):
@@ -327,6 +345,7 @@ def test_no_heart_is_rejected_and_nothing_is_expected_of_it(tmp_path):
     prediction, quality = predict_assessed(predictor, picture())
     assert not prediction.labels.array.any()
     assert quality.verdict is Verdict.REJECT
+    require_spanish(quality.reasons)
     assert {"no_heart", "low_expected_dice"} <= {reason.rule for reason in quality.reasons}
     assert set(quality.predicted_dice.values()) == {0.0}
 
@@ -447,3 +466,18 @@ def test_a_low_expected_dice_is_told_by_structure():
     assert reason.verdict is Verdict.REVIEW
     assert "RV cavity 0.71" in reason.words
     assert judge([], {"LV cavity": 0.4, "RV cavity": 0.5}).verdict is Verdict.REJECT
+
+
+def test_a_cine_is_judged_without_segmenting_a_frame_twice(tmp_path):
+    systole = picture().array.copy()
+    systole[(heart() == 3) & ~disc(80, 80, 8)[..., None]] -= 1
+    frames = (picture(), Volume(systole, GRID), picture())
+    engine = Painter()
+    predictor = Predictor(model_in(tmp_path), engine)
+    opened = Opened(Scan(frames, (0.0, 300.0, 600.0)), None, "")
+    result = segment(predictor, "cine", opened, Wanted(), lambda done, total: None)
+    assert len(engine.asked) == 2 * len(frames)
+    phases = result.function.ed, result.function.es
+    assert phases[0] != phases[1]
+    named = {index: predict_assessed(predictor, frames[index])[1] for index in phases}
+    assert result.quality == cine_quality(named)

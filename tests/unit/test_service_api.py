@@ -67,6 +67,53 @@ def test_a_finished_job_offers_labels_image_and_measurements(
     assert ("LV cavity", "ejection fraction") in quantities
 
 
+def test_measurements_are_those_of_the_workflow(server: Live, heart: bytes) -> None:
+    job = server.finished(server.upload(heart).json()["id"])
+    findings = server.client.get(f"/api/jobs/{job['id']}/files/result.json").json()
+    assert findings["measurements"] == job["measurements"]
+    assert [each["structure"] for each in job["measurements"]] == [s.name for s in ACDC.structures]
+
+
+def test_other_files_are_made_when_they_are_asked_for_and_once(
+    server: Live, done: dict[str, object]
+) -> None:
+    assert {each["kind"] for each in done["files"]} == {
+        *("labels", "image", "measurements", "findings")
+    }
+    assert {each["name"]: each["state"] for each in done["extras"]} == dict.fromkeys(
+        ("mesh", "report", "nrrd"), "offered"
+    )
+    job, extra = server.made(done["id"], "nrrd")
+    assert extra["state"] == "made"
+    names = [each["name"] for each in job["files"] if each["kind"] == "slicer"]
+    assert names == ["result-phase01.seg.nrrd", "result-phase02.seg.nrrd"]
+    path = server.server.store.get(str(done["id"])).results / names[0]
+    before = path.stat().st_mtime_ns
+    again, _ = server.made(done["id"], "nrrd")
+    assert again["files"] == job["files"]
+    assert path.stat().st_mtime_ns == before
+    refused = server.client.post(f"/api/jobs/{done['id']}/extras/dicom")
+    assert (refused.status_code, refused.json()["code"]) == (409, "not_dicom")
+    unknown = server.client.post(f"/api/jobs/{done['id']}/extras/..%2fpasswd")
+    assert unknown.status_code in (404, 422)
+
+
+def test_a_model_of_no_heart_fails_with_words(server: Live, heart: bytes, tmp_path: Path) -> None:
+    job = server.finished(server.upload(heart).json()["id"])["id"]
+    labels = labels_of(server, str(job), 0, tmp_path)
+    nothing = LabelMap(np.zeros_like(labels.array), labels.geometry, ACDC)
+    write_labels(nothing, tmp_path / "nothing.nii")
+    body = (tmp_path / "nothing.nii").read_bytes()
+    assert server.client.put(f"/api/jobs/{job}/labels/0", content=body).status_code == 200
+    other = server.finished(server.client.post(f"/api/jobs/{job}/corrected").json()["id"])
+    _, extra = server.made(other["id"], "mesh")
+    assert extra == {
+        "name": "mesh",
+        "state": "failed",
+        "error": "no heart was found, so there is nothing to make it of",
+    }
+
+
 def test_events_tell_the_job_until_its_end(server: Live, heart: bytes) -> None:
     job = server.upload(heart).json()["id"]
     with server.client.stream("GET", f"/api/jobs/{job}/events") as answer:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 from tests.dicom_series import PATIENT, Edit, write_series
 from tests.live_server import Live, live
 
@@ -18,6 +18,7 @@ from cardioseg.core.labels import ACDC
 from cardioseg.io.nifti import read_geometry, read_label_frames
 from cardioseg.phantom import phantom_case
 
+SEG_CLASS = "1.2.840.10008.5.1.4.1.1.66.4"
 FAMILY = PATIENT.split("^")[0]
 
 
@@ -45,8 +46,12 @@ def cine(folder: Path, edit: Edit | None = None, number: int = 3) -> tuple[Path,
     return write_series(folder, frames, grid, edit, number), grid
 
 
+def placed(dataset: Dataset, t: int, k: int) -> None:
+    dataset.FrameOfReferenceUID = "1.2.826.0.1.3680043.8.498.1"
+
+
 def test_a_cine_in_a_zip_is_segmented_and_no_name_is_kept(server: Live, tmp_path: Path) -> None:
-    folder, grid = cine(tmp_path / "dicom")
+    folder, grid = cine(tmp_path / "dicom", placed)
     answer = server.upload(zipped(folder))
     assert answer.status_code == 202, answer.text
     job = server.finished(answer.json()["id"])
@@ -57,6 +62,17 @@ def test_a_cine_in_a_zip_is_segmented_and_no_name_is_kept(server: Live, tmp_path
     assert len(read_label_frames(tmp_path / "labels.nii.gz", ACDC)) == 2
     found = read_geometry(tmp_path / "labels.nii.gz")
     assert found.voxel_volume_mm3 == pytest.approx(grid.voxel_volume_mm3, rel=1e-4)
+    job, extra = server.made(job["id"], "dicom")
+    assert extra["state"] == "made", extra["error"]
+    objects = {each["name"]: each["kind"] for each in job["files"] if "dcm" in each["name"]}
+    assert objects == {
+        "result-phase01.seg.dcm": "dicom_seg",
+        "result-phase02.seg.dcm": "dicom_seg",
+        "result.sr.dcm": "dicom_sr",
+    }
+    report = dcmread(io.BytesIO(server.client.get(f"{url}/result.sr.dcm").content))
+    told = report.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence
+    assert {each.ReferencedSOPSequence[0].ReferencedSOPClassUID for each in told} >= {SEG_CLASS}
     assert FAMILY not in str(job)
     for each in job["files"]:
         if not each["kind"].startswith("dicom"):

@@ -45,6 +45,26 @@ def test_everything_that_cardioseg_runs_on_is_pinned_with_hashes(
     assert "://" not in text
 
 
+# What other libraries load by themselves: decoders of pydicom, parts of trimesh.
+LOADED_BY_OTHERS = {
+    *("python-gdcm", "pyjpegls", "pylibjpeg", "pylibjpeg-openjpeg"),
+    *("manifold3d", "lxml", "networkx"),
+}
+IMPORTED_AS = {"scikit-image": "skimage", "pillow": "PIL"}
+
+
+def test_nothing_is_required_that_is_not_used() -> None:
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    names = {re.match(r"[A-Za-z0-9._-]+", each)[0] for each in wanted}  # type: ignore[index]
+    code = "\n".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
+    unused = {
+        name
+        for name in names - LOADED_BY_OTHERS
+        if not re.search(rf"(import|from) {IMPORTED_AS.get(name, name.lower())}\b", code, re.I)
+    }
+    assert unused == set()
+
+
 def test_the_parts_are_listed_with_version_licence_and_hashes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -13,7 +13,7 @@ from cardioseg.datasets.layout import images_matching, require_folder, wrong_lay
 from cardioseg.datasets.mnms import SOURCE_VALUES
 from cardioseg.io.images import read_labels, read_volume
 
-CITATION = "Martín-Isla et al., IEEE JBHI 27(7), 2023"
+CITATION = "Martín-Isla et al., IEEE JBHI 27(7), 2023, doi:10.1109/JBHI.2023.3267857"
 LICENSE = "challenge data, registration needed: see the M&Ms-2 site"
 
 _IMAGE = re.compile(r"(\d{3})_SA_(ED|ES)")
@@ -45,7 +45,8 @@ def read_mnms2(folder: str | Path) -> tuple[Case, ...]:
 
     References
     ----------
-    Martín-Isla et al., IEEE Journal of Biomedical and Health Informatics 27(7), 2023.
+    Martín-Isla et al., IEEE Journal of Biomedical and Health Informatics 27(7), 2023,
+    doi:10.1109/JBHI.2023.3267857
 
     Examples
     --------

@@ -69,6 +69,8 @@ class Range:
         As published; the range is mean -+ 1.96 sd.
     source
         Where it was read.
+    ages
+        Years of the youngest and the oldest of them.
     """
 
     quantity: str
@@ -79,6 +81,7 @@ class Range:
     mean: float
     sd: float
     source: str
+    ages: tuple[int, int]
 
     @property
     def low(self) -> float:
@@ -96,22 +99,24 @@ _PETERSEN = (
     "healthy Caucasians of 45 to 74 years, papillary muscles in the cavity"
 )
 _HUDSMITH = (
-    "Hudsmith et al., J Cardiovasc Magn Reson 2005: abstract; 63 men and 45 women of 21 to 68 years"
+    "Hudsmith et al., J Cardiovasc Magn Reson 2005, doi:10.1080/10976640500295516: abstract; 63 "
+    "men and 45 women of 21 to 68 years"
 )
+_PETERSEN_AGES, _HUDSMITH_AGES = (45, 74), (21, 68)
 _LV_EF = ("ejection fraction", "LV cavity", "", "%")
 _MASS = ("myocardial mass index", "myocardium", "ED", "g/m2")
 _RV_EDV = ("end-diastolic volume", "RV cavity", "ED", "ml")
 _RV_ESV = ("end-systolic volume", "RV cavity", "ES", "ml")
 
 RANGES: tuple[Range, ...] = (
-    Range(*_LV_EF, "F", 61.0, 5.0, _PETERSEN),
-    Range(*_LV_EF, "M", 58.0, 5.0, _PETERSEN),
-    Range(*_MASS, "F", 42.0, 7.0, _PETERSEN),
-    Range(*_MASS, "M", 53.0, 9.0, _PETERSEN),
-    Range(*_RV_EDV, "F", 148.0, 35.0, _HUDSMITH),
-    Range(*_RV_EDV, "M", 190.0, 33.0, _HUDSMITH),
-    Range(*_RV_ESV, "F", 56.0, 18.0, _HUDSMITH),
-    Range(*_RV_ESV, "M", 78.0, 20.0, _HUDSMITH),
+    Range(*_LV_EF, "F", 61.0, 5.0, _PETERSEN, _PETERSEN_AGES),
+    Range(*_LV_EF, "M", 58.0, 5.0, _PETERSEN, _PETERSEN_AGES),
+    Range(*_MASS, "F", 42.0, 7.0, _PETERSEN, _PETERSEN_AGES),
+    Range(*_MASS, "M", 53.0, 9.0, _PETERSEN, _PETERSEN_AGES),
+    Range(*_RV_EDV, "F", 148.0, 35.0, _HUDSMITH, _HUDSMITH_AGES),
+    Range(*_RV_EDV, "M", 190.0, 33.0, _HUDSMITH, _HUDSMITH_AGES),
+    Range(*_RV_ESV, "F", 56.0, 18.0, _HUDSMITH, _HUDSMITH_AGES),
+    Range(*_RV_ESV, "M", 78.0, 20.0, _HUDSMITH, _HUDSMITH_AGES),
 )
 """Ranges whose figures were read in the source itself. Others are left out rather than guessed."""
 
@@ -152,7 +157,7 @@ def compare_with_healthy(
     tuple of Comparison
         Only of quantities that a range is known for.
     str
-        Why nothing was compared; empty otherwise.
+        Why nothing was compared, or that the ranges are of other ages; empty otherwise.
 
     Examples
     --------
@@ -171,7 +176,16 @@ def compare_with_healthy(
         known = ranges.get((each.quantity, each.structure, each.phase, each.unit))
         if known is not None and each.value is not None:
             found.append(_comparison(each, each.value, known))
-    return tuple(found), ""
+    return tuple(found), _other_ages(body.age_years, list(ranges.values()))
+
+
+def _other_ages(age_years: float | None, ranges: Sequence[Range]) -> str:
+    """Whose ranges they are, where the patient is younger or older than all of some range's."""
+    ages = dict.fromkeys(each.ages for each in ranges)
+    others = [f"{low} to {high}" for low, high in ages if not low <= (age_years or low) <= high]
+    if not others:
+        return ""
+    return f"the patient is {age_years:g} years old; some ranges are of {', '.join(others)} years"
 
 
 def _comparison(measurement: Measurement, value: float, known: Range) -> Comparison:

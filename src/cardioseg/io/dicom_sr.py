@@ -29,7 +29,6 @@ from cardioseg.io.dicom_objects import (
     RESEARCH_ONLY,
     SERIAL_NUMBER,
     Algorithm,
-    NewUid,
     complete_header,
     concept,
     first_slice,
@@ -48,6 +47,7 @@ _DEVICE: Code = ("DCM", "121007", "Device")
 _ENGLISH: Code = ("RFC5646", "en", "English")
 _REPORT: Code = ("DCM", "126000", "Imaging Measurement Report")
 _UNKNOWN: Code = ("DCM", "114010", "Value unknown")
+_COMMENT: Code = ("DCM", "121106", "Comment")
 
 
 class _Shared(TypedDict):
@@ -73,7 +73,7 @@ def write_sr(
     path: Path,
     algorithm: Algorithm,
     segs: Mapping[str, SegFile] | None = None,
-    new_uid: NewUid = random_uid,
+    comments: Sequence[str] = (),
 ) -> str:
     """Write measurements as a structured report (Comprehensive SR, TID 1500).
 
@@ -93,8 +93,8 @@ def write_sr(
     segs
         The SEG of each phase (`ED`, `ES`, or an empty name for a still volume); a group whose
         structure and phase has a segment refers to it.
-    new_uid
-        Where new UIDs come from; tests give fixed ones.
+    comments
+        Sentences for whoever reads the report, in English; TID 1500 may be extended by them.
 
     Returns
     -------
@@ -110,7 +110,7 @@ def write_sr(
         raise FormatError("no measurements: there is nothing to write a report of")
     found = segs or {}
     groups = [
-        _group(key, group, (source, algorithm), found.get(key[1]), new_uid)
+        _group(key, group, (source, algorithm), found.get(key[1]))
         for key, group in _grouped(measurements).items()
     ]
     report = sr.MeasurementReport(
@@ -122,11 +122,15 @@ def write_sr(
             concept(_ENGLISH)
         ),
     )
-    instance = new_uid()
+    report[0].ContentSequence.extend(
+        sr.TextContentItem(concept(_COMMENT), each, sr.RelationshipTypeValues.CONTAINS)
+        for each in comments
+    )
+    instance = random_uid()
     document = sr.ComprehensiveSR(
         evidence=[*_images(source), *(_evidence(each, source) for each in found.values())],
         content=report,
-        series_instance_uid=new_uid(),
+        series_instance_uid=random_uid(),
         series_number=series_number(first_slice(source)) + _SR_SERIES_OFFSET,
         sop_instance_uid=instance,
         instance_number=1,
@@ -188,7 +192,6 @@ def _group(
     measurements: Sequence[Measurement],
     made: tuple[DicomScan, Algorithm],
     seg: SegFile | None,
-    new_uid: NewUid,
 ) -> Group:
     """The measurements of one structure in one phase; of its segment where there is one."""
     structure, phase = key
@@ -213,7 +216,7 @@ def _group(
     if seg is None or segment is None:
         words = short(f"{MODEL_NAME} {structure} {phase}".strip())
         return sr.MeasurementsAndQualitativeEvaluations(
-            tracking_identifier=sr.TrackingIdentifier(uid=new_uid(), identifier=words), **shared
+            tracking_identifier=sr.TrackingIdentifier(uid=random_uid(), identifier=words), **shared
         )
     return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=sr.TrackingIdentifier(

@@ -1,4 +1,7 @@
-"""NIfTI files: volumes, label maps and scores, on their grid in the patient."""
+"""NIfTI files: volumes, label maps and scores, on their grid in the patient.
+
+What the formats share, such as parameters and errors, is told in `cardioseg.io.images`.
+"""
 
 from __future__ import annotations
 
@@ -43,30 +46,13 @@ def read_geometry(path: str | Path) -> Geometry:
 
 
 def read_volume(path: str | Path) -> Volume:
-    """Read one image.
-
-    Parameters
-    ----------
-    path
-        NIfTI-1 or NIfTI-2, `.nii` or `.nii.gz`.
+    """Read one image of NIfTI-1 or NIfTI-2 as :func:`cardioseg.io.images.read_volume` does.
 
     Returns
     -------
     Volume
-        Float32, scaled as the header says, on the grid of its sform if that is set, else of its
-        qform; lengths converted to mm.
-
-    Warns
-    -----
-    ReadWarning
-        If the header sets no orientation, contradicts itself, or the grid is sheared.
-
-    Raises
-    ------
-    FormatError
-        If the file is missing, empty, truncated, not NIfTI, has several frames, or holds NaN.
-    GeometryError
-        If its voxels cannot be placed: zero spacing, a flat grid.
+        Scaled as the header says, on the grid of its sform if that is set, else of its qform;
+        lengths converted to mm.
 
     Examples
     --------
@@ -81,13 +67,7 @@ def read_volume(path: str | Path) -> Volume:
 
 
 def read_frames(path: str | Path) -> tuple[Volume, ...]:
-    """Read all frames of a cine, (I, J, K, T) in the file; a still image is one frame.
-
-    Raises
-    ------
-    FormatError, GeometryError
-        As :func:`read_volume`; also if the file has five axes or holds class scores.
-    """
+    """Read all frames of a cine, (I, J, K, T) in the file; a still image is one frame."""
     header, stored = _read(path)
     with naming(path):
         return tuple(
@@ -99,32 +79,14 @@ def read_frames(path: str | Path) -> tuple[Volume, ...]:
 def read_labels(
     path: str | Path, scheme: LabelScheme, source_values: Mapping[int, int] | None = None
 ) -> LabelMap:
-    """Read one label map.
-
-    Parameters
-    ----------
-    path
-        NIfTI file of whole numbers, in any type.
-    scheme
-        What the numbers mean.
-    source_values
-        File value to scheme value, where a data set has its own numbers; None where the file
-        uses the scheme's.
-
-    Raises
-    ------
-    LabelError
-        If a value is not whole, not in the scheme or not in `source_values`.
-    FormatError, GeometryError
-        As :func:`read_volume`.
-    """
+    """Read one label map as :func:`cardioseg.io.images.read_labels` does."""
     return only(read_label_frames(path, scheme, source_values), path)
 
 
 def read_label_frames(
     path: str | Path, scheme: LabelScheme, source_values: Mapping[int, int] | None = None
 ) -> tuple[LabelMap, ...]:
-    """Read the label maps of all frames; parameters and errors as :func:`read_labels`."""
+    """Read the label maps of all frames."""
     header, stored = _read(path)
     with naming(path):
         return tuple(
@@ -137,13 +99,7 @@ def read_label_frames(
 
 
 def read_exact(path: str | Path) -> tuple[Geometry, tuple[NDArray[Any], ...]]:
-    """Read all frames without rounding: as stored, in float64 where the header scales them.
-
-    Raises
-    ------
-    FormatError, GeometryError
-        As :func:`read_frames`.
-    """
+    """Read all frames without rounding: as stored, in float64 where the header scales them."""
     header, stored = _read(path)
     if header.is_scaled:
         stored = stored * np.float64(header.slope) + header.intercept
@@ -171,45 +127,25 @@ def read_scores(path: str | Path) -> tuple[NDArray[np.float32], Geometry]:
 
 
 def write_volume(volume: Volume, path: str | Path) -> None:
-    """Write an image as float32 NIfTI-1, atomically.
-
-    Raises
-    ------
-    FormatError
-        If the name does not end in `.nii` or `.nii.gz`, or the file cannot be written.
-    """
+    """Write an image as float32 NIfTI-1."""
     write_array(path, volume.array, volume.geometry, "cardioseg image")
 
 
 def write_frames(frames: Sequence[Volume], path: str | Path) -> None:
-    """Write the frames of a cine as one 4-D file (I, J, K, T); errors as :func:`write_volume`."""
+    """Write the frames of a cine as one 4-D file (I, J, K, T)."""
     geometry = common_grid([frame.geometry for frame in frames], path)
     array = np.stack([frame.array for frame in frames], axis=-1)
     write_array(path, array, geometry, "cardioseg cine")
 
 
 def write_exact(geometry: Geometry, frames: Sequence[NDArray[Any]], path: str | Path) -> None:
-    """Write frames in the type that they have; errors as :func:`write_volume`."""
+    """Write frames in the type that they have."""
     array = stacked(frames)
     write_array(path, array.astype(array.dtype.newbyteorder("<")), geometry, "cardioseg image")
 
 
 def write_labels(labels: LabelMap, path: str | Path, model_id: str = "") -> None:
-    """Write a label map as uint8 NIfTI-1, atomically; equal labels give equal bytes.
-
-    Parameters
-    ----------
-    labels
-        The label map.
-    path
-        Ends in `.nii` or `.nii.gz`.
-    model_id
-        Id of the model that made them, for the header's description.
-
-    Raises
-    ------
-    FormatError
-        If the name does not end in `.nii` or `.nii.gz`, or the file cannot be written.
+    """Write a label map as uint8 NIfTI-1, as :func:`cardioseg.io.images.write_labels` does.
 
     Examples
     --------
@@ -227,15 +163,7 @@ def write_labels(labels: LabelMap, path: str | Path, model_id: str = "") -> None
 
 
 def write_label_frames(frames: Sequence[LabelMap], path: str | Path, model_id: str = "") -> None:
-    """Write the label maps of a cine as one 4-D file (I, J, K, T); the rest as `write_labels`.
-
-    Raises
-    ------
-    GeometryError
-        If the frames lie on different grids.
-    LabelError
-        If they use different schemes.
-    """
+    """Write the label maps of a cine as one 4-D file (I, J, K, T)."""
     geometry = common_grid([frame.geometry for frame in frames], path)
     scheme = common_scheme(frames, path)
     array = np.stack([frame.array for frame in frames], axis=-1)

@@ -23,6 +23,10 @@ FORMS_AGREE_MM = 0.1
 _RawHeader = Any
 
 _PIXDIM_AGREES = 0.01
+_TIME_BITS = 0x38
+_MS_PER_UNIT = {8: 1000.0, 16: 1.0, 24: 0.001}
+"""Milliseconds of the codes for seconds, milliseconds and microseconds."""
+
 _MM_PER_UNIT = {1: ("metre", 1000.0), 2: ("mm", 1.0), 3: ("micron", 0.001)}
 
 
@@ -54,6 +58,9 @@ class NiftiHeader:
         Free name of what the values mean.
     notes
         What contradicts itself or is left open; readers tell these.
+    frame_ms
+        Time from frame to frame, in ms; None for a still image, and where the header gives no
+        unit of time.
     """
 
     version: int
@@ -68,6 +75,7 @@ class NiftiHeader:
     geometry: Geometry
     intent: str
     notes: tuple[str, ...]
+    frame_ms: float | None = None
 
     @property
     def frames(self) -> int:
@@ -118,6 +126,13 @@ def parse_header(block: bytes, source: str) -> NiftiHeader:
         raise FormatError(f"{source}: damaged NIfTI header: {error}; export it again") from error
 
 
+def _frame_ms(raw: Any, shape: tuple[int, ...]) -> float | None:
+    ms = _MS_PER_UNIT.get(int(raw["xyzt_units"]) & _TIME_BITS)
+    step = float(raw["pixdim"][4])
+    known = ms is not None and math.isfinite(step) and step > 0 and len(shape) == 4
+    return step * ms if known and ms is not None else None
+
+
 def _parse(block: bytes) -> NiftiHeader:
     raw, version = _raw_header(block)
     shape = _shape(raw)
@@ -138,6 +153,7 @@ def _parse(block: bytes) -> NiftiHeader:
         geometry=geometry,
         intent=bytes(raw["intent_name"].item()).decode("latin-1"),
         notes=notes,
+        frame_ms=_frame_ms(raw, shape),
     )
 
 

@@ -6,7 +6,14 @@ from pathlib import Path
 
 from cardioseg.core.scan import Scan
 from cardioseg.io.dicom import holds_dicom
-from cardioseg.io.images import notes_of, read_frames
+from cardioseg.io.images import is_itk, is_picture, notes_of, read_frames
+from cardioseg.io.nifti_file import read_header
+
+SHORTEST_BEAT_MS, LONGEST_BEAT_MS = 250.0, 3000.0
+"""A cycle of 240 and of 20 beats a minute: what a cine of one heartbeat may take."""
+
+_UNSET_MS = 1000.0
+"""What a header says that nobody set: one second."""
 
 
 def read_scan(path: str | Path, series: str | int | None = None) -> Scan:
@@ -48,4 +55,25 @@ def read_scan(path: str | Path, series: str | int | None = None) -> Scan:
 
         return read_series(choose_series(find_series(source), series, source)).scan
     frames = read_frames(source)
-    return Scan(frames, notes=notes_of(source))
+    times, notes = times_of(source)
+    return Scan(frames, times, notes=(*notes_of(source), *notes))
+
+
+def times_of(path: str | Path) -> tuple[tuple[float, ...], tuple[str, ...]]:
+    """Time of each frame of a NIfTI cine in ms, the first at 0, and what to know about them.
+
+    Empty for a still image and another format, and where the header gives no unit of time or the
+    frames together would not take as long as a heartbeat does: many programs leave 1 s there.
+    """
+    if is_itk(path) or is_picture(path):
+        return (), ()
+    header = read_header(path)
+    if header.frame_ms is None:
+        return (), ()
+    step, count = header.frame_ms, header.frames
+    if SHORTEST_BEAT_MS <= step * count <= LONGEST_BEAT_MS:
+        return tuple(step * number for number in range(count)), ()
+    if step == _UNSET_MS:
+        return (), ()
+    told = f"{count} frames {step:g} ms apart by the header: no heartbeat, so times are unknown"
+    return (), (told,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -32,6 +32,7 @@ from cardioseg.service.jobs import Job, Summary
 from cardioseg.service.problems import ProblemError, without_path
 from cardioseg.service.results import IMAGE, LABELS, MEASUREMENTS, write_measurements
 from cardioseg.workflows.provenance import file_digest
+from cardioseg.workflows.result import volumes
 
 EDITED, RECORD, FRAME, TRAINING = "edited.nii.gz", "edit.json", "frame.nii", "training.zip"
 
@@ -139,7 +140,7 @@ class Desk:
         labels = _frame(self.current(), number)
         self.job.edits.mkdir(exist_ok=True)
         path = self.job.edits / FRAME
-        write_labels(labels, path, self.summary.model_id)
+        write_labels(labels, path, self.summary.provenance.model_id)
         return path
 
     def read_upload(self, path: Path, number: int) -> LabelMap:
@@ -201,9 +202,9 @@ class Desk:
         self.job.edits.mkdir(exist_ok=True)
         path = self.job.edits / EDITED
         if len(frames) == 1:
-            write_labels(frames[0], path, self.summary.model_id)
+            write_labels(frames[0], path, self.summary.provenance.model_id)
         else:
-            write_label_frames(frames, path, self.summary.model_id)
+            write_label_frames(frames, path, self.summary.provenance.model_id)
         different = [
             int(np.count_nonzero(edited.array != parent.array))
             for edited, parent in zip(frames, self.parent(), strict=True)
@@ -212,7 +213,7 @@ class Desk:
             parent_sha256=file_digest(self.job.results / LABELS),
             sha256=file_digest(path),
             model=self.job.model,
-            model_id=self.summary.model_id,
+            model_id=self.summary.provenance.model_id,
             scheme=self.summary.scheme,
             frames=tuple(k for k, count in enumerate(different) if count),
             voxels_changed=sum(different),
@@ -220,9 +221,14 @@ class Desk:
             corrections=entries,
         )
         write_text(self.job.edits / RECORD, record.model_dump_json(indent=2) + "\n")
-        function = heart_function(frames, self.summary.times_ms, self.summary.body)
-        write_measurements(function.measurements, self.job.edits / MEASUREMENTS)
+        write_measurements(self._measured(frames), self.job.edits / MEASUREMENTS)
         return record
+
+    def _measured(self, frames: Sequence[LabelMap]) -> tuple[Measurement, ...]:
+        """As the workflow measures, but without intervals: those are of the model's errors."""
+        if len(frames) == 1:
+            return volumes(frames)
+        return heart_function(frames, self.summary.times_ms, self.summary.body).measurements
 
     def measurements(self) -> tuple[Measurement, ...]:
         """Of the corrected labels where there are any, else of the model's."""

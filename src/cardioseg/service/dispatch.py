@@ -7,10 +7,14 @@ import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from cardioseg.service.jobs import JobStore, Summary
+from cardioseg.service.jobs import Extra, JobStore, Summary
 from cardioseg.service.offers import Offer, offer_named
-from cardioseg.service.worker import Task, Worker
+from cardioseg.service.worker import Failure, Task, Worker
+
+if TYPE_CHECKING:
+    from cardioseg.service.extras import ExtraName
 
 Told = Callable[[str], None]
 
@@ -37,7 +41,7 @@ class Dispatcher:
     offers: tuple[Offer, ...]
     workers: int
     tell: Told
-    _waiting: queue.Queue[str | None] = field(default_factory=queue.Queue)
+    _waiting: queue.Queue[tuple[str, ExtraName | None] | None] = field(default_factory=queue.Queue)
     _threads: list[threading.Thread] = field(default_factory=list)
     _closing: threading.Event = field(default_factory=threading.Event)
 
@@ -51,7 +55,12 @@ class Dispatcher:
     def submit(self, identity: str) -> None:
         """Put a job at the end of the queue."""
         self.tell(f"job {identity}: queued")
-        self._waiting.put(identity)
+        self._waiting.put((identity, None))
+
+    def submit_extra(self, identity: str, name: ExtraName) -> None:
+        """Put the making of an extra at the end of the queue."""
+        self.tell(f"job {identity}: {name} asked for")
+        self._waiting.put((identity, name))
 
     def stop(self) -> None:
         """Stop what runs and end the threads."""
@@ -64,9 +73,14 @@ class Dispatcher:
     def _work(self) -> None:
         worker = Worker(self.store.limits.job_seconds)
         try:
-            while (identity := self._waiting.get()) is not None and not self._closing.is_set():
-                if self.store.exists(identity):
+            while (item := self._waiting.get()) is not None and not self._closing.is_set():
+                identity, extra = item
+                if not self.store.exists(identity):
+                    continue
+                if extra is None:
                     self._run(identity, worker)
+                else:
+                    self._make(identity, extra, worker)
         finally:
             worker.stop()
 
@@ -78,7 +92,7 @@ class Dispatcher:
         answer = worker.run(
             Task(job.upload, job.results, source, job.labels),
             lambda done, total: self.store.update(identity, done=done, total=total),
-            lambda: self.store.exists(identity) and not self._closing.is_set(),
+            lambda: self._is_wanted(identity),
         )
         if not self.store.exists(identity):
             # The process may have written while the folder was being removed.
@@ -90,9 +104,31 @@ class Dispatcher:
         elif isinstance(answer, Summary):
             self.store.finish(identity, "done", summary=answer)
             self.tell(f"job {identity}: done in {answer.seconds:.1f} s")
-        else:
+        elif isinstance(answer, Failure):
             self.store.finish(identity, "failed", error=answer.words)
             self.tell(f"job {identity}: failed")
+
+    def _make(self, identity: str, name: ExtraName, worker: Worker) -> None:
+        job = self.store.get(identity)
+        source = offer_named(self.offers, job.model).source
+        answer = worker.run(
+            Task(job.upload, job.results, source, extra=name, summary=job.summary),
+            lambda done, total: None,
+            lambda: self._is_wanted(identity),
+        )
+        if not self.store.exists(identity):
+            shutil.rmtree(job.folder, ignore_errors=True)
+        elif self._closing.is_set() and isinstance(answer, Failure):
+            self.tell(f"job {identity}: stopped with the server")
+        elif isinstance(answer, Failure):
+            self.store.answer(identity, Extra(name, "failed", answer.words))
+            self.tell(f"job {identity}: {name} failed")
+        else:
+            self.store.answer(identity, Extra(name, "made"))
+            self.tell(f"job {identity}: {name} made")
+
+    def _is_wanted(self, identity: str) -> bool:
+        return self.store.exists(identity) and not self._closing.is_set()
 
     def _sweep(self) -> None:
         while not self._closing.wait(_SWEEP_SECONDS):

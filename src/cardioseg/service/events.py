@@ -14,7 +14,6 @@ MEDIA_TYPE = "text/event-stream"
 
 _POLL_SECONDS = 0.2
 _PING_SECONDS = 10.0
-_ENDED = ("done", "failed")
 
 
 async def job_events(look: Callable[[], Job], view: Callable[[Job], JobView]) -> AsyncIterator[str]:
@@ -35,7 +34,7 @@ async def job_events(look: Callable[[], Job], view: Callable[[Job], JobView]) ->
         if key != shown or quiet >= _PING_SECONDS:
             yield f"event: job\ndata: {message}\n\n"
             shown, quiet = key, 0.0
-        if job.state in _ENDED:
+        if not job.is_at_work:
             return
         await anyio.sleep(_POLL_SECONDS)
         quiet += _POLL_SECONDS

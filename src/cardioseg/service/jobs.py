@@ -14,15 +14,17 @@ from typing import Literal
 
 from cardioseg.core.scan import Body
 from cardioseg.errors import FormatError
+from cardioseg.inference.predictor import Provenance
 from cardioseg.service.limits import Limits
 from cardioseg.service.problems import ProblemError
 from cardioseg.service.uploads import Upload
 
 State = Literal["queued", "running", "done", "failed"]
+ExtraState = Literal["waiting", "made", "failed"]
 ID_PATTERN = "^[0-9a-f]{32}$"
 
 _GONE = "no such job; its time may be over, or the server was started anew: upload the scan again"
-_REMEMBERED = {"state", "touched"}
+_REMEMBERED = {"state", "touched", "extras"}
 _ID_BYTES = 16
 _SECONDS_PER_MINUTE = 60
 
@@ -37,8 +39,8 @@ class Summary:
         Frames of the scan; 1 for a still volume.
     scheme
         Name of the label scheme.
-    model_id
-        Hash of the model that answered.
+    provenance
+        What made the labels.
     seconds
         Time of segmenting.
     notes
@@ -51,12 +53,31 @@ class Summary:
 
     frames: int
     scheme: str
-    model_id: str
+    provenance: Provenance
     seconds: float
     notes: tuple[str, ...] = ()
     native_axis: int | None = None
     times_ms: tuple[float, ...] = ()
     body: Body = field(default_factory=Body)
+
+
+@dataclass(frozen=True)
+class Extra:
+    """Files beside the label map that somebody asked for.
+
+    Parameters
+    ----------
+    name
+        Which: one of the names in `cardioseg.service.extras`.
+    state
+        `waiting`, also while they are made; `made` or `failed`.
+    error
+        Why it failed, in plain words.
+    """
+
+    name: str
+    state: ExtraState
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,6 +112,8 @@ class Job:
         Grows with every change.
     starts
         How often it was begun; more than once where the server ended on the way.
+    extras
+        Files that were asked for once it was done.
     """
 
     id: str
@@ -107,6 +130,13 @@ class Job:
     size: int = 0
     version: int = 0
     starts: int = 0
+    extras: tuple[Extra, ...] = ()
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether the server has still something to do for it."""
+        waits = any(each.state == "waiting" for each in self.extras)
+        return waits or self.state in ("queued", "running")
 
     @property
     def results(self) -> Path:
@@ -231,6 +261,27 @@ class JobStore:
             identity, state=state, summary=summary, error=error, size=size, touched=self.clock()
         )
 
+    def ask(self, identity: str, name: str) -> bool:
+        """Ask for an extra; False where it waits or is made, so that there is nothing to do."""
+        with self._lock:
+            job = self.get(identity)
+            if any(each.name == name and each.state != "failed" for each in job.extras):
+                return False
+            self._set_extra(job, Extra(name, "waiting"))
+            return True
+
+    def answer(self, identity: str, extra: Extra) -> None:
+        """Say what became of an extra; a job that has been deleted meanwhile is left alone."""
+        with self._lock:
+            job = self._jobs.get(identity)
+            if job is not None:
+                self._set_extra(job, extra)
+
+    def _set_extra(self, job: Job, extra: Extra) -> None:
+        others = tuple(each for each in job.extras if each.name != extra.name)
+        size = _bytes_below(job.folder)
+        self.update(job.id, extras=(*others, extra), touched=self.clock(), size=size)
+
     def touch(self, identity: str) -> None:
         """Start a job's time to be kept anew."""
         self.update(identity, touched=self.clock())
@@ -252,8 +303,8 @@ class JobStore:
             return self._edit_locks.setdefault(identity, threading.Lock())
 
     def seconds_left(self, job: Job) -> float:
-        """Seconds until the job is deleted; a job that waits or runs is not."""
-        if job.state in ("queued", "running"):
+        """Seconds until the job is deleted; one that the server is at work for is not."""
+        if job.is_at_work:
             return self.limits.keep_minutes * _SECONDS_PER_MINUTE
         age = self.clock() - job.touched
         return max(self.limits.keep_minutes * _SECONDS_PER_MINUTE - age, 0.0)

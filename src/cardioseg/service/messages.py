@@ -9,9 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cardioseg.core.measurement import Measurement
 from cardioseg.service.corrections import Desk, EditRecord
+from cardioseg.service.extras import ExtraName, extras_of
 from cardioseg.service.jobs import Job, JobStore
 from cardioseg.service.offers import Offer, offer_named
-from cardioseg.service.results import findings, result_files
+from cardioseg.service.results import FINDINGS, result_files
+from cardioseg.workflows.report.messages import Language
+from cardioseg.workflows.report.prediction_files import read_quality
+from cardioseg.workflows.report.reasons import reason_words
 
 
 class Answer(BaseModel):
@@ -66,6 +70,14 @@ class FileView(Answer):
     bytes: int
 
 
+class ExtraView(Answer):
+    """Files that are made when they are asked for; `error` says why they could not be."""
+
+    name: ExtraName
+    state: Literal["offered", "waiting", "made", "failed"]
+    error: str
+
+
 class MeasurementView(Answer):
     """A measurement; `value` is null where it is undefined, and `note` says why."""
 
@@ -77,6 +89,23 @@ class MeasurementView(Answer):
     high: float | None
     phase: str
     note: str
+
+
+class ReasonView(Answer):
+    """What speaks against a segmentation, in English and in Spanish; `rule` is for programs."""
+
+    verdict: str
+    rule: str
+    words: str
+    spanish: str
+
+
+class QualityView(Answer):
+    """Verdict (`accept`, `review`, `reject`), expected Dice by structure, and reasons."""
+
+    verdict: str
+    predicted_dice: dict[str, float]
+    reasons: tuple[ReasonView, ...]
 
 
 class JobView(Answer):
@@ -96,6 +125,8 @@ class JobView(Answer):
         Array axis along which the slices lie, 0 to 2; null where two spacings tie.
     quality
         Verdict, expected Dice and reasons, where they were judged.
+    extras
+        What may be asked for beside `files`, and what became of what was.
     edit
         The corrections, where there are any.
     measurements
@@ -116,8 +147,9 @@ class JobView(Answer):
     times_ms: tuple[float, ...] = ()
     structures: tuple[StructureView, ...] = ()
     notes: tuple[str, ...] = ()
-    quality: dict[str, object] | None = None
+    quality: QualityView | None = None
     files: tuple[FileView, ...] = ()
+    extras: tuple[ExtraView, ...] = ()
     measurements: tuple[MeasurementView, ...] = ()
     edit: EditRecord | None = None
 
@@ -164,8 +196,9 @@ def job_view(job: Job, store: JobStore, offers: Sequence[Offer]) -> JobView:
             "times_ms": job.summary.times_ms,
             "structures": _structures(offer_named(offers, job.model)),
             "notes": job.summary.notes,
-            "quality": findings(job.results).get("quality"),
+            "quality": _quality(job),
             "files": _files(job),
+            "extras": _extras(job),
             "measurements": tuple(_measurement(each) for each in desk.measurements()),
             "edit": desk.record(),
         }
@@ -187,6 +220,35 @@ def _files(job: Job) -> tuple[FileView, ...]:
             bytes=(job.results / name).stat().st_size,
         )
         for name, each in result_files(job.results).items()
+    )
+
+
+def _quality(job: Job) -> QualityView | None:
+    quality = read_quality(job.results / FINDINGS)
+    if quality is None:
+        return None
+    return QualityView(
+        verdict=quality.verdict.value,
+        predicted_dice=dict(quality.predicted_dice),
+        reasons=tuple(
+            ReasonView(
+                verdict=each.verdict.value,
+                rule=each.rule,
+                words=each.words,
+                spanish=reason_words(each, Language.SPANISH),
+            )
+            for each in quality.reasons
+        ),
+    )
+
+
+def _extras(job: Job) -> tuple[ExtraView, ...]:
+    asked = {each.name: each for each in job.extras}
+    return tuple(
+        ExtraView(name=name, state=asked[name].state, error=asked[name].error)
+        if name in asked
+        else ExtraView(name=name, state="offered", error="")
+        for name in extras_of(job.upload)
     )
 
 

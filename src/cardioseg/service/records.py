@@ -12,12 +12,12 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from cardioseg.io.atomic import write_text
-from cardioseg.service.jobs import ID_PATTERN, Job, State, Summary
+from cardioseg.service.jobs import ID_PATTERN, Extra, Job, State, Summary
 from cardioseg.service.uploads import Kind, Upload
 
 RECORD = "job.json"
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MOST_STARTS = 2
 """A job during which the server ended so often is not tried again: it may be what ends it."""
 
@@ -42,6 +42,7 @@ class _Record:
     summary: Summary | None
     touched_at: float
     starts: int
+    extras: tuple[Extra, ...]
 
 
 _READER = TypeAdapter(_Record)
@@ -74,6 +75,8 @@ def write_record(job: Job, now: float) -> None:
         job.summary,
         time.time() - (now - job.touched),
         job.starts,
+        # One that waits may be asked for again: nobody's work is lost.
+        tuple(each for each in job.extras if each.state != "waiting"),
     )
     write_text(job.folder / RECORD, json.dumps(asdict(record), indent=1) + "\n")
 
@@ -119,6 +122,7 @@ def _read(folder: Path, now: float) -> Job | None:
         touched=now - age,
         size=sum(each.stat().st_size for each in folder.rglob("*") if each.is_file()),
         starts=record.starts,
+        extras=record.extras,
     )
 
 

@@ -6,13 +6,13 @@ import json
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from cardioseg.core.measurement import Measurement
 from cardioseg.core.volume import Volume
-from cardioseg.errors import CardiosegError, PlaneWarning, ReadWarning
-from cardioseg.evaluation.function import heart_function
+from cardioseg.errors import PlaneWarning, ReadWarning
+from cardioseg.evaluation.function_record import measurement_record
 from cardioseg.inference.segmenter import Segmenter
 from cardioseg.io.atomic import make_folder, write_text
 from cardioseg.io.nifti import write_frames, write_volume
@@ -20,12 +20,12 @@ from cardioseg.service.jobs import Summary
 from cardioseg.service.problems import without_path
 from cardioseg.service.uploads import Upload
 from cardioseg.workflows.inputs import Input, open_input
-from cardioseg.workflows.outputs import KINDS, NIFTI
-from cardioseg.workflows.result import Result
+from cardioseg.workflows.outputs import FACTS, NIFTI
 from cardioseg.workflows.segment import Wanted, segment
 
 NAME = "result"
 LABELS, IMAGE, MEASUREMENTS = f"{NAME}.nii.gz", "image.nii.gz", "measurements.json"
+FINDINGS = f"{NAME}.json"
 FORMAT_VERSION = 1
 
 _TOLD = (ReadWarning, PlaneWarning)
@@ -56,12 +56,15 @@ OFFERED = (
     ResultFile(LABELS, "labels", "application/gzip"),
     ResultFile(IMAGE, "image", "application/gzip"),
     ResultFile(MEASUREMENTS, "measurements", "application/json"),
-    ResultFile(f"{NAME}.json", "findings", "application/json"),
+    ResultFile(FINDINGS, "findings", "application/json"),
     ResultFile("edit.json", "corrections", "application/json"),
+    ResultFile(".seg.nrrd", "slicer", "application/octet-stream"),
     ResultFile(".seg.dcm", "dicom_seg", "application/dicom"),
     ResultFile(".sr.dcm", "dicom_sr", "application/dicom"),
     ResultFile(".stl", "mesh", "model/stl"),
     ResultFile(".glb", "mesh", "model/gltf-binary"),
+    ResultFile("-meshes.json", "mesh_facts", "application/json"),
+    ResultFile("-mesh.png", "mesh_picture", "image/png"),
     ResultFile(".html", "report", "text/html"),
     ResultFile(".pdf", "report", "application/pdf"),
 )
@@ -69,7 +72,9 @@ OFFERED = (
 
 
 def make_results(upload: Upload, folder: Path, segmenter: Segmenter, watch: Watch) -> Summary:
-    """Segment an upload and write image, label map, measurements and what else the workflow makes.
+    """Segment an upload and write image, label map, measurements and findings.
+
+    What takes longer and not everybody wants is made when it is asked for: see `extras`.
 
     Parameters
     ----------
@@ -91,23 +96,21 @@ def make_results(upload: Upload, folder: Path, segmenter: Segmenter, watch: Watc
     make_folder(folder)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        each = Input(NAME, upload.path, upload.kind == "dicom", upload.series)
-        opened = open_input(each)
+        opened = open_input(input_of(upload))
         frames = opened.scan.frames
         _write_image(frames, folder / IMAGE)
         result = segment(segmenter, NAME, opened, Wanted(), lambda k, n: watch(k - 1, n))
         watch(len(frames), len(frames))
     notes = [str(w.message) for w in caught if issubclass(w.category, _TOLD)]
-    notes += [*opened.scan.notes, *_write_all(result, folder)]
-    labels = [result.labels[index] for index in result.phases]
     scan = opened.scan
-    # The workflow's own knows the intervals of the model's measured errors.
-    function = result.function or heart_function(labels, scan.times_ms, scan.body)
-    write_measurements(function.measurements, folder / MEASUREMENTS)
+    notes += scan.notes
+    for kind in (NIFTI, FACTS):
+        kind.write(result, folder)
+    write_measurements(result.measurements, folder / MEASUREMENTS)
     return Summary(
         frames=len(frames),
         scheme=result.scheme.name,
-        model_id=result.provenance.model_id,
+        provenance=result.provenance,
         seconds=time.perf_counter() - started,
         notes=tuple(dict.fromkeys(without_path(note, upload.path) for note in notes)),
         native_axis=frames[0].geometry.native_axis,
@@ -116,35 +119,18 @@ def make_results(upload: Upload, folder: Path, segmenter: Segmenter, watch: Watc
     )
 
 
-def _write_all(result: Result, folder: Path) -> list[str]:
-    """Write every kind of output that there is; what cannot be written is told, not fatal."""
-    notes = []
-    for kind in KINDS:
-        if kind.needs_dicom and result.source is None:
-            continue
-        try:
-            kind.write(result, folder)
-        except CardiosegError as error:
-            if kind is NIFTI:
-                raise
-            notes.append(f"{kind.name}: {error}")
-    return notes
+def input_of(upload: Upload) -> Input:
+    """An upload as the workflow reads it."""
+    return Input(NAME, upload.path, upload.kind == "dicom", upload.series)
 
 
 def write_measurements(measurements: Sequence[Measurement], path: Path) -> None:
     """Write measurements as JSON."""
     record = {
         "format_version": FORMAT_VERSION,
-        "measurements": [asdict(each) for each in measurements],
+        "measurements": [measurement_record(each) for each in measurements],
     }
     write_text(path, json.dumps(record, indent=2) + "\n")
-
-
-def findings(folder: Path) -> dict[str, object]:
-    """What the workflow found besides labels, such as their quality; empty where it wrote none."""
-    path = folder / f"{NAME}.json"
-    document = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return document if isinstance(document, dict) else {}
 
 
 def result_files(folder: Path) -> dict[str, ResultFile]:

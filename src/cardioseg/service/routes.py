@@ -16,6 +16,7 @@ from fastapi.responses import FileResponse, StreamingResponse
 from cardioseg.service import corrections, page
 from cardioseg.service.corrections import Desk, EditRecord
 from cardioseg.service.events import MEDIA_TYPE, job_events
+from cardioseg.service.extras import ExtraName, extras_of
 from cardioseg.service.jobs import ID_PATTERN, Job
 from cardioseg.service.messages import Health, JobView, ModelView, Refusal, job_view, model_view
 from cardioseg.service.offers import offer_named
@@ -93,7 +94,7 @@ def _add_jobs(router: APIRouter, server: Server) -> None:
 
     @router.post("/jobs/{job_id}/corrected", status_code=202)
     def corrected(job_id: JobId) -> JobView:
-        """Make every output anew from the corrected labels, as a job of its own."""
+        """Take the corrected labels as a job of its own, to make every file from."""
         former = _finished(server, job_id)
         with server.store.edit_lock(job_id):
             if not (former.edits / corrections.RECORD).is_file():
@@ -150,6 +151,18 @@ def _add_results(router: APIRouter, server: Server) -> None:
         if kind is None:
             raise ProblemError(404, "no_such_file", "the job has no such file")
         return _download(found.results / name, kind.media_type)
+
+    @router.post("/jobs/{job_id}/extras/{name}", status_code=202)
+    def extra(job_id: JobId, name: ExtraName) -> JobView:
+        """Have files made that the job offers as `extras`; then it lists them among its files."""
+        found = _finished(server, job_id)
+        if name not in extras_of(found.upload):
+            raise ProblemError(
+                409, "not_dicom", "SEG and SR refer to DICOM images, and this upload is NIfTI"
+            )
+        if server.store.ask(job_id, name):
+            server.dispatcher.submit_extra(job_id, name)
+        return job_view(server.store.get(job_id), server.store, server.offers)
 
     @router.get(
         "/jobs/{job_id}/edited",

@@ -13,12 +13,15 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cardioseg.errors import CardiosegError, is_out_of_memory
 from cardioseg.service.jobs import Summary
 from cardioseg.service.problems import without_path
 from cardioseg.service.uploads import Upload
+
+if TYPE_CHECKING:
+    from cardioseg.service.extras import ExtraName
 
 _POLL_SECONDS = 0.2
 _STOP_SECONDS = 5.0
@@ -26,12 +29,30 @@ _STOP_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker is to do: segment an upload, or make all outputs from corrected labels."""
+    """What a worker is to do: segment an upload, or take corrected labels, or make an extra.
+
+    Parameters
+    ----------
+    upload
+        What came.
+    output
+        Folder of the results.
+    model
+        Model folder, installed model or baseline.
+    labels
+        A person's labels that take the place of the model's.
+    extra
+        Files to make of what was segmented before; None segments.
+    summary
+        What the job says of itself, for an extra.
+    """
 
     upload: Upload
     output: Path
     model: str
     labels: Path | None = None
+    extra: ExtraName | None = None
+    summary: Summary | None = None
 
 
 @dataclass(frozen=True)
@@ -43,10 +64,18 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Made:
+    """That the files of an extra are there."""
+
+
+@dataclass(frozen=True)
 class Failure:
     """Why a task failed, in words for a person."""
 
     words: str
+
+
+Answer = Summary | Made | Failure
 
 
 @dataclass(eq=False)
@@ -65,7 +94,7 @@ class Worker:
 
     def run(
         self, task: Task, watch: Callable[[int, int], None], wanted: Callable[[], bool]
-    ) -> Summary | Failure:
+    ) -> Answer:
         """Do one task and wait for its end.
 
         Parameters
@@ -97,7 +126,7 @@ class Worker:
                 return Failure("the process that segments ended; the scan may be too large for it")
             if isinstance(answer, Progress):
                 watch(answer.done, answer.total)
-            elif isinstance(answer, Summary | Failure):
+            elif isinstance(answer, Summary | Made | Failure):
                 return answer
 
     def stop(self) -> None:
@@ -146,12 +175,16 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _done(task: Task, watch: Callable[[int, int], None]) -> Summary | Failure:
+def _done(task: Task, watch: Callable[[int, int], None]) -> Answer:
+    from cardioseg.service.extras import make_extra
     from cardioseg.service.offers import open_segmenter
     from cardioseg.service.person import PersonsLabels
     from cardioseg.service.results import make_results
 
     try:
+        if task.extra is not None and task.summary is not None:
+            make_extra(task.upload, task.output, task.summary, task.extra)
+            return Made()
         model = open_segmenter(task.model)
         segmenter = model if task.labels is None else PersonsLabels(model, task.labels)
         return make_results(task.upload, task.output, segmenter, watch)
@@ -163,4 +196,5 @@ def _done(task: Task, watch: Callable[[int, int], None]) -> Summary | Failure:
         if is_out_of_memory(error):
             return Failure("out of memory; crop the image or upload fewer frames")
         # A stranger's file must not end the service.
-        return Failure(f"this scan cannot be segmented ({type(error).__name__})")
+        what = "these files cannot be made" if task.extra else "this scan cannot be segmented"
+        return Failure(f"{what} ({type(error).__name__})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from cardioseg.errors import FormatError
@@ -18,7 +19,10 @@ from cardioseg.io.dicom_seg_file import SegFile, phase_path
 from cardioseg.io.dicom_seg_read import read_seg_file
 from cardioseg.io.dicom_sr import SUFFIX as SR_SUFFIX
 from cardioseg.io.dicom_sr import write_sr
+from cardioseg.workflows.judging import quality_lines
 from cardioseg.workflows.result import Result
+
+WITHHELD = "rejected by the quality gate"
 
 _FAMILIES = {"otsu": HISTOGRAM_ANALYSIS, "active-contour": DEFORMABLE_MODELS}
 
@@ -30,14 +34,30 @@ def write_seg_of(result: Result, folder: Path) -> None:
     )
 
 
-def write_sr_of(result: Result, folder: Path) -> None:
-    """Write NAME.sr.dcm: the measurements, beside the SEG of this result if it is in the folder."""
+def write_sr_of(result: Result, folder: Path, *, withhold: bool = False) -> None:
+    """Write NAME.sr.dcm: the measurements, beside the SEG of this result if it is in the folder.
+
+    Parameters
+    ----------
+    result
+        The result; its quality and the reasons for it stand in the report as comments.
+    folder
+        Where the report goes.
+    withhold
+        Write each measurement as unknown: of labels that nobody should rely on.
+    """
+    measurements = result.measurements
+    if withhold:
+        measurements = tuple(
+            replace(each, value=None, low=None, high=None, note=WITHHELD) for each in measurements
+        )
     write_sr(
-        result.measurements,
+        measurements,
         _source(result),
         folder / f"{result.name}{SR_SUFFIX}",
         algorithm(result),
         _segs(result, folder),
+        quality_lines(result.quality),
     )
 
 

@@ -18,6 +18,7 @@ from cardioseg.evaluation.function import FunctionOptions, HeartFunction, heart_
 from cardioseg.evaluation.function_agreement import FunctionPair
 from cardioseg.evaluation.measured_errors import MeasuredErrors
 from cardioseg.io.images import read_label_frames
+from cardioseg.io.scans import times_of
 from cardioseg.workflows.function_output import FUNCTION_JSON, FunctionResults, write_function
 from cardioseg.workflows.inputs import Input, gather_labels
 
@@ -35,7 +36,7 @@ class FunctionInputs:
     body
         Height, weight, sex and age; for one cine.
     frame_ms
-        Time from frame to frame of a cine; None where unknown.
+        Time from frame to frame of a cine; None takes a NIfTI header's, where it has one.
     heart_rate_bpm
         Beats per minute; None where unknown.
     errors
@@ -172,8 +173,10 @@ def _measure(subject: _Subject, inputs: FunctionInputs, options: FunctionOptions
     labels = _frames(subject, inputs.scheme)
     times: tuple[float, ...] = ()
     # Frames of several files are phases of a cycle that is not there as a whole.
-    if inputs.frame_ms is not None and len(subject.files) == 1:
-        times = tuple(inputs.frame_ms * number for number in range(len(labels)))
+    if len(subject.files) == 1:
+        times = times_of(subject.files[0].path)[0]
+        if inputs.frame_ms is not None:
+            times = tuple(inputs.frame_ms * number for number in range(len(labels)))
     return heart_function(labels, times, inputs.body, options)
 
 

@@ -1,4 +1,4 @@
-"""Segment and judge: one volume, and what the qualities of a cine's frames make together."""
+"""Segment and judge: evidence is kept of each frame, and a cine is judged by a few of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from dataclasses import replace
 from cardioseg.core.quality import Quality
 from cardioseg.core.volume import Volume
 from cardioseg.inference.predictor import Prediction, Predictor
-from cardioseg.inference.quality import assess_by_rules, predict_assessed
+from cardioseg.inference.quality import (
+    Evidence,
+    assess_by_evidence,
+    assess_by_rules,
+    evidence_of,
+)
 from cardioseg.inference.quality.assess import judge
 from cardioseg.inference.segmenter import Segmenter
 
@@ -18,16 +23,27 @@ LARGEST_SCORES_BYTES = 1 << 28
 _FLOAT_BYTES = 4
 
 
-def predict_judged(segmenter: Segmenter, volume: Volume) -> tuple[Prediction, Quality]:
-    """Segment one volume and judge the answer.
+def predict_with_evidence(
+    segmenter: Segmenter, volume: Volume
+) -> tuple[Prediction, Evidence | None]:
+    """Segment one volume, and keep what its scores tell of the answer.
 
-    By a network's scores and by rules; a classical baseline has no scores, and rules judge it.
+    None for a classical baseline, which has no scores, and for a volume whose scores are too large.
     """
     scores_bytes = segmenter.scheme.class_count * volume.array.size * _FLOAT_BYTES
-    if isinstance(segmenter, Predictor) and scores_bytes <= LARGEST_SCORES_BYTES:
-        return predict_assessed(segmenter, volume)
-    prediction = segmenter.predict(volume)
-    return prediction, assess_by_rules(volume, prediction.labels)
+    if not isinstance(segmenter, Predictor) or scores_bytes > LARGEST_SCORES_BYTES:
+        return segmenter.predict(volume), None
+    prediction, scores = segmenter.predict_with_scores(volume)
+    return prediction, evidence_of(scores, prediction.labels)
+
+
+def quality_of(
+    segmenter: Segmenter, volume: Volume, prediction: Prediction, evidence: Evidence | None
+) -> Quality:
+    """Judge an answer by its evidence and by rules; without evidence by rules alone."""
+    if evidence is None or not isinstance(segmenter, Predictor):
+        return assess_by_rules(volume, prediction.labels)
+    return assess_by_evidence(segmenter, volume, prediction.labels, evidence)
 
 
 def cine_quality(each: Mapping[int, Quality]) -> Quality:
@@ -58,3 +74,18 @@ def cine_quality(each: Mapping[int, Quality]) -> Quality:
         for name in names
     }
     return replace(judge(reasons, {}), predicted_dice=lowest)
+
+
+def quality_lines(quality: Quality | None) -> tuple[str, ...]:
+    """A line for the verdict and one for each reason, as logs and reports tell them.
+
+    Examples
+    --------
+    >>> from cardioseg.core.quality import Reason, Verdict
+    >>> quality_lines(Quality(Verdict.REVIEW, reasons=(Reason(Verdict.REVIEW, "holes", "holes"),)))
+    ('quality: review', 'review: holes')
+    """
+    if quality is None:
+        return ()
+    reasons = (f"{each.verdict}: {each.words}" for each in quality.reasons)
+    return (f"quality: {quality.verdict}", *reasons)

@@ -25,8 +25,9 @@ class Kind:
     ----------
     name
         As `--write` takes it.
-    ending
-        What follows the input's name; `*` stands for any letters where it writes several files.
+    endings
+        What follows the input's name in each file that may be written; `*` stands for any letters
+        where there are several.
     write
         Writes one result into a folder, each file whole or not at all.
     needs_dicom
@@ -34,16 +35,16 @@ class Kind:
     """
 
     name: str
-    ending: str
+    endings: tuple[str, ...]
     write: Callable[[Result, Path], None]
     needs_dicom: bool = False
 
     def files_there(self, folder: Path, name: str) -> tuple[Path, ...]:
         """Files of this kind that a folder already holds for one name."""
-        if "*" not in self.ending:
-            path = folder / f"{name}{self.ending}"
-            return (path,) if path.exists() else ()
-        return tuple(sorted(folder.glob(glob.escape(name) + self.ending)))
+        found = {
+            path for ending in self.endings for path in folder.glob(glob.escape(name) + ending)
+        }
+        return tuple(sorted(found))
 
 
 def write_nifti(result: Result, folder: Path) -> None:
@@ -149,14 +150,21 @@ def _function(result: Result) -> Json:
     }
 
 
-NIFTI = Kind("nifti", ".nii.gz", write_nifti)
-FACTS = Kind("json", ".json", write_facts)
-NRRD = Kind("nrrd", "[-.]*seg.nrrd", write_segmentation)
-SEG = Kind("seg", "[-.]*seg.dcm", write_seg_objects, needs_dicom=True)
-SR = Kind("sr", ".sr.dcm", write_sr_object, needs_dicom=True)
-
-MESH = Kind("mesh", "-*.stl", write_mesh_files)
-REPORT = Kind("report", ".html", write_report)
+NIFTI = Kind("nifti", (".nii.gz",), write_nifti)
+FACTS = Kind("json", (".json",), write_facts)
+NRRD = Kind("nrrd", (".seg.nrrd", "-phase*.seg.nrrd"), write_segmentation)
+SEG = Kind("seg", (".seg.dcm", "-phase*.seg.dcm"), write_seg_objects, needs_dicom=True)
+SR = Kind("sr", (".sr.dcm",), write_sr_object, needs_dicom=True)
+MESH = Kind(
+    "mesh",
+    tuple(
+        f"{systole}{ending}"
+        for systole in ("", "-es")
+        for ending in ("-*.stl", ".glb", "-meshes.json", "-mesh.png")
+    ),
+    write_mesh_files,
+)
+REPORT = Kind("report", (".html",), write_report)
 
 # The structured report refers to the SEG: SEG comes first.
 KINDS: tuple[Kind, ...] = (NIFTI, FACTS, NRRD, SEG, SR, MESH, REPORT)

@@ -112,7 +112,7 @@ def predict_score_files(
             raise LabelError(f"{each.path}: scores of a cine are not written; split it into frames")
         volume = opened.scan.frames[0]
         scores = predictor.predict_scores(volume)
-        path = output / f"{each.name}{NIFTI.ending}"
+        path = output / f"{each.name}{NIFTI.endings[0]}"
         write_scores(scores, volume.geometry, path, predictor.model.id)
         return 1, None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -83,8 +83,13 @@ class Result:
         """Heart function of a cine, else the volume of each structure in each written frame."""
         if self.function is not None:
             return self.function.measurements
-        return tuple(
-            Measurement("volume", s.name, round(self.labels[index].volume_ml(s.name), 4), "ml")
-            for index in self.phases
-            for s in self.scheme.structures
-        )
+        return volumes(self.chosen)
+
+
+def volumes(labels: Sequence[LabelMap]) -> tuple[Measurement, ...]:
+    """The volume of each structure in each label map: all that can be measured without a cycle."""
+    return tuple(
+        Measurement("volume", s.name, round(each.volume_ml(s.name), 4), "ml")
+        for each in labels
+        for s in each.scheme.structures
+    )

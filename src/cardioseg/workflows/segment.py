@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from cardioseg.core.labels import LabelScheme
@@ -12,9 +12,10 @@ from cardioseg.core.volume import LabelMap
 from cardioseg.errors import ConfigError, LabelError
 from cardioseg.evaluation.function import FunctionOptions, HeartFunction, heart_function
 from cardioseg.inference.predictor import Prediction
+from cardioseg.inference.quality import Evidence
 from cardioseg.inference.segmenter import Segmenter
 from cardioseg.workflows.inputs import Opened
-from cardioseg.workflows.judging import cine_quality, predict_judged
+from cardioseg.workflows.judging import cine_quality, predict_with_evidence, quality_of
 from cardioseg.workflows.known_errors import errors_of_model
 from cardioseg.workflows.outputs import NIFTI, Kind
 from cardioseg.workflows.result import Result
@@ -87,22 +88,28 @@ def segment(segmenter: Segmenter, name: str, opened: Opened, wanted: Wanted, tol
     """
     scan, target = opened.scan, wanted.scheme or segmenter.scheme
     predictions: dict[int, Prediction] = {}
+    evidence: dict[int, Evidence | None] = {}
     indices = _indices(scan, wanted.frame)
-    quality = None
     for done, index in enumerate(indices, start=1):
         told(done, len(indices))
-        if wanted.quality and len(indices) == 1:
-            predictions[index], quality = predict_judged(segmenter, scan.frames[index])
+        frame = scan.frames[index]
+        if wanted.quality:
+            predictions[index], evidence[index] = predict_with_evidence(segmenter, frame)
         else:
-            predictions[index] = segmenter.predict(scan.frames[index])
+            predictions[index] = segmenter.predict(frame)
     labels = {index: each.labels.read_as(target) for index, each in predictions.items()}
-    function, phases = None, indices
+    function, phases, judged = None, indices, indices
     made = predictions[indices[0]].provenance
     if len(indices) > 1:
         own = [each.labels for each in predictions.values()]
-        function = _function(own, list(labels.values()), scan, made.model_id)
+        function = function_of(own, list(labels.values()), scan, made.model_id)
         phases = _phases(wanted.phase, function, len(indices))
-        quality = _cine_quality(segmenter, scan, function) if wanted.quality else None
+        judged = _told_by(function)
+    qualities = {
+        index: quality_of(segmenter, scan.frames[index], predictions[index], evidence[index])
+        for index in judged
+        if index in evidence
+    }
     return Result(
         name=name,
         scan=scan,
@@ -112,14 +119,14 @@ def segment(segmenter: Segmenter, name: str, opened: Opened, wanted: Wanted, tol
         input_sha256=opened.sha256,
         source=opened.source,
         function=function,
-        quality=quality,
+        quality=_quality(qualities, len(indices)),
     )
 
 
-def _function(
+def function_of(
     own: list[LabelMap], labels: list[LabelMap], scan: Scan, model_id: str
 ) -> HeartFunction:
-    """Function of the label maps to write.
+    """Function of the label maps `labels` that are written, of all frames of a cine.
 
     Its phases are told by the model's own: a coarser scheme may not tell the ventricles apart.
     """
@@ -132,12 +139,17 @@ def _function(
     return heart_function(labels, scan.times_ms, scan.body, options)
 
 
-def _cine_quality(segmenter: Segmenter, scan: Scan, function: HeartFunction) -> Quality:
-    """Of the frames that function is read off; of the first where there are none."""
-    named = [index for index in (function.ed, function.es) if index is not None] or [0]
-    return cine_quality(
-        {index: predict_judged(segmenter, scan.frames[index])[1] for index in named}
-    )
+def _told_by(function: HeartFunction) -> tuple[int, ...]:
+    """The frames that function is read off; the first where there are none."""
+    named = tuple(index for index in (function.ed, function.es) if index is not None)
+    return tuple(dict.fromkeys(named)) or (0,)
+
+
+def _quality(each: Mapping[int, Quality], frames: int) -> Quality | None:
+    """Of the one frame, or of those of a cine together; None where none was judged."""
+    if not each:
+        return None
+    return cine_quality(each) if frames > 1 else next(iter(each.values()))
 
 
 def _phases(phase: str, function: HeartFunction, count: int) -> tuple[int, ...]:

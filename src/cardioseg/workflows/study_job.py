@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from cardioseg.core.geometry import Geometry
+from cardioseg.core.quality import Verdict
 from cardioseg.errors import CardiosegError
 from cardioseg.inference.segmenter import Segmenter
 from cardioseg.io.atomic import make_folder
 from cardioseg.io.dicom import Series, find_series, read_series
 from cardioseg.workflows.inputs import Opened
+from cardioseg.workflows.judging import quality_lines
 from cardioseg.workflows.outputs import SEG, SR
 from cardioseg.workflows.segment import Wanted, segment
 
@@ -48,7 +50,8 @@ def segment_study(
     Returns
     -------
     tuple of Path
-        SEG and SR of each series; of a cine the SEGs of ED and ES.
+        SEG and SR of each series; of a cine the SEGs of ED and ES. A series that the quality gate
+        rejects has no SEG, and its SR says why and holds no value.
 
     Raises
     ------
@@ -62,8 +65,9 @@ def segment_study(
         try:
             told = _segment_series(segmenter, series, output, f"{job}-{number}")
         except CardiosegError as error:
-            told = f"left out: {error}"
-        tell(f"{which}: {told}")
+            told = (f"left out: {error}",)
+        for line in told:
+            tell(f"{which}: {line}")
     return tuple(sorted(output.glob("*.dcm")))
 
 
@@ -85,24 +89,34 @@ def why_not_short_axis(geometry: Geometry) -> str:
     return ""
 
 
-def _segment_series(segmenter: Segmenter, series: Series, output: Path, name: str) -> str:
+def _segment_series(
+    segmenter: Segmenter, series: Series, output: Path, name: str
+) -> tuple[str, ...]:
     """Segment one series if it is a short-axis stack; what to say of it."""
     if series.unfit or series.modality != "MR":
-        return f"left out: {series.unfit or 'not MR'}"
+        return (f"left out: {series.unfit or 'not MR'}",)
     source = read_series(series)
     reason = why_not_short_axis(source.scan.frames[0].geometry)
     if reason:
-        return f"left out: {reason}"
+        return (f"left out: {reason}",)
     opened = Opened(source.scan, source, series.digest())
     result = segment(segmenter, name, opened, Wanted(), lambda done, total: None)
     function = result.function
     if function is not None:
         named = [index for index in (function.ed, function.es) if index is not None]
         if not named:
-            return "left out: no heart was found in any frame"
+            return ("left out: no heart was found in any frame",)
         result = replace(result, phases=tuple(dict.fromkeys(named)))
     elif not result.chosen[0].array.any():
-        return "left out: no heart was found"
+        return ("left out: no heart was found",)
+    quality = result.quality
+    if quality is not None and quality.verdict is Verdict.REJECT:
+        # A SEG would show contours that nobody should rely on; the report says why there is none.
+        from cardioseg.workflows.dicom_outputs import write_sr_of
+
+        write_sr_of(result, output, withhold=True)
+        return ("rejected: a report without values, and no SEG", *quality_lines(quality))
     SEG.write(result, output)
     SR.write(result, output)
-    return f"segmented, {len(source.scan.frames)} frames"
+    frames = f"segmented, {len(source.scan.frames)} frames"
+    return (frames, *quality_lines(quality))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -25,6 +26,27 @@ REJECT_BELOW = 0.5
 """Mean expected Dice below which nothing of a segmentation is worth correcting."""
 
 _SEVERITY = {Verdict.ACCEPT: 0, Verdict.REVIEW: 1, Verdict.REJECT: 2}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the scores of one segmentation tell: a few numbers, where the scores take megabytes.
+
+    Parameters
+    ----------
+    features
+        Features of each structure that cost no pass of the network, 0 to 1.
+    found_voxels
+        Voxels that the network called heart before loose pieces were dropped.
+    """
+
+    features: Mapping[str, Mapping[str, float]]
+    found_voxels: int
+
+
+def evidence_of(scores: Float32Array, labels: LabelMap) -> Evidence:
+    """Evidence from the scores (classes, I, J, K) of an answer."""
+    return Evidence(score_features(scores, labels), int(np.count_nonzero(scores.argmax(axis=0))))
 
 
 def predict_assessed(predictor: Predictor, volume: Volume) -> tuple[Prediction, Quality]:
@@ -67,16 +89,26 @@ def assess(predictor: Predictor, volume: Volume, labels: LabelMap, scores: Float
     ModelError
         If the model's calibration is malformed.
     """
+    return assess_by_evidence(predictor, volume, labels, evidence_of(scores, labels))
+
+
+def assess_by_evidence(
+    predictor: Predictor, volume: Volume, labels: LabelMap, evidence: Evidence
+) -> Quality:
+    """What :func:`assess` answers, from what was kept of scores that are no longer there.
+
+    A cine is judged by the frames of its end diastole and end systole, which are known only when
+    all frames have been segmented.
+    """
     calibration = calibration_of(predictor.model)
-    expected = (
-        calibration.expected(
-            features_of(predictor, volume, labels, scores, calibration.needs_mirrors)
-        )
-        if calibration and labels.array.any()
-        else _nothing_expected(calibration)
-    )
-    found = int(np.count_nonzero(scores.argmax(axis=0)))
-    return judge(rule_reasons(volume, labels, found), expected)
+    if calibration and labels.array.any():
+        features = {name: dict(values) for name, values in evidence.features.items()}
+        if calibration.needs_mirrors:
+            _add_mirrors(features, predictor, volume, labels)
+        expected = calibration.expected(features)
+    else:
+        expected = _nothing_expected(calibration)
+    return judge(rule_reasons(volume, labels, evidence.found_voxels), expected)
 
 
 def assess_by_rules(volume: Volume, labels: LabelMap) -> Quality:
@@ -102,9 +134,15 @@ def features_of(
     """Features of each structure, 0 to 1; without mirrored passes if they are not wanted."""
     answer = score_features(scores, labels)
     if mirrors:
-        for name, value in mirror_features(predictor, volume, labels).items():
-            answer[name][MIRRORS] = value
+        _add_mirrors(answer, predictor, volume, labels)
     return answer
+
+
+def _add_mirrors(
+    features: dict[str, dict[str, float]], predictor: Predictor, volume: Volume, labels: LabelMap
+) -> None:
+    for name, value in mirror_features(predictor, volume, labels).items():
+        features[name][MIRRORS] = value
 
 
 def rule_reasons(volume: Volume, labels: LabelMap, found_voxels: int) -> Iterator[Reason]:

@@ -37,7 +37,7 @@ function qualityWords(quality) {
   const dice = Object.entries(quality.predicted_dice ?? {});
   if (dice.length) lines.push(element("p", `${word("expected")}: ${dice.map(([name, value]) => `${word(name)} ${number(value, 2)}`).join(", ")}`));
   const list = element("ul");
-  for (const reason of quality.reasons ?? []) list.append(element("li", `${word(reason.verdict)}: ${reason.words}`));
+  for (const reason of quality.reasons ?? []) list.append(element("li", `${word(reason.verdict)}: ${document.documentElement.lang === "es" ? reason.spanish : reason.words}`));
   if (list.children.length) lines.push(list);
   return lines;
 }

@@ -114,7 +114,8 @@ async function show(job) {
   if (!state.viewer) return;
   const [image, labels] = await Promise.all([server.bytes(`jobs/${job.id}/files/image.nii.gz`), server.bytes(labelsPath(job))]);
   await state.viewer.show(image, labels, job.structures);
-  choosePlane(state.viewer.wanted);
+  // A model is made for one job, when it is asked for.
+  choosePlane(state.viewer.wanted === "model" ? "multi" : state.viewer.wanted);
   $("canvas").dataset.shown = job.id;
 }
 
@@ -137,6 +138,35 @@ const resume = safely(async () => {
   if (state.jobs.length) await show(state.jobs.at(-1));
 });
 
+/** Have files made that the server does not make unasked, and wait for them. */
+async function make(name) {
+  const { id } = state.shown;
+  let job = await server.make(id, name);
+  $("progress").hidden = false;
+  $("progress").removeAttribute("value");
+  tell(word("making", { what: word(`make.${name}`) }));
+  try {
+    await server.follow(id, (now) => { job = now; });
+  } finally {
+    $("progress").hidden = true;
+    tell(word(state.shown?.state ?? "done"));
+  }
+  update(job);
+  const { state: end, error } = job.extras.find((each) => each.name === name);
+  if (end === "failed") throw new server.Problem(422, { code: "not_made", message: error });
+  return job;
+}
+
+/** The models at end diastole, or of the one frame, each in its structure's colour. */
+async function showModel() {
+  const job = await make("mesh");
+  if (state.shown?.id !== job.id) return;
+  const parts = job.structures.map((each) => [`result-${each.name.replace(/[^A-Za-z0-9]+/g, "-")}.stl`, each.color]);
+  const there = parts.filter(([name]) => job.files.some((file) => file.name === name));
+  const surfaces = await Promise.all(there.map(async ([name, color]) => [await server.bytes(`jobs/${job.id}/files/${name}`), color]));
+  await state.viewer.showModel(surfaces);
+}
+
 function showJobs() {
   sessionStorage.setItem(JOBS, JSON.stringify(state.jobs.map((job) => job.id)));
   $("jobs").replaceChildren(...state.jobs.map((job) => {
@@ -151,6 +181,18 @@ function showJobs() {
   $("jobs").hidden = state.jobs.length < 2;
 }
 
+function fileItem(text, data, action, waits = false) {
+  const item = document.createElement("li");
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = text;
+  button.disabled = waits;
+  button.onclick = safely(action);
+  Object.assign(button.dataset, data);
+  item.append(button);
+  return item;
+}
+
 function showFiles(job) {
   const names = { measurements: "measurements_file" };
   const offers = job.files.map((file) => [word(names[file.kind] ?? file.kind), `jobs/${job.id}/files/${file.name}`, file.name]);
@@ -158,16 +200,11 @@ function showFiles(job) {
     [word("corrected_map"), `jobs/${job.id}/edited`, "edited.nii.gz"],
     [word("training"), `jobs/${job.id}/training`, "training.zip"],
   );
-  $("files").replaceChildren(...offers.map(([title, path, name]) => {
-    const item = document.createElement("li");
-    const button = document.createElement("button");
-    button.type = "button";
-    button.dataset.file = name;
-    button.textContent = `${title}: ${name}`;
-    button.onclick = safely(() => server.download(path, name));
-    item.append(button);
-    return item;
-  }));
+  const more = job.extras.filter((extra) => extra.state !== "made");
+  $("files").replaceChildren(
+    ...offers.map(([title, path, name]) => fileItem(`${title}: ${name}`, { file: name }, () => server.download(path, name))),
+    ...more.map(({ name, state: end }) => fileItem(word(`make.${name}`), { extra: name }, () => make(name), end === "waiting")),
+  );
   $("remake").hidden = !job.edit;
   $("kept").textContent = word("kept", { minutes: Math.round(job.seconds_left / 60) });
   $("saved").textContent = job.edit ? savedWords(job.edit) : "";
@@ -218,6 +255,14 @@ function play(on) {
   const step = times.length > 1 ? (times.at(-1) - times[0]) / (times.length - 1) : DEFAULT_FRAME_MS;
   state.timer = setInterval(() => setFrame((Number($("frame").value) % state.shown.frames) + 1), Math.max(step, 20));
 }
+
+const changePlane = safely(async (name) => {
+  if (name === "model" && state.viewer) {
+    await stopCorrecting();
+    if (!state.viewer.hasModel) await showModel();
+  }
+  choosePlane(name);
+});
 
 function choosePlane(name) {
   state.viewer?.plane(name);
@@ -335,7 +380,7 @@ function wire() {
   $("again").onclick = segmentAgain;
   $("use-series").onclick = () => upload(state.file, $("series").value);
   $("opacity").oninput = () => state.viewer?.setOpacity(Number($("opacity").value));
-  for (const button of $("planes").children) button.onclick = () => choosePlane(button.dataset.plane);
+  for (const button of $("planes").children) button.onclick = () => changePlane(button.dataset.plane);
   $("play").onclick = () => play(!state.timer && !state.correction);
   $("frame").oninput = () => changeFrame(Number($("frame").value));
   $("brush").onclick = safely(() => (state.correction ? stopCorrecting() : startCorrecting()));

@@ -32,6 +32,7 @@ export const job = async (id) => (await ask(`jobs/${id}`)).json();
 export const again = async (id, model) =>
   (await ask(`jobs/${id}/again?${new URLSearchParams({ model })}`, { method: "POST" })).json();
 export const corrected = async (id) => (await ask(`jobs/${id}/corrected`, { method: "POST" })).json();
+export const make = async (id, extra) => (await ask(`jobs/${id}/extras/${extra}`, { method: "POST" })).json();
 export const remove = (id) => ask(`jobs/${id}`, { method: "DELETE" });
 export const bytes = async (path) => (await ask(path)).arrayBuffer();
 export const save = async (id, frame, body, seconds) =>

@@ -41,6 +41,7 @@ export class Viewer {
 
   clear() {
     this.endDrawing();
+    this.removeModel();
     while (this.nv.volumes.length) this.nv.removeVolume(this.nv.volumes[0]);
     this.nv.drawScene();
   }
@@ -57,6 +58,21 @@ export class Viewer {
     this.plane(this.wanted ?? "multi");
   }
 
+  get hasModel() { return this.nv.meshes.length > 0; }
+
+  removeModel() {
+    while (this.nv.meshes.length) this.nv.removeMesh(this.nv.meshes[0]);
+  }
+
+  /** Take surfaces to show: [bytes of an STL file, sRGB hex colour] each. */
+  async showModel(parts) {
+    this.removeModel();
+    for (const [buffer, color] of parts) {
+      const rgba255 = [RED, GREEN, BLUE].map(([mask, shift]) => (parseInt(color.slice(1), 16) >> shift) & mask);
+      await this.nv.addMeshFromUrl({ url: "model.stl", buffer, rgba255: new Uint8Array([...rgba255, 255]) });
+    }
+  }
+
   /** Replace the overlay, the image stays. */
   async showLabels(labels) {
     this.nv.removeVolume(this.overlay);
@@ -69,7 +85,7 @@ export class Viewer {
   setOpacity(opacity) {
     this.opacity = opacity;
     if (!this.overlay) return;
-    this.nv.setOpacity(1, this.isDrawing ? 0 : opacity);
+    this.nv.setOpacity(1, this.isDrawing || this.wanted === "model" ? 0 : opacity);
     this.nv.setDrawOpacity(opacity);
     this.nv.updateGLVolume();
   }
@@ -84,12 +100,13 @@ export class Viewer {
     const nv = this.nv;
     const types = {
       multi: nv.sliceTypeMultiplanar, axial: nv.sliceTypeAxial, coronal: nv.sliceTypeCoronal,
-      sagittal: nv.sliceTypeSagittal, render: nv.sliceTypeRender,
+      sagittal: nv.sliceTypeSagittal, render: nv.sliceTypeRender, model: nv.sliceTypeRender,
     };
     types.stack = [types.sagittal, types.coronal, types.axial][this.stackAxis()];
+    for (const mesh of nv.meshes) mesh.visible = name === "model";
     nv.setSliceType(types[name]);
     // In 3-D the chest would hide the heart: only the labels are shown, and as solids.
-    if (this.image) nv.setOpacity(0, name === "render" ? 0 : 1);
+    if (this.image) nv.setOpacity(0, types[name] === nv.sliceTypeRender ? 0 : 1);
     this.setOpacity(this.opacity);
   }
 

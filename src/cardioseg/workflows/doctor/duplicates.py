@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from cardioseg.workflows.doctor.look import Seen
 
 SIDE, SECTIONS = 16, 5
+# Not the thumbnail of `data.near`, which looks for copies that were cropped, noisy, mirrored or
+# turned: it blurs away what every chest shares, gives nothing for an image of fewer pixels than its
+# 32 cells a side, and lays two on each other in every way. Of whole scans under two names the
+# doctor asks less, also of coarse images; equal content it tells by digests.
 
 ALIKE = 0.85
 """Correlation of two coarse pictures above which they show one scan. ACDC: frames of one patient

@@ -16,6 +16,7 @@ from cardioseg.workflows.report.pictures import (
     data_uri,
     slice_pictures,
 )
+from cardioseg.workflows.report.reasons import reason_words
 from cardioseg.workflows.report.terms import (
     metric_meaning,
     quantity_meaning,
@@ -114,8 +115,8 @@ def case_report(content: CaseContent, language: Language = Language.ENGLISH) -> 
     content
         What to tell.
     language
-        English or Spanish. Names that the program lacks a translation for, and sentences that
-        other parts wrote (reasons, notes), stay in English and are marked so.
+        English or Spanish. Names that the program lacks a translation for, and notes on the scan,
+        stay in English and are marked so.
 
     Returns
     -------
@@ -146,7 +147,7 @@ def case_report(content: CaseContent, language: Language = Language.ENGLISH) -> 
         "title": words.say(Message.TITLE, name=content.name),
         "verdict": words.say(_VERDICTS[quality.verdict] if quality else Message.NOT_ASSESSED),
         "verdict_class": quality.verdict.value if quality else "",
-        "reasons": [reason.words for reason in quality.reasons] if quality else [],
+        "reasons": [reason_words(r, language) for r in quality.reasons] if quality else [],
         "predicted_dice": [
             (structure_name(name, language), words.number(value, 2))
             for name, value in (quality.predicted_dice if quality else {}).items()

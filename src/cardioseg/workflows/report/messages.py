@@ -51,9 +51,9 @@ class Message(Enum):
         "Sin evaluar: no se hizo ninguna revisión automática. Mire cada contorno.",
     )
     REASONS = ("Reasons", "Motivos")
-    REASONS_LANGUAGE = (
-        "Reasons and notes are given as the program wrote them.",
-        "Los motivos y las notas se dan en inglés, como los escribió el programa.",
+    NOTES_LANGUAGE = (
+        "As the program wrote them when it read the scan.",
+        "En inglés, como las escribió el programa al leer el estudio.",
     )
     PREDICTED_DICE = (
         "Expected agreement with a person's contours (Dice, 0 none to 1 perfect)",

@@ -151,6 +151,17 @@ def read_case_content(
     )
 
 
+def read_quality(path: Path) -> Quality | None:
+    """The quality that a NAME.json holds; None where none was judged.
+
+    Raises
+    ------
+    FormatError
+        If it is not what it should be.
+    """
+    return _quality(_read(path, _Case).quality)
+
+
 def _read(path: Path, model: type[_Model]) -> _Model:
     """The file as that model; its defaults where there is no file."""
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""`--write nrrd`: a segmentation for 3D Slicer of each frame that is written."""
+"""Kinds of output: what each writes, and that it finds all of it again."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import ACDC
 from cardioseg.core.scan import Scan
 from cardioseg.core.volume import LabelMap, Volume
+from cardioseg.evaluation.function import heart_function
 from cardioseg.inference.predictor import Provenance
 from cardioseg.io.images import read_labels
-from cardioseg.workflows.outputs import NRRD, kinds_named
+from cardioseg.workflows.outputs import MESH, NRRD, kinds_named
 from cardioseg.workflows.result import Result
 
 GRID = Geometry((3, 4, 2), np.diag([-1.5, 1.5, 8.0, 1.0]))
@@ -38,3 +39,25 @@ def test_one_frame_is_one_file_and_several_are_numbered_from_1(tmp_path: Path) -
 
 def test_the_kind_is_named_nrrd() -> None:
     assert [kind.name for kind in kinds_named("nrrd,nifti")] == ["nifti", "json", "nrrd"]
+
+
+def ball(radius: int) -> LabelMap:
+    grid = Geometry((14, 14, 14), np.diag([2.0, 2.0, 2.0, 1.0]))
+    from_middle = np.linalg.norm(np.indices(grid.shape) - 6.5, axis=0)
+    return LabelMap(np.where(from_middle <= radius, 3, 0).astype(np.uint8), grid, ACDC)
+
+
+def test_models_of_any_format_are_found_before_they_are_overwritten(tmp_path: Path) -> None:
+    frames = (ball(5), ball(3))
+    image = Volume(np.zeros(frames[0].array.shape, np.float32), frames[0].geometry)
+    function = heart_function(frames)
+    beat = Result(
+        "heart", Scan((image, image)), dict(enumerate(frames)), (0, 1), MADE, "", function=function
+    )
+    MESH.write(beat, tmp_path)
+    written = sorted(tmp_path.iterdir())
+    assert {path.name for path in written} >= {"heart.glb", "heart-LV-cavity.stl", "heart-es.glb"}
+    assert MESH.files_there(tmp_path, "heart") == tuple(written)
+    for path in tmp_path.glob("*.stl"):
+        path.unlink()
+    assert tmp_path / "heart.glb" in MESH.files_there(tmp_path, "heart")
