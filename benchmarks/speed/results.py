@@ -115,8 +115,8 @@ def crossing(curve: Sequence[Point], goal: float, clock: str) -> tuple[Spread | 
 
     Examples
     --------
-    >>> curve = [{"cpu_minutes": 10, "dice": 0.8}, {"cpu_minutes": 20, "dice": 0.9}]
-    >>> crossing(curve, 0.85, "cpu_minutes")[0]
+    >>> curve = [{"cpu_minutes": 10, "dice": 0.5}, {"cpu_minutes": 20, "dice": 1.0}]
+    >>> crossing(curve, 0.75, "cpu_minutes")[0]
     Spread(min=10, median=15.0, max=20)
     """
     before, low = 0.0, 0.0

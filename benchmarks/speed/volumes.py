@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +17,8 @@ import cardioseg
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.volume import Volume
 from cardioseg.io.nifti import write_volume
+
+LAUNCH = Path(__file__).with_name("launch.py")
 
 LARGE = (528, 528, 200)
 """The shape whose memory is bounded, at 0.75 x 0.75 x 1 mm."""
@@ -39,22 +42,18 @@ def run_program(arguments: Sequence[str], threads: int) -> Whole:
     SystemExit
         If it fails.
     """
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cardioseg", *arguments],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=environment,
+    program = [sys.executable, "-m", "cardioseg", *arguments]
+    done = subprocess.run(
+        [sys.executable, "-S", str(LAUNCH), *program],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+        check=True,
     )
-    with process.stderr:
-        told = process.stderr.read().decode()
-    _, status, used = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{told}\nerror: cardioseg {' '.join(arguments)} failed")
-    return Whole(seconds, used.ru_maxrss / 1024)
+    facts = json.loads(done.stdout)
+    if facts["code"]:
+        raise SystemExit(f"{done.stderr}\nerror: cardioseg {' '.join(arguments)} failed")
+    return Whole(facts["seconds"], facts["peak_mb"])
 
 
 def predicting(

@@ -6,11 +6,13 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from benchmarks.speed.accuracy import minutes_to_goals
 from benchmarks.speed.contender import Contender, Worker
 from benchmarks.speed.pace import ratios, take_turns
 from benchmarks.speed.roofline import layers_of, roofline
+from benchmarks.speed.volumes import run_program
 
 from cardioseg.nets.unet import count_multiplications, unet_2
 
@@ -82,3 +84,15 @@ def test_a_worker_that_dies_is_told(capfd):
     with pytest.raises(SystemExit, match="died"):
         Worker(contender, Path(sys.executable), threads=1)
     assert "no contender 'no-such-engine'" in capfd.readouterr().err
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is told in Linux' unit")
+def test_a_programs_peak_is_its_own_and_not_this_process():
+    held = np.ones(300 * 2**20 // 8)  # more than the bound
+    peak_mb = run_program(["--help"], threads=1).peak_mb
+    assert 5 < peak_mb < 200 < held.nbytes / 2**20
+
+
+def test_a_program_that_fails_is_told(tmp_path):
+    with pytest.raises(SystemExit, match="no such model"):
+        run_program(["models", "nowhere"], threads=1)
