@@ -89,10 +89,12 @@ def parts(options: list[object], tmp_path_factory: pytest.TempPathFactory) -> Pa
     return prepared_parts(read_config(config), cases, split, cache, lambda line: None, Looks())
 
 
-def train_alone(options: list[object], parts: Parts, folder: Path, watch: Watch = Watch()) -> None:
+def train_alone(
+    options: list[object], parts: Parts, folder: Path, watch: Watch | None = None
+) -> None:
     """One process trains, or goes on; without the model folder, which takes longer."""
     folder.mkdir(exist_ok=True)
-    fit(read_config(str(options[1])), parts.training, parts.validation, folder, watch)
+    fit(read_config(str(options[1])), parts.training, parts.validation, folder, watch or Watch())
 
 
 @pytest.fixture(scope="module")
