@@ -37,9 +37,9 @@ def spread(network: nn.Module, processes: Processes, rows: Rows) -> None:
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.BatchNorm2d):
-                setattr(parent, name, _norm(child, processes))
+                setattr(parent, name, _norm(child, processes).train(child.training))
             elif isinstance(child, nn.Dropout2d):
-                setattr(parent, name, WholeDropout2d(child.p, rows))
+                setattr(parent, name, WholeDropout2d(child.p, rows).train(child.training))
 
 
 def _norm(layer: nn.BatchNorm2d, processes: Processes) -> nn.Module:
