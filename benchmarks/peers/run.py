@@ -84,6 +84,9 @@ def peers_environment(threads: int, folder: Path) -> dict[str, str]:
     }
 
 
+ARMS = tuple(dict.fromkeys(each.arm for each in VARIANTS))
+
+
 class Bench:
     """The stages of one output folder.
 
@@ -253,6 +256,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--ours", type=_existing, nargs="*", default=[], help="SEED=RUN: take this cardioseg run"
     )
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=ARMS, help="who takes part")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="bfloat16")
     parser.add_argument("--nnunet-batch", type=int, default=4)
@@ -276,12 +280,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _pin(options.threads)
         bench = Bench(options)
         bench.prepare()
-        arms = [bench.arm(variant) for variant in VARIANTS]
+        variants = [each for each in VARIANTS if each.arm in options.arms]
+        arms = [bench.arm(variant) for variant in variants]
     except CardiosegError as error:
         raise SystemExit(f"error: {error}") from error
     details = {
         arm: [bench.train(arm, seed) for seed in options.seeds]
-        for arm in dict.fromkeys(variant.arm for variant in VARIANTS)
+        for arm in dict.fromkeys(variant.arm for variant in variants)
     }
     results = {
         "settings": _settings(options),

@@ -50,6 +50,12 @@ sys.argv = ["cardioseg", *sys.argv[1:]]
 main()
 """
 
+MAKE_TABLES = """
+import sys
+from cardioseg.training.storage import open_study
+open_study(sys.argv[1], "hearts")
+"""
+
 
 def start(*arguments: object, storage: str | None = None) -> subprocess.Popen[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -217,9 +223,7 @@ def test_two_workers_on_two_machines_share_one_search_in_postgresql(
     with postgresql() as url:
         import psycopg
 
-        from cardioseg.training.storage import open_study
-
-        open_study(url, "hearts")  # makes the tables
+        subprocess.run([sys.executable, "-c", MAKE_TABLES, url], check=True)
         command = ("tune", *options, "--study", "hearts", "--epochs", 1, "--trials", 2)
         outputs = [tmp_path / "one", tmp_path / "two"]
         workers = []
@@ -234,10 +238,11 @@ def test_two_workers_on_two_machines_share_one_search_in_postgresql(
             code, out, err = finish(worker)
             assert code == 0, err
             assert password not in out + err
-        trials = open_study(url, "hearts").get_trials()
-    assert [each.number for each in trials] == list(range(len(trials)))
+        with psycopg.connect(url.replace("+psycopg", "")) as look:
+            trials = look.execute("SELECT number, state FROM trials ORDER BY number").fetchall()
+    assert [number for number, _ in trials] == list(range(len(trials)))
     assert 2 <= len(trials) <= 3, "one worker may begin a trial while the other's last one runs"
-    assert {each.state.name for each in trials} <= {"COMPLETE", "PRUNED"}
+    assert {state for _, state in trials} <= {"COMPLETE", "PRUNED"}
     done = [{int(path.name) for path in (each / "trials").glob("0*")} for each in outputs]
     assert all(done), "both took part"
     assert sorted(done[0] | done[1]) == list(range(len(trials)))

@@ -89,13 +89,13 @@ Run = Callable[[Task, Sequence[Input], Told], Iterator[Outcome]]
 
 def one_by_one(task: Task, inputs: Sequence[Input], told: Told) -> Iterator[Outcome]:
     """Work a task off in this process, in the order of the inputs."""
+
+    def of(name: str) -> Told:
+        return lambda words: told(name + words)
+
     for each in inputs:
-
-        def more(words: str, name: str = each.name) -> None:
-            told(name + words)
-
-        more("")
-        yield outcome_of(each, task, more)
+        told(each.name)
+        yield outcome_of(each, task, of(each.name))
 
 
 def run_task(
