@@ -147,7 +147,7 @@ def case_report(content: CaseContent, language: Language = Language.ENGLISH) -> 
         "title": words.say(Message.TITLE, name=content.name),
         "verdict": words.say(_VERDICTS[quality.verdict] if quality else Message.NOT_ASSESSED),
         "verdict_class": quality.verdict.value if quality else "",
-        "reasons": [reason_words(r, language) for r in quality.reasons] if quality else [],
+        "reasons": _reasons(quality, language) if quality else [],
         "predicted_dice": [
             (structure_name(name, language), words.number(value, 2))
             for name, value in (quality.predicted_dice if quality else {}).items()
@@ -166,6 +166,12 @@ def case_report(content: CaseContent, language: Language = Language.ENGLISH) -> 
         "provenance": _provenance(content, words),
     }
     return render_page("case.html.j2", values, words)
+
+
+def _reasons(quality: Quality, language: Language) -> list[tuple[str, bool]]:
+    """Each reason's words, and whether they are English on a page that is not."""
+    told = [(reason_words(each, language), each.words) for each in quality.reasons]
+    return [(words, language is not Language.ENGLISH and words == own) for words, own in told]
 
 
 def _line(measurement: Measurement, words: Words) -> _Line:

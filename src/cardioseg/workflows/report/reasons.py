@@ -23,10 +23,10 @@ _SENTENCES: tuple[tuple[str, str], ...] = (
         "modelo solo lee RM: elija la serie de cine de RM",
     ),
     (
-        "{}: not a stack of slices, as this model reads; choose the short-axis cine series, or "
-        "a model for whole hearts",
-        "{}: no es una pila de cortes como la que lee este modelo; elija la serie de cine de "
-        "eje corto, o un modelo de corazón completo",
+        "{} voxels of ({}, {}, {}) mm, {}: not a stack of slices, as this model reads; choose "
+        "the short-axis cine series, or a model for whole hearts",
+        "{} vóxeles de ({}; {}; {}) mm, {}: no es una pila de cortes como la que lee este modelo; "
+        "elija la serie de cine de eje corto, o un modelo de corazón completo",
     ),
     (
         "only {} slice{}: too few for the volume of a ventricle; choose the whole short-axis stack",
