@@ -6,6 +6,7 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -84,6 +85,6 @@ def postgresql() -> Iterator[str]:
         yield f"postgresql+psycopg://{where}"
     finally:
         if server is not None:
-            server.terminate()
+            server.send_signal(signal.SIGINT)  # it ends without waiting for those who are connected
             server.wait(SECONDS)
         shutil.rmtree(folder, ignore_errors=True)
