@@ -81,8 +81,8 @@ def test_each_slice_is_read_once_by_one_model(
 ) -> None:
     opened: list[Counting] = []
 
-    def counted(source: Model, engine: str) -> Counting:
-        opened.append(Counting(open_engine(source, engine)))
+    def counted(source: Model, engine: str, threads: int | None = None) -> Counting:
+        opened.append(Counting(open_engine(source, engine, threads)))
         return opened[-1]
 
     monkeypatch.setattr("cardioseg.inference.predictor.open_engine", counted)
