@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 from benchmarks.speed.machine import describe
+from benchmarks.speed.volumes import predicting
 
 import cardioseg
 from cardioseg.core.geometry import Geometry
@@ -39,18 +39,15 @@ COUNTS = (1, 2, 4, 8)
 NAMES = (1_000, 10_000, 100_000)
 HOUR_S = 3600
 LIST_INPUTS = """
-import json, resource, sys, time
+import json, sys, time
 from pathlib import Path
 from cardioseg.workflows.inputs import gather_images
 from cardioseg.workflows.work import Outcome, _record
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 started = time.perf_counter()
 found = gather_images([Path(sys.argv[1])])
 listed = time.perf_counter() - started
 told = json.dumps([_record(Outcome(each.name, 9.999, 50, 64 * "0")) for each in found])
-used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps({"inputs": len(found), "seconds": listed, "mb": (used - before) / 1024,
-                  "record_mb": len(told) / 1e6}))
+print(json.dumps({"inputs": len(found), "seconds": listed, "record_mb": len(told) / 1e6}))
 """
 
 
@@ -124,22 +121,12 @@ def study(folder: Path, number: int) -> Path:
 
 def predicted(images: Sequence[Path], model: str, output: Path, threads: int) -> dict[str, float]:
     """One `cardioseg predict` of some studies: seconds, CPU seconds, memory, bytes."""
-    names = [str(image) for image in images]
-    words = ["predict", *names, "--model", model, "--output", str(output), "--force"]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cardioseg", *words], stdout=subprocess.DEVNULL, env=environment
-    )
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"error: cardioseg {' '.join(words)} failed")
+    whole = predicting(images, model, output, threads)()
     return {
         "studies": len(images),
-        "seconds": round(time.perf_counter() - started, 3),
-        "cpu_seconds": round(used.ru_utime + used.ru_stime, 3),
-        "mb": round(used.ru_maxrss / 1024, 1),
+        "seconds": round(whole.seconds, 3),
+        "cpu_seconds": round(whole.cpu_seconds, 3),
+        "mb": round(whole.peak_mb, 1),
         "bytes_read": sum(image.stat().st_size for image in images),
         "bytes_written": sum(each.stat().st_size for each in output.rglob("*") if each.is_file()),
     }
@@ -167,7 +154,7 @@ def shares(image: Path, model: str) -> dict[str, float]:
 
 
 def listed(count: int) -> dict[str, float]:
-    """Seconds and memory of finding so many inputs in a folder, and the size of their record."""
+    """Seconds of finding so many inputs in a folder, and the size of their record."""
     with tempfile.TemporaryDirectory() as folder:
         for number in range(count):
             (Path(folder) / f"subject{number:06d}.nii.gz").touch()
@@ -284,7 +271,7 @@ def cost(found: Mapping[str, object], studies: int, cores: int, a_job: int) -> C
         memory_gb=largest["mb"] * 1024**2 / 1e9 * jobs,
         jobs=jobs,
         read_mb_per_s=read / 1e6 / (hours * HOUR_S),
-        network_share=parts["network"] / lines["cpu_seconds"].each,
+        network_share=parts["network"] / sum(parts.values()),
     )
 
 

@@ -32,6 +32,7 @@ class Whole:
 
     seconds: float
     peak_mb: float
+    cpu_seconds: float = 0.0
 
 
 def run_program(arguments: Sequence[str], threads: int) -> Whole:
@@ -53,7 +54,7 @@ def run_program(arguments: Sequence[str], threads: int) -> Whole:
     facts = json.loads(done.stdout)
     if facts["code"]:
         raise SystemExit(f"{done.stderr}\nerror: cardioseg {' '.join(arguments)} failed")
-    return Whole(facts["seconds"], facts["peak_mb"])
+    return Whole(facts["seconds"], facts["peak_mb"], facts["cpu_seconds"])
 
 
 def predicting(

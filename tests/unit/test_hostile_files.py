@@ -6,23 +6,29 @@ import json
 import shutil
 import signal
 import struct
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID
 from tests.soak.fuzz import HANG_SECONDS, TookTooLongError, damaged, try_one
 from tests.soak.targets import TARGETS, dicom_files, itk_seeds, nifti_seeds, safetensors_seeds
 
 from cardioseg.data.splits import read_split
-from cardioseg.errors import ConfigError, DatasetError, FormatError
+from cardioseg.errors import ConfigError, DatasetError, FormatError, PlanError
 from cardioseg.evaluation.measured_errors import MeasuredErrors
 from cardioseg.evaluation.report import Report
 from cardioseg.io.dicom import choose_series, find_series, read_series
 from cardioseg.io.dicom.complete import _is_packed
 from cardioseg.io.images import read_geometry, read_volume
+from cardioseg.prepare.plan import Plan
+from cardioseg.service.archive import unpack
+from cardioseg.service.limits import Limits
+from cardioseg.service.problems import ProblemError
 from cardioseg.training.checkpoint import CHECKPOINT, load_checkpoint
 from cardioseg.training.config import read_config
 from cardioseg.training.space import read_space
@@ -87,7 +93,8 @@ def test_an_image_that_ends_within_the_bytes_of_the_header(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "line",
     [b"u" * 1000 + b": v", b"space" + b"u" * 1000, b"encoding: " + b"x" * 3000,
-     b"k" * 1000 + b": v:=w", b"u\x0c" * 500 + b": v", b"k" * 1000 + b":=v"],
+     b"k" * 1000 + b": v:=w", b"u\x0c" * 500 + b": v", b"k" * 1000 + b":=v",
+     b"k:=v\r" + b"u" * 1000],
 )  # fmt: skip
 def test_a_long_line_never_reaches_itk_which_it_would_crash(tmp_path: Path, line: bytes) -> None:
     header, end, voxels = itk_seeds(".nrrd")[0].data.partition(b"\n\n")
@@ -189,3 +196,64 @@ def test_a_checkpoint_of_no_run_says_so(tmp_path: Path) -> None:
     )
     with pytest.raises(ConfigError, match="does not hold the state of this run"):
         load_checkpoint(tmp_path, learner, config)
+
+
+@pytest.mark.parametrize("ending", ["mha", "nrrd"])
+def test_a_whole_stream_of_too_few_voxels(tmp_path: Path, ending: str) -> None:
+    sizes = {"mha": (b"DimSize = 7 6 5", b"DimSize = 7 6 9"), "nrrd": (b": 7 6 5", b": 7 6 9")}
+    data = next(s.data for s in itk_seeds(f".{ending}") if sizes[ending][0] in s.data)
+    path = tmp_path / f"few.{ending}"
+    path.write_bytes(data.replace(*sizes[ending]))
+    with pytest.raises(FormatError, match="truncated"):
+        read_volume(path)
+
+
+def test_a_plan_that_is_nested_too_deeply() -> None:
+    with pytest.raises(PlanError, match="not a valid plan"):
+        Plan.from_json('{"a":' * 5000 + "1" + "}" * 5000)
+
+
+def test_tables_within_tables_are_no_space(tmp_path: Path) -> None:
+    path = tmp_path / "space.toml"
+    path.write_text(f"[{'.'.join('a' * 1500)}]\nlow = 1\n")
+    with pytest.raises(ConfigError, match="TOML"):
+        read_space(path)
+
+
+def test_a_zip_with_an_entry_without_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "nameless.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x", b"scan")
+    path.write_bytes(_renamed(path.read_bytes(), b""))
+    with pytest.raises(ProblemError, match="damaged"):
+        unpack(path, tmp_path / "out", Limits())
+
+
+def test_a_zip_with_a_name_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "bytes.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("\u00e9", b"scan")  # of two bytes, marked as UTF-8
+    path.write_bytes(path.read_bytes().replace("\u00e9".encode(), b"\xbd\xbd"))
+    with pytest.raises(ProblemError, match="damaged"):
+        unpack(path, tmp_path / "out", Limits())
+
+
+def _renamed(packed: bytes, name: bytes) -> bytes:
+    """A zip of one entry with a name of one letter, under another name."""
+    local, central, end = packed.index(b"PK\3\4"), packed.index(b"PK\1\2"), packed.index(b"PK\5\6")
+    size = struct.pack("<H", len(name))
+    head = packed[local : local + 26] + size + packed[local + 28 : local + 30] + name
+    body = packed[local + 31 : central]
+    listed = packed[central : central + 28] + size + packed[central + 30 : central + 46] + name
+    shorter = central - 1 + len(name)
+    tail = packed[end : end + 12] + struct.pack("<II", len(listed), shorter) + packed[end + 20 :]
+    return head + body + listed + tail
+
+
+def test_a_large_picture_in_colours_takes_little_more_than_itself(tmp_path: Path) -> None:
+    path = tmp_path / "grey.png"
+    Image.new("RGB", (700, 600), (7, 7, 7)).save(path, dpi=(25.4, 25.4))
+    assert (read_volume(path).array == 7).all()
+    Image.new("RGB", (700, 600), (7, 8, 7)).save(path, dpi=(25.4, 25.4))
+    with pytest.raises(FormatError, match="colour"):
+        read_volume(path)

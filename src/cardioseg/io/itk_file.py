@@ -217,7 +217,7 @@ def _body(header: ItkHeader) -> bytes:
         raise FormatError(f"damaged compressed voxels ({error}); copy the file again") from error
     if surplus:
         raise FormatError(f"more voxels than the {wanted} bytes of the header; export it again")
-    if not unpacking.eof:
+    if not unpacking.eof or len(body) < wanted:
         raise _truncated(wanted, len(body))
     return body
 

@@ -30,6 +30,7 @@ _PATIENT_SPACES = ("left-posterior-superior", "right-anterior-superior", "left-a
 _SHORT_SPACES = ("lps", "ras", "las")
 _FRAMES = ("list", "time")
 _END = re.compile(rb"\r?\n\r?\n")
+_ITK_LINE_END = re.compile(rb"\r\n|\r|\n")
 _LONGEST_FIELD = 500
 """Letters of one of the format's own fields; four axes' directions have a few hundred. ITK writes
 its complaint about a longer one past the end of a buffer, and the process dies."""
@@ -67,7 +68,7 @@ def parse_nrrd(path: Path, block: bytes) -> ItkHeader:
 
 def _require_short(header: bytes) -> None:
     """Refuse what ITK cannot be given: comments, content and key-value pairs may be long."""
-    for number, line in enumerate(header.split(b"\n"), start=1):
+    for number, line in enumerate(_ITK_LINE_END.split(header), start=1):
         if line.startswith((b"#", b"content:")) or len(line) <= _LONGEST_FIELD:
             continue
         key, colon, _ = line.partition(b":=")

@@ -27,6 +27,9 @@ NO_PIXEL_SIZE = "no pixel size in the file: a pixel counts as 1 mm"
 LARGEST_PIXELS = 2**26
 """8192 x 8192: a header may promise any size from a few packed bytes."""
 
+_BAND_ROWS = 256
+"""Rows of a picture in colours that are converted at a time: four bytes a pixel are much memory."""
+
 _MM_PER_INCH = 25.4
 _WHITE = 255
 _GREY_MODES = ("1", "L", "I", "I;16", "I;16B")
@@ -158,11 +161,14 @@ def _values(picture: Any, path: str | Path, *, labels: bool) -> NDArray[Any]:
     if picture.mode in _GREY_MODES or (labels and picture.mode == _PALETTE):
         array = np.asarray(picture)
         return array.astype(np.uint8) if array.dtype == bool else array
-    channels = np.asarray(picture.convert("RGBA"))
-    grey = channels[..., 0]
-    if (channels[..., 1:3] != grey[..., None]).any() or (channels[..., 3] != _WHITE).any():
-        raise FormatError(
-            f"{path}: in colour or transparent; save the image in grey, and a mask as numbers "
-            "(grey or with a palette)"
-        )
+    grey = np.empty((picture.height, picture.width), np.uint8)
+    for top in range(0, picture.height, _BAND_ROWS):
+        bottom = min(top + _BAND_ROWS, picture.height)
+        band = np.asarray(picture.crop((0, top, picture.width, bottom)).convert("RGBA"))
+        grey[top:bottom] = band[..., 0]
+        if (band[..., 1:3] != band[..., :1]).any() or (band[..., 3] != _WHITE).any():
+            raise FormatError(
+                f"{path}: in colour or transparent; save the image in grey, and a mask as numbers "
+                "(grey or with a palette)"
+            )
     return grey

@@ -212,7 +212,7 @@ def _format_version(text: str | bytes) -> object:
     """The version that a document names; ours where it names none, or is no document at all."""
     try:
         content = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return FORMAT_VERSION
     if not isinstance(content, dict):
         return FORMAT_VERSION

@@ -12,6 +12,15 @@ from cardioseg.service.limits import Limits
 from cardioseg.service.problems import ProblemError, storing
 
 _CHUNK = 1 << 20
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    OSError,
+    UnicodeDecodeError,
+)
+"""What zipfile raises on a zip that is not one, or not whole."""
 _SKIPPED = ("DICOMDIR",)
 
 
@@ -46,7 +55,7 @@ def unpack(path: Path, folder: Path, limits: Limits) -> int:
             for number, entry in enumerate(entries, start=1):
                 _extract(archive, entry, folder / f"{number:06d}.dcm")
             return len(entries)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+    except _DAMAGED as error:
         raise ProblemError(
             422, "damaged", "the zip is damaged or truncated; pack and upload it again"
         ) from error
@@ -93,6 +102,8 @@ def _require_harmless(entry: zipfile.ZipInfo, limits: Limits) -> None:
             "a name in the zip leads out of its folder ('..' or an absolute path); pack the files "
             "with plain relative names",
         )
+    if not entry.filename:  # zipfile cannot even say whether that is a folder
+        raise zipfile.BadZipFile("an entry without a name")
     if entry.flag_bits & 1:
         raise ProblemError(422, "encrypted", "the zip has a password; pack it without one")
     if entry.file_size > limits.ratio * max(entry.compress_size, 1):

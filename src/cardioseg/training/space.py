@@ -147,13 +147,13 @@ def read_space(path: Path | None = None) -> Space:
     """
     source = path or resources.files("cardioseg.training").joinpath("space.toml")
     try:
-        document = tomllib.loads(source.read_text(encoding="utf-8"))
+        leaves = dict(_leaves(tomllib.loads(source.read_text(encoding="utf-8")), ""))
     except OSError as error:
         raise ConfigError(f"{source}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{source}: not valid TOML: {error}") from error
     parameters: dict[str, Range | Choices] = {}
-    for name, table in _leaves(document, ""):
+    for name, table in leaves.items():
         kind = Choices if isinstance(table, dict) and "choices" in table else Range
         try:
             parameters[name] = kind.model_validate(table)

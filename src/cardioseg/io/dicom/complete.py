@@ -6,7 +6,7 @@ from pydicom import Dataset
 from pydicom.uid import UID
 
 from cardioseg.errors import FormatError
-from cardioseg.io.dicom.header import read_dataset, whole
+from cardioseg.io.dicom.header import read_dataset, refusing, whole
 from cardioseg.io.dicom.series import Series
 
 _BITS_PER_BYTE = 8
@@ -39,7 +39,8 @@ def require_complete(series: Series) -> int:
         sides = [whole(dataset, tag) or 0 for tag in ("Rows", "Columns")]
         voxels = sides[0] * sides[1] * max(whole(dataset, "NumberOfFrames") or 1, 1)
         needed = voxels * ((whole(dataset, "BitsAllocated") or 0) // _BITS_PER_BYTE)
-        found = _pixel_bytes(dataset)
+        with refusing(file):  # an element is made sense of when it is asked for
+            found = _pixel_bytes(dataset)
         if found == 0 or (not _is_packed(dataset) and found < needed):
             raise FormatError(
                 f"{file.name}: truncated: {found} bytes of pixels, its header needs {needed}; copy "
