@@ -257,3 +257,17 @@ def test_a_large_picture_in_colours_takes_little_more_than_itself(tmp_path: Path
     Image.new("RGB", (700, 600), (7, 8, 7)).save(path, dpi=(25.4, 25.4))
     with pytest.raises(FormatError, match="colour"):
         read_volume(path)
+
+
+def test_a_picture_that_memory_does_not_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "grey.png"
+    Image.new("L", (20, 10), 7).save(path, dpi=(25.4, 25.4))
+
+    def full(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("cardioseg.io.picture._values", full)
+    with pytest.raises(FormatError, match="more memory"):
+        read_volume(path)

@@ -142,6 +142,11 @@ def _opened(path: str | Path, *, labels: bool) -> tuple[NDArray[Any], tuple[int,
         raise FormatError(f"{path}: not a PNG picture; save it as PNG") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise FormatError(f"{path}: its header promises too many pixels: {error}") from error
+    except MemoryError as error:
+        raise FormatError(
+            f"{path}: takes more memory than there is: its header is damaged (copy it again), or "
+            "it is too large for this machine"
+        ) from error
     except (OSError, SyntaxError, ValueError) as error:
         words = getattr(error, "strerror", None) or error
         raise FormatError(f"{path}: cannot be read: {words}; copy or save it again") from error
