@@ -227,6 +227,8 @@ def test_a_zip_with_an_entry_without_a_name(tmp_path: Path) -> None:
     path.write_bytes(_renamed(path.read_bytes(), b""))
     with pytest.raises(ProblemError, match="damaged"):
         unpack(path, tmp_path / "out", Limits())
+    with pytest.raises(FormatError, match="damaged zip"):
+        find_series(path)
 
 
 def test_a_zip_with_a_name_that_is_no_text(tmp_path: Path) -> None:
@@ -236,6 +238,8 @@ def test_a_zip_with_a_name_that_is_no_text(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace("\u00e9".encode(), b"\xbd\xbd"))
     with pytest.raises(ProblemError, match="damaged"):
         unpack(path, tmp_path / "out", Limits())
+    with pytest.raises(FormatError, match="damaged zip"):
+        find_series(path)
 
 
 def _renamed(packed: bytes, name: bytes) -> bytes:

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
+from cardioseg.io.dicom.files import DAMAGED_ZIP, require_names
 from cardioseg.service.limits import Limits
 from cardioseg.service.problems import ProblemError, storing
 
 _CHUNK = 1 << 20
-_DAMAGED = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    NotImplementedError,
-    OSError,
-    UnicodeDecodeError,
-)
-"""What zipfile raises on a zip that is not one, or not whole."""
 _SKIPPED = ("DICOMDIR",)
 
 
@@ -55,13 +46,14 @@ def unpack(path: Path, folder: Path, limits: Limits) -> int:
             for number, entry in enumerate(entries, start=1):
                 _extract(archive, entry, folder / f"{number:06d}.dcm")
             return len(entries)
-    except _DAMAGED as error:
+    except (OSError, *DAMAGED_ZIP) as error:
         raise ProblemError(
             422, "damaged", "the zip is damaged or truncated; pack and upload it again"
         ) from error
 
 
 def _checked(archive: zipfile.ZipFile, size: int, limits: Limits) -> Sequence[zipfile.ZipInfo]:
+    require_names(archive)
     entries = archive.infolist()
     if len(entries) > limits.files:
         raise ProblemError(
@@ -102,8 +94,6 @@ def _require_harmless(entry: zipfile.ZipInfo, limits: Limits) -> None:
             "a name in the zip leads out of its folder ('..' or an absolute path); pack the files "
             "with plain relative names",
         )
-    if not entry.filename:  # zipfile cannot even say whether that is a folder
-        raise zipfile.BadZipFile("an entry without a name")
     if entry.flag_bits & 1:
         raise ProblemError(422, "encrypted", "the zip has a password; pack it without one")
     if entry.file_size > limits.ratio * max(entry.compress_size, 1):

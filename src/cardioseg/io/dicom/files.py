@@ -28,6 +28,15 @@ _ENCRYPTED = 0x1
 _FIRST_ELEMENTS = tuple(bytes((n, 0)) for n in (0x00, 0x01, 0x05, 0x08, 0x12, 0x16, 0x18))
 """What can come first in group 0008: its length, the character set, the image type, dates, UIDs."""
 
+DAMAGED_ZIP = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    UnicodeDecodeError,
+)
+"""What zipfile raises on a zip that is damaged, besides the disk's own errors."""
+
 
 @dataclass(frozen=True)
 class DicomFile:
@@ -71,7 +80,7 @@ class DicomFile:
             raise FormatError(
                 f"{self.name}: cannot be read: {error.strerror or error}; copy it again"
             ) from error
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+        except DAMAGED_ZIP as error:
             raise FormatError(f"{self.name}: damaged: cannot be unpacked; copy it again") from error
 
 
@@ -118,6 +127,18 @@ def holds_dicom(path: Path) -> bool:
     return path.is_file() and (is_zip(path) or is_dicom_file(DicomFile(path)))
 
 
+def require_names(packed: zipfile.ZipFile) -> None:
+    """Refuse a zip with an entry without a name: zipfile cannot even say whether it is a folder.
+
+    Raises
+    ------
+    zipfile.BadZipFile
+        If there is one.
+    """
+    if not all(each.filename for each in packed.infolist()):
+        raise zipfile.BadZipFile("an entry has no name")
+
+
 def is_zip(path: Path) -> bool:
     """Whether a file is a zip, by its content."""
     with path.open("rb") as stream:
@@ -145,7 +166,7 @@ def _head(file: DicomFile) -> bytes:
             return b""
         with file.path.open("rb") as stream:
             return stream.read(PREAMBLE_BYTES)
-    except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError):
+    except (OSError, *DAMAGED_ZIP):
         return b""
 
 
@@ -159,7 +180,8 @@ def _members(path: Path) -> list[DicomFile]:
     """
     try:
         packed = zipfile.ZipFile(path)
-    except (OSError, zipfile.BadZipFile) as error:
+        require_names(packed)
+    except (OSError, *DAMAGED_ZIP) as error:
         raise FormatError(f"{path}: a damaged zip ({error}); pack or copy it again") from error
     inside = [each for each in packed.infolist() if not each.is_dir()]
     if len(inside) > MOST_MEMBERS:
