@@ -17,17 +17,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from benchmarks.speed.machine import describe
+from benchmarks.speed.timed_engine import TimedEngine
 from benchmarks.speed.volumes import predicting
 
 import cardioseg
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.volume import Volume
-from cardioseg.engines.engine import Engine
 from cardioseg.io.atomic import write_text
 from cardioseg.io.images import read_frames
 from cardioseg.io.nifti import write_frames
@@ -76,28 +76,6 @@ class Line:
         return self.start + self.each * count
 
 
-@dataclass
-class Timed:
-    """An engine that adds up the CPU seconds of its network and the slices it is given."""
-
-    engine: Engine
-    seconds: float = field(default=0.0)
-    slices: int = 0
-
-    @property
-    def name(self) -> str:
-        """The engine's own name."""
-        return self.engine.name
-
-    def __call__(self, slices: np.ndarray) -> np.ndarray:
-        """The engine's answer."""
-        started = time.process_time()
-        answer = self.engine(slices)
-        self.seconds += time.process_time() - started
-        self.slices += len(slices)
-        return answer
-
-
 def study(folder: Path, number: int) -> Path:
     """A cine of a phantom's heart between its two phases, with noise; made once."""
     path = folder / f"study{number:03d}.nii.gz"
@@ -135,7 +113,7 @@ def predicted(images: Sequence[Path], model: str, output: Path, threads: int) ->
 def shares(image: Path, model: str) -> dict[str, float]:
     """CPU seconds of a study's frames in one process: reading, network, all else of predicting."""
     predictor = cardioseg.load_model(model)
-    engine = Timed(predictor.engine)
+    engine = TimedEngine(predictor.engine, time.process_time)
     timed = replace(predictor, engine=engine)
     timed.predict(read_frames(image)[0])
     engine.seconds, engine.slices = 0.0, 0

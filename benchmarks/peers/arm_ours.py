@@ -7,17 +7,15 @@ import json
 import math
 import shutil
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from benchmarks.peers.files import read_json, write_json
-from numpy.typing import NDArray
+from benchmarks.speed.timed_engine import TimedEngine
 
 from cardioseg.data.splits import read_split
 from cardioseg.datasets import read_dataset
-from cardioseg.engines.engine import Engine
 from cardioseg.errors import ConfigError
 from cardioseg.inference.predictor import load_model
 from cardioseg.training.config import TrainConfig, read_config
@@ -30,26 +28,6 @@ from cardioseg.workflows.train import train as run_training
 
 RESERVE = 0.05
 """Share of the budget that is left unplanned: an epoch's CPU seconds vary."""
-
-
-@dataclass
-class TimedEngine:
-    """An engine that adds up the seconds of its network."""
-
-    engine: Engine
-    seconds: float = field(default=0.0)
-
-    @property
-    def name(self) -> str:
-        """The engine's own name."""
-        return self.engine.name
-
-    def __call__(self, slices: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The engine's answer."""
-        started = time.perf_counter()
-        answer = self.engine(slices)
-        self.seconds += time.perf_counter() - started
-        return answer
 
 
 def epochs_within(budget_s: float, epoch_s: float, validation_s: float, every: int) -> int:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.peers.arm_ours import TimedEngine
 from benchmarks.peers.files import read_json
 from benchmarks.peers.run import PEERS_PYTHON, ROOT, peers_environment
 from benchmarks.speed.pace import Spread, ratios
+from benchmarks.speed.timed_engine import TimedEngine
 from benchmarks.speed.volumes import predicting
 
 import cardioseg
