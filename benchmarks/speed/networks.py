@@ -16,6 +16,7 @@ from cardioseg.nets.loss import Loss, total_loss
 from cardioseg.nets.unet import UNet
 from cardioseg.prepare.plan import NetworkPlan
 from cardioseg.training.allocator import keep_freed_memory
+from cardioseg.training.native import NativeUNet
 
 KINDS = {"unet-1": "conventional", "unet-2": "separable"}
 Work = Callable[[], object]
@@ -44,7 +45,9 @@ def predict(contender: str, network: str, batch: int, side: int) -> Work:
 
 
 def train(contender: str, network: str, batch: int, side: int) -> Work:
-    """One training step: `ours`, `ours-bfloat16`, `torch-channels-last` (stock PyTorch)."""
+    """One training step: `ours` or `ours-bfloat16`, either with `-eager` (without our kernels),
+    or `torch-channels-last` (stock PyTorch).
+    """
     if contender.startswith("ours"):
         keep_freed_memory()
     torch.manual_seed(0)
@@ -56,12 +59,13 @@ def train(contender: str, network: str, batch: int, side: int) -> Work:
     )
     images = torch.rand(batch, 1, side, side).contiguous(memory_format=layout)
     labels = torch.randint(0, 3, (batch, side, side))
-    reduced = contender == "ours-bfloat16"
+    reduced = "bfloat16" in contender
+    forward = NativeUNet(model) if contender in ("ours", "ours-bfloat16") else model
 
     def step() -> None:
         optimiser.zero_grad(set_to_none=True)
         with torch.autocast("cpu", torch.bfloat16, enabled=reduced):
-            logits = model(images)
+            logits = forward(images)
         total_loss(Loss(), logits.float(), labels).backward()
         optimiser.step()
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from benchmarks.speed.pace import Spread
@@ -78,12 +79,12 @@ def process_figure(found: dict) -> Figure:
     return figure
 
 
-def curve_figure(curves: dict[str, list[dict]]) -> Figure:
-    """Validation Dice against CPU minutes of training."""
+def curve_figure(lines: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
+    """Dice of the validation patients against CPU minutes of training, a line each."""
     figure = new_figure(6, 3.6)
     axes = figure.subplots()
-    for index, (key, name) in enumerate((("ours", "cardioseg"), ("nnunet", "nnU-Net 2-D"))):
-        points = [(each["cpu_minutes"], each["dice"]) for each in curves[key]]
+    for index, (name, line) in enumerate(lines.items()):
+        points = [(each["cpu_minutes"], each["dice"]) for each in line]
         axes.plot(
             *zip(*points, strict=True), "o-", color=SERIES_COLORS[index], label=name, markersize=4
         )
@@ -92,6 +93,23 @@ def curve_figure(curves: dict[str, list[dict]]) -> Figure:
     axes.legend(frameon=False, loc="lower right")
     axes.grid(alpha=0.3)
     return figure
+
+
+def _dice_lines(results: Results) -> dict[str, list[Mapping[str, float]]]:
+    """Our trainings of each budget, the mean over seeds, and nnU-Net's snapshots."""
+    by_budget: dict[float, list[Mapping[str, float]]] = {}
+    for rung in results.found("budgets") or ():
+        by_budget.setdefault(rung["budget_cpu_minutes"], []).append(rung)
+    ours: list[Mapping[str, float]] = [
+        {key: fmean(rung[key] for rung in rungs) for key in ("cpu_minutes", "dice")}
+        for _, rungs in sorted(by_budget.items())
+    ]
+    theirs = (results.found("curve") or {}).get("nnunet", [])
+    lines = {
+        "cardioseg, a training for each budget": ours,
+        "nnU-Net 2-D, one training of an hour": theirs,
+    }
+    return {name: line for name, line in lines.items() if line}
 
 
 def write_plots(results: Results, folder: Path) -> tuple[Path, ...]:
@@ -106,9 +124,10 @@ def write_plots(results: Results, folder: Path) -> tuple[Path, ...]:
     for part in ("inference", "training"):
         if duels := results.duels(part):
             draw(part, lambda duels=duels: duels_figure(duels))
-    figures = {"growth": growth_figure, "process": process_figure, "curve": curve_figure}
-    for part, make in figures.items():
+    for part, make in {"growth": growth_figure, "process": process_figure}.items():
         found = results.found(part)
         if found:
             draw(part, lambda found=found, make=make: make(found))
+    if lines := _dice_lines(results):
+        draw("curve", lambda: curve_figure(lines))
     return tuple(made)

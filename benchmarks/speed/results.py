@@ -20,6 +20,8 @@ NAMES = {
     "torch-channels-last": "PyTorch channels_last",
     "ours": "cardioseg float32",
     "ours-bfloat16": "cardioseg bfloat16",
+    "ours-eager": "cardioseg float32, PyTorch's kernels",
+    "ours-bfloat16-eager": "cardioseg bfloat16, PyTorch's kernels",
     "keras": "Keras",
     "keras (allocator set)": "Keras, freed memory kept",
     "monai": "MONAI BasicUNet",

@@ -34,7 +34,7 @@ from cardioseg.io.atomic import write_text
 SIDE = 256
 NETWORKS = ("unet-1", "unet-2")
 ENGINES = ("onnx", "openvino", "onnx-int8", "openvino-int8", "torch-nchw", "torch-channels-last")
-STEPS = ("ours", "ours-bfloat16", "torch-channels-last")
+STEPS = ("ours", "ours-bfloat16", "ours-eager", "ours-bfloat16-eager", "torch-channels-last")
 
 
 def duels(

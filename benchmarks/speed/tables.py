@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from benchmarks.speed.accuracy import GOALS
+from benchmarks.speed.budgets import WAYS, cheapest
 from benchmarks.speed.pace import Spread
 from benchmarks.speed.results import NAMES, Results, crossing
 from benchmarks.speed.targets import NOT_MEASURED, spread_words, targets_table
@@ -94,19 +95,41 @@ def growth_table(results: Results) -> str:
     return markdown_table(["volumes in one process", "s", "s a volume", "peak MB"], rows)
 
 
+def budgets_table(results: Results) -> str:
+    """What trainings fitted to budgets reached: median over seeds, smallest and largest."""
+    rungs = results.found("budgets")
+    if not rungs:
+        return NOT_MEASURED
+    told = ("epochs", "minutes", "cpu_minutes", *WAYS)
+    header = ["budget, CPU min", "seeds", "epochs", "min on the clock", "CPU min"]
+    header += ["mean Dice", "the same, all components"]
+    rows = []
+    for budget in sorted({rung["budget_cpu_minutes"] for rung in rungs}):
+        of_it = [rung for rung in rungs if rung["budget_cpu_minutes"] == budget]
+        spreads = {key: Spread.of([rung[key] for rung in of_it]) for key in told}
+        row = [f"{budget:g}", str(len(of_it)), f"{spreads['epochs'].median:g}"]
+        row += [_median_and_ends(spreads[key], 1) for key in ("minutes", "cpu_minutes")]
+        rows.append([*row, *(_median_and_ends(spreads[key], 3) for key in WAYS)])
+    return markdown_table(header, rows)
+
+
 def accuracy_table(results: Results) -> str:
-    """Minutes until each Dice: of our runs on the clock, of both in CPU time."""
+    """Minutes until each Dice: of our trainings on the clock, of both in CPU time."""
     header = ["training", "clock", *(f"Dice {goal:.2f}" for goal in GOALS)]
-    rows = [
-        [f"cardioseg, {name}", clock, *(_minutes_of(run, goal, key) for goal in GOALS)]
-        for name, run in (results.found("accuracy") or {}).items()
-        for clock, key in (("min on the clock", "minutes"), ("CPU min", "cpu_minutes"))
-    ]
-    curves = results.found("curve") or {}
-    for name in ("ours", "nnunet"):
-        if name in curves:
-            cells = [_crossing_words(curves[name], goal) for goal in GOALS]
-            rows.append([f"{PEERS[name]}, beside the other", "CPU min", *cells])
+    clocks = (("min on the clock", "minutes"), ("CPU min", "cpu_minutes"))
+    rungs, curves = results.found("budgets"), results.found("curve") or {}
+    rows = []
+    if rungs:
+        for words, clock in clocks:
+            cells = [_cheapest_words(rungs, goal, clock) for goal in GOALS]
+            rows.append(["cardioseg, the cheapest training that reaches it", words, *cells])
+    for name, run in (results.found("accuracy") or {}).items():
+        for words, clock in clocks:
+            cells = [_minutes_of(run, goal, clock) for goal in GOALS]
+            rows.append([f"cardioseg, {name} of an hour, by its own log", words, *cells])
+    if "nnunet" in curves:
+        cells = [_crossing_words(curves["nnunet"], goal) for goal in GOALS]
+        rows.append([f"{PEERS['nnunet']} of an hour, by its snapshots", "CPU min", *cells])
     return markdown_table(header, rows, texts=2) if rows else NOT_MEASURED
 
 
@@ -126,8 +149,17 @@ def peers_table(results: Results) -> str:
     return markdown_table(["one volume", "whole process (s)", "network only (s)"], rows)
 
 
-def _median_and_ends(spread: Spread) -> str:
-    return f"{spread.median:.2f} ({spread.min:.2f} to {spread.max:.2f})"
+def _median_and_ends(spread: Spread, digits: int = 2) -> str:
+    low, middle, high = (f"{v:.{digits}f}" for v in (spread.min, spread.median, spread.max))
+    return middle if low == high else f"{middle} ({low} to {high})"
+
+
+def _cheapest_words(rungs: Sequence[Mapping[str, float]], goal: float, clock: str) -> str:
+    found = cheapest(rungs, goal, clock)
+    known = [minutes for minutes in found.values() if minutes is not None]
+    if len(known) < len(found):
+        return f"{len(known)} of {len(found)} seeds" if known else "not reached"
+    return _median_and_ends(Spread.of(known), 1)
 
 
 def _minutes_of(run: Mapping[str, Mapping | None], goal: float, key: str) -> str:
@@ -147,6 +179,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "training": lambda results: duels_table(results, "training"),
     "process": process_table,
     "growth": growth_table,
+    "budgets": budgets_table,
     "accuracy": accuracy_table,
     "peers-predict": peers_table,
 }

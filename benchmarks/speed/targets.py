@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from benchmarks.speed.budgets import cheapest
 from benchmarks.speed.pace import Spread
 from benchmarks.speed.results import FLOAT32, INT8, NAMES, Results, crossing
 
@@ -115,34 +116,38 @@ def _faster(
     return measure
 
 
-def _minutes(results: Results) -> Measured | None:
-    """Minutes on the clock until the goal, of every run that was logged."""
-    runs = results.found("accuracy")
-    if not runs:
+def _reached(results: Results, clock: str) -> Spread | str | None:
+    """Minutes of each seed's cheapest training that reached the goal; words if a seed has none."""
+    rungs = results.found("budgets")
+    if not rungs:
         return None
-    known = [run[GOAL]["minutes"] for run in runs.values() if run[GOAL]]
-    if len(known) < len(runs):
-        return Measured(None, f"{len(known)} of {len(runs)} runs reached it")
-    spread = Spread.of(known)
-    return Measured(spread.median, f"{spread_words(spread, 1)} ({len(runs)} runs)")
+    found = cheapest(rungs, float(GOAL), clock)
+    known = [minutes for minutes in found.values() if minutes is not None]
+    if len(known) < len(found):
+        return f"{len(known)} of {len(found)} seeds reached it"
+    return Spread.of(known)
+
+
+def _minutes(results: Results) -> Measured | None:
+    """Minutes on the clock of the cheapest training that reached the goal, over seeds."""
+    found = _reached(results, "minutes")
+    if isinstance(found, Spread):
+        seeds = len({rung["seed"] for rung in results.found("budgets")})
+        return Measured(found.median, f"{spread_words(found, 1)} ({seeds} seeds)")
+    return found and Measured(None, found)
 
 
 def _later(results: Results) -> Measured | None:
     """How many times as many CPU minutes nnU-Net takes to the goal."""
-    curves = results.found("curve")
-    if not curves:
+    curves, ours = results.found("curve"), _reached(results, "cpu_minutes")
+    if not curves or ours is None:
         return None
-    goal, clock = float(GOAL), "cpu_minutes"
-    ours, _ = crossing(curves["ours"], goal, clock)
-    theirs, last = crossing(curves["nnunet"], goal, clock)
-    if ours is None:
-        return Measured(None, "cardioseg did not reach it")
+    if isinstance(ours, str):
+        return Measured(None, f"cardioseg: {ours}")
+    theirs, last = crossing(curves["nnunet"], float(GOAL), "cpu_minutes")
     if theirs is None:
-        least = last / ours.max
-        return Measured(least, f"> {least:.1f} (nnU-Net did not reach it)")
+        return Measured(last / ours.max, f"> {last / ours.max:.1f} (nnU-Net did not reach it)")
     spread = Spread(theirs.min / ours.max, theirs.median / ours.median, theirs.max / ours.min)
-    if not ours.min:
-        spread = Spread(spread.min, spread.median, theirs.max / ours.max)
     return Measured(spread.median, spread_words(spread, 1))
 
 

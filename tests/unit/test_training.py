@@ -19,7 +19,8 @@ from cardioseg.training.batches import patch_centres
 from cardioseg.training.checkpoint import CHECKPOINT, best_weights, recorded_config
 from cardioseg.training.config import TrainConfig
 from cardioseg.training.fit import LOG, Setup, Watch, _learning_rate, fit
-from cardioseg.training.precision import settled
+from cardioseg.training.machine import settled
+from cardioseg.training.native import kernels_problem
 from cardioseg.training.validation import validate
 
 CONFIG = TrainConfig(
@@ -163,6 +164,50 @@ def test_the_checkpoint_says_what_was_used_and_another_machine_goes_on_in_it(tmp
     (tmp_path / "whole").mkdir()
     fit(changed(precision="bfloat16", epochs=3), TRAINING, VALIDATION, tmp_path / "whole")
     expected, found = tensors(tmp_path / "whole"), tensors(tmp_path)
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+def native(kernels="native", **values):
+    """The configuration with widths that the compiled kernels take."""
+    network = NetworkPlan(widths=(8, 16), classes=3, dropout=0.2)
+    plan = CONFIG.plan.model_copy(update={"network": network})
+    return changed(plan=plan, kernels=kernels, **values)
+
+
+def no_kernels(monkeypatch):
+    monkeypatch.setattr("cardioseg.training.machine.kernels_problem", lambda: "no compiler")
+
+
+def test_auto_takes_the_kernels_where_network_machine_and_device_allow(monkeypatch):
+    monkeypatch.setattr("cardioseg.training.machine.kernels_problem", str)
+    assert settled(native("auto")).kernels == "native"
+    assert settled(native("auto"), kind="cuda").kernels == "torch"
+    assert settled(changed(kernels="auto")).kernels == "torch", "widths of 4 and 8"
+    no_kernels(monkeypatch)
+    assert settled(native("auto")).kernels == "torch"
+    assert settled(native("auto"), native()).kernels == "native", "a run goes on as it began"
+    assert settled(native("auto"), CONFIG).kernels == "torch", "so do runs from before kernels"
+
+
+def test_kernels_that_do_not_take_the_network_are_refused():
+    told = changed(kernels="native").model_dump()
+    with pytest.raises(ValueError, match="multiples of 8"):
+        TrainConfig.model_validate(told)
+
+
+@pytest.mark.skipif(bool(kernels_problem()), reason=kernels_problem())
+def test_a_training_by_the_kernels_learns_resumes_to_the_bit_and_says_so(tmp_path, monkeypatch):
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    whole.mkdir()
+    stopped.mkdir()
+    _, progress = fit(native(epochs=15), TRAINING, VALIDATION, whole)
+    assert progress.best_dice > 0.7
+    with pytest.raises(StoppedError):
+        fit(native("auto", epochs=15), TRAINING, VALIDATION, stopped, interrupt(3, 1))
+    no_kernels(monkeypatch)  # `auto` would take PyTorch's now
+    fit(native("auto", epochs=15), TRAINING, VALIDATION, stopped)
+    assert recorded_config(stopped).kernels == "native"
+    expected, found = tensors(whole), tensors(stopped)
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 

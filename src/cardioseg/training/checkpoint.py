@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from cardioseg.errors import ConfigError, first_line, version_problem
 from cardioseg.io.atomic import write_bytes
+from cardioseg.nets.unet import UNet
 from cardioseg.training.config import TrainConfig
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -51,7 +52,7 @@ class Progress:
 class Learner:
     """The tensors of a run: the network, its moving average, the best weights, the optimiser."""
 
-    network: nn.Module
+    network: UNet
     average: nn.Module
     best: nn.Module
     optimiser: torch.optim.Optimizer

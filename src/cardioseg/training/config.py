@@ -71,6 +71,12 @@ class TrainConfig(FrozenModel):
         `float32`, or `bfloat16` for the convolutions of a training step: faster on processors that
         and GPUs that have it (avx512_bf16, amx_bf16), far slower on others; `auto` takes it on the
         former and float32 on the latter, and the run records which. Weights stay float32.
+    kernels
+        `torch`, or `native` for a CPU's training step: batch norm, ReLU, dropout, pooling and
+        depthwise convolution by kernels that a C++ compiler makes once on this machine, for
+        networks whose widths are multiples of 8; equal to PyTorch's to rounding. `auto` takes them
+        where they can be had, and the run records which. GPUs and several processes train by
+        PyTorch's.
     seed
         Seed of initialisation, order, augmentation and dropout.
     """
@@ -93,6 +99,7 @@ class TrainConfig(FrozenModel):
     patience: Annotated[int, Field(ge=0)] = 0
     validate_every: Annotated[int, Field(ge=1)] = 1
     precision: Literal["auto", "float32", "bfloat16"] = "float32"
+    kernels: Literal["auto", "torch", "native"] = "torch"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
     @model_validator(mode="after")
@@ -107,6 +114,8 @@ class TrainConfig(FrozenModel):
                 f"accumulate {self.accumulate} is more than batch_size {self.batch_size}: "
                 "a micro-batch needs an image"
             )
+        if self.kernels == "native" and any(width % 8 for width in self.plan.network.widths):
+            raise ValueError("kernels = 'native' needs plan.network.widths in multiples of 8")
         weights, classes = self.loss.class_weights, self.plan.network.classes
         if weights is not None and len(weights) != classes:
             raise ValueError(

@@ -38,8 +38,8 @@ from cardioseg.training.distributed import (
     require_one_process,
     summed,
 )
+from cardioseg.training.machine import settled
 from cardioseg.training.parallel import Gradients
-from cardioseg.training.precision import settled
 from cardioseg.training.validation import validate
 
 LOG = "log.jsonl"

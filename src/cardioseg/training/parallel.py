@@ -11,9 +11,11 @@ from torch.nn.parallel import DistributedDataParallel
 
 from cardioseg.nets.loss import total_loss
 from cardioseg.nets.terms import Whole
+from cardioseg.nets.unet import UNet
 from cardioseg.training.batches import MicroBatch
 from cardioseg.training.config import TrainConfig
 from cardioseg.training.distributed import Processes
+from cardioseg.training.native import NativeUNet, load_kernels
 from cardioseg.training.whole_batch import Rows, spread, whole_sum
 
 
@@ -26,7 +28,7 @@ class Gradients:
     Parameters
     ----------
     config
-        Loss and precision.
+        Loss, precision and kernels.
     network
         What is trained; of several processes its batch norm and dropout are exchanged for layers
         over all of them.
@@ -34,10 +36,13 @@ class Gradients:
         Who has a share of each batch.
     """
 
-    def __init__(self, config: TrainConfig, network: nn.Module, processes: Processes) -> None:
+    def __init__(self, config: TrainConfig, network: UNet, processes: Processes) -> None:
         self.processes, self._config, self._rows = processes, config, Rows()
         self._forward: nn.Module = network
         self._whole: Whole | None = None
+        if processes.count == 1 and processes.kind == "cpu" and config.kernels == "native":
+            load_kernels()  # says what is missing before the first step
+            self._forward = NativeUNet(network)
         if processes.count > 1:
             spread(network, processes, self._rows)
             self._whole = whole_sum(processes)

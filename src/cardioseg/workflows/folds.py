@@ -17,7 +17,7 @@ from cardioseg.evaluation import Report, combine
 from cardioseg.inference.predictor import Predictor, load_model
 from cardioseg.io.atomic import make_folder, write_text
 from cardioseg.training.config import TrainConfig, recorded_in
-from cardioseg.training.precision import settled
+from cardioseg.training.machine import settled
 from cardioseg.workflows.evaluate import write_report
 from cardioseg.workflows.parts import people_of
 from cardioseg.workflows.provenance import RUN, Json, write_run

@@ -23,7 +23,7 @@ from cardioseg.training.checkpoint import CHECKPOINT, Progress, best_weights, we
 from cardioseg.training.config import TrainConfig, recorded_in
 from cardioseg.training.distributed import ALONE, Processes, joined, told
 from cardioseg.training.fit import Setup, Watch, fit
-from cardioseg.training.precision import settled
+from cardioseg.training.machine import settled
 from cardioseg.training.repeat import machine
 from cardioseg.training.temperature import calibrate
 from cardioseg.training.validation import subject_dice

@@ -1,4 +1,4 @@
-"""`precision = "auto"`: what a run trains in on this machine, or did where it began."""
+"""`auto`: the precision and kernels that a run trains by on this machine, or did where it began."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Literal
 import torch
 
 from cardioseg.training.config import TrainConfig
+from cardioseg.training.native import is_taken, kernels_problem
 
 Precision = Literal["float32", "bfloat16"]
+Kernels = Literal["torch", "native"]
 
 CPU = "cpu"
 
@@ -19,7 +21,7 @@ _FAST = ("avx512_bf16", "amx_bf16")
 def settled(
     config: TrainConfig, recorded: TrainConfig | None = None, kind: str = CPU
 ) -> TrainConfig:
-    """The configuration with `auto` replaced by what is trained in; any other is left as it is.
+    """The configuration with each `auto` replaced by what the run has; the rest is left as it is.
 
     Parameters
     ----------
@@ -34,15 +36,18 @@ def settled(
     Examples
     --------
     >>> from cardioseg.training.config import read_config
-    >>> tiny = read_config("tiny")
-    >>> settled(tiny) == tiny
+    >>> paper = read_config("paper")
+    >>> settled(paper) == paper
     True
     """
-    if config.precision != "auto":
-        return config
-    before = recorded.precision if recorded else "auto"
-    chosen = machine_precision(kind) if before == "auto" else before
-    return config.model_copy(update={"precision": chosen})
+    chosen: dict[str, str] = {}
+    if config.precision == "auto":
+        before = recorded.precision if recorded else "auto"
+        chosen["precision"] = machine_precision(kind) if before == "auto" else before
+    if config.kernels == "auto":
+        known = recorded.kernels if recorded else "auto"
+        chosen["kernels"] = machine_kernels(config, kind) if known == "auto" else known
+    return config.model_copy(update=chosen) if chosen else config
 
 
 def machine_precision(kind: str = CPU) -> Precision:
@@ -55,3 +60,9 @@ def machine_precision(kind: str = CPU) -> Precision:
     told: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     has_library = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     return "bfloat16" if has_library and any(told.get(name) for name in _FAST) else "float32"
+
+
+def machine_kernels(config: TrainConfig, kind: str = CPU) -> Kernels:
+    """`native` where the network's widths and this machine allow compiled kernels, else `torch`."""
+    taken = kind == CPU and is_taken(config.plan.network)
+    return "native" if taken and not kernels_problem() else "torch"
