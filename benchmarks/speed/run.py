@@ -108,9 +108,11 @@ def process(options: argparse.Namespace) -> object:
         for told, which in images.items()
         for engine in ("auto", "onnx", "openvino")
     }
-    runs["auto, no quality gate"] = predicting(
-        [image], "sax", folder / "out", options.threads, "--no-quality"
-    )
+    for told, words in {
+        "auto, no quality gate": ("--no-quality",),
+        "auto, no quality gate, whole slices": ("--no-quality", "--whole-slices"),
+    }.items():
+        runs[told] = predicting([image], "sax", folder / "out", options.threads, *words)
     wholes: dict[str, list] = {name: [] for name in runs}
     for _ in range(options.rounds + 1):
         for name, run in runs.items():

@@ -9,6 +9,7 @@ from benchmarks.speed.budgets import WAYS, cheapest
 from benchmarks.speed.pace import Spread
 from benchmarks.speed.results import NAMES, Results, crossing
 from benchmarks.speed.targets import NOT_MEASURED, spread_words, targets_table
+from benchmarks.speed.window import SAME
 
 from cardioseg.evaluation.tables import markdown_table
 
@@ -113,6 +114,28 @@ def budgets_table(results: Results) -> str:
     return markdown_table(header, rows)
 
 
+def window_table(results: Results) -> str:
+    """What is read around the located heart, and how like the answers are."""
+    found = results.found("window")
+    if not found:
+        return NOT_MEASURED
+    header = ["model", "images", "pixels read", "Dice, mean", "Dice, least"]
+    header += [f"images below {SAME}", "identical"]
+    rows = [
+        [
+            name,
+            str(each["images"]),
+            f"{each['pixels_read']:.2f}",
+            f"{each['dice_mean']:.4f}",
+            f"{each['dice_min']:.4f}",
+            str(each["below"][f"{SAME}"]),
+            str(each["identical"]),
+        ]
+        for name, each in found.items()
+    ]
+    return markdown_table(header, rows)
+
+
 def accuracy_table(results: Results) -> str:
     """Minutes until each Dice: of our trainings on the clock, of both in CPU time."""
     header = ["training", "clock", *(f"Dice {goal:.2f}" for goal in GOALS)]
@@ -179,6 +202,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "training": lambda results: duels_table(results, "training"),
     "process": process_table,
     "growth": growth_table,
+    "window": window_table,
     "budgets": budgets_table,
     "accuracy": accuracy_table,
     "peers-predict": peers_table,

@@ -15,7 +15,8 @@ from cardioseg.core.geometry import Geometry
 from cardioseg.core.volume import Volume
 from cardioseg.errors import GeometryError, PlaneWarning
 from cardioseg.inference.ensemble import Mirrored
-from cardioseg.inference.predictor import LARGEST_BATCH, Predictor, load_model
+from cardioseg.inference.predictor import Predictor, load_model
+from cardioseg.inference.window import LARGEST_BATCH
 from cardioseg.model import NETWORK, Model, write_model
 from cardioseg.ops.grid import reorientation
 from cardioseg.prepare.plan import Plan
@@ -79,7 +80,7 @@ def test_a_constant_answer_fills_the_field_of_view_on_the_inputs_own_grid():
 
 def test_slices_go_to_the_engine_in_batches():
     engine = Constant((1, 0, 0, 0))
-    Predictor(MODEL, engine).predict(image_on(GRID))
+    Predictor(MODEL, engine, locate=False).predict(image_on(GRID))
     assert engine.asked == [(LARGEST_BATCH, 1, 24, 24), (11 - LARGEST_BATCH, 1, 24, 24)]
 
 

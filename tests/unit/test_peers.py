@@ -18,6 +18,7 @@ from benchmarks.peers.run import _parse, _settings
 from benchmarks.peers.stages import run_stage
 from benchmarks.peers.table import Arm, markdown, record
 from benchmarks.speed.accuracy import dice_curve
+from benchmarks.speed.budgets import rung
 
 from cardioseg.core.labels import ACDC
 from cardioseg.data.splits import Split
@@ -264,6 +265,34 @@ def test_a_curve_measures_each_snapshot_once_with_the_minutes_it_took(tmp_path):
     assert used == ["weights-1.pt", "weights-3.pt", "weights.pt"]
     assert nnunet_curve(seed, options, 60, stage) == curve, "measured reports are kept"
     assert sum("evaluate" in each for each in commands) == 3
+
+
+def test_a_budget_is_a_training_that_is_predicted_with_and_measured_both_ways(tmp_path):
+    commands, reports = [], iter([0.9, 0.8])
+
+    def stage(done, command, environment):
+        commands.append([*command])
+        if "evaluate" in command:
+            rows = (Row("p1_frame01", "p1", "LV cavity", "dice", next(reports)),)
+            done.parent.mkdir(parents=True)
+            (done.parent / "report.json").write_text(Report(rows).to_json())
+        return {"epochs": 7, "training_seconds": 150.0, "training_cpu_seconds": 270.0}
+
+    options = Namespace(acdc=tmp_path, split=tmp_path / "s.json", preset="short.toml", threads=2)
+    assert rung(tmp_path / "5-seed3", 5, 3, options, stage) == {
+        "budget_cpu_minutes": 5,
+        "seed": 3,
+        "epochs": 7,
+        "minutes": 2.5,
+        "cpu_minutes": 4.5,
+        "dice": 0.9,
+        "dice_all_components": 0.8,
+    }
+    train, *predictions = (each for each in commands if "evaluate" not in each)
+    assert train[train.index("--minutes") + 1] == "5"
+    assert train[train.index("--seed") + 1] == "3"
+    assert ["--all-components" in each for each in predictions] == [False, True]
+    assert all(str(tmp_path / "5-seed3") in each for each in predictions)
 
 
 def test_our_curve_is_the_log_of_the_run_that_was_taken(tmp_path):

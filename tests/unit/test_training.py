@@ -19,7 +19,7 @@ from cardioseg.training.batches import patch_centres
 from cardioseg.training.checkpoint import CHECKPOINT, best_weights, recorded_config
 from cardioseg.training.config import TrainConfig
 from cardioseg.training.fit import LOG, Setup, Watch, _learning_rate, fit
-from cardioseg.training.machine import settled
+from cardioseg.training.machine import settled, why_slower
 from cardioseg.training.native import kernels_problem
 from cardioseg.training.validation import validate
 
@@ -187,6 +187,15 @@ def test_auto_takes_the_kernels_where_network_machine_and_device_allow(monkeypat
     assert settled(native("auto")).kernels == "torch"
     assert settled(native("auto"), native()).kernels == "native", "a run goes on as it began"
     assert settled(native("auto"), CONFIG).kernels == "torch", "so do runs from before kernels"
+
+
+def test_who_could_train_faster_is_told_how(monkeypatch):
+    no_kernels(monkeypatch)
+    asked = native("auto")
+    assert why_slower(asked, settled(asked)) == "no compiler"
+    assert not why_slower(asked, settled(asked, kind="cuda"), "cuda")
+    assert not why_slower(native("torch"), native("torch")), "it was not asked for"
+    assert not why_slower(changed(kernels="auto"), CONFIG), "no compiler would help"
 
 
 def test_kernels_that_do_not_take_the_network_are_refused():

@@ -55,6 +55,13 @@ Largest = Annotated[
         help="Keep one heart, one piece of each structure; default: as the model's plan says.",
     ),
 ]
+Locate = Annotated[
+    bool,
+    typer.Option(
+        "--locate/--whole-slices",
+        help="Find the heart in a few slices, read only its surroundings in the others.",
+    ),
+]
 SeriesName = Annotated[
     str,
     typer.Option(
@@ -107,6 +114,7 @@ def predict(
     part: Part = "validation",
     mirrors: Mirrors = False,
     largest_component: Largest = None,
+    locate: Locate = True,
     quality: Annotated[
         bool, typer.Option("--quality/--no-quality", help="Judge each answer and say so.")
     ] = True,
@@ -154,7 +162,7 @@ def predict(
 
         own = shard_named(shard)
         files, share = own.of(files), own.name
-    choice = Choice(model, engine, plane, mirrors, largest_component)
+    choice = Choice(model, engine, plane, mirrors, largest_component, locate)
     task = prediction(choice.opened(), output, wanted, _reach(files))
     run = _on_ray(choice, wanted, output, workers, ray_address) if ray else one_by_one
     with Bar("segmenting") as bar:
@@ -189,7 +197,8 @@ def scores(
     if is_baseline(model):
         fail(f"{model}: a classical baseline gives labels, no probabilities; use `predict`")
     files = specified(_inputs(inputs, split, part), name, series)
-    predictor = Choice(model, engine, plane, mirrors, largest_component=False).network()
+    choice = Choice(model, engine, plane, mirrors, largest_component=False, locate=False)
+    predictor = choice.network()
     with Bar("scoring") as bar:
         outcomes = predict_score_files(predictor, files, output, force=force, watch=bar.show)
     _finish(outcomes, output, as_json)

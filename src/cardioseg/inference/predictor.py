@@ -17,17 +17,13 @@ from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.engines.engine import Engine
 from cardioseg.errors import PlaneWarning
 from cardioseg.inference.ensemble import Mirrored
+from cardioseg.inference.window import scores_of
 from cardioseg.model import Model, open_engine, open_model
 from cardioseg.ops.components import keep_one_heart
 from cardioseg.prepare.plan import Plane, single_planes
 from cardioseg.prepare.preparation import Preparation
 
 Float32Array = NDArray[np.float32]
-
-LARGEST_BATCH = 8
-PIXELS_A_BATCH = 8 * 192 * 192
-"""Slices go through the network so many at a time that they hold at most this many pixels (one
-slice at least): what a network keeps meanwhile grows with it."""
 
 ANISOTROPIC = 3.0
 """Largest over smallest spacing above which slices across the stack are told as poor; nnU-Net's
@@ -45,6 +41,7 @@ class Provenance:
     mirrors: bool
     largest_component: bool
     seconds: float
+    located: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +69,9 @@ class Predictor:
         Average the scores of the four mirrored slices: four times the work.
     largest_component
         Keep one heart and one piece of each structure in it; None does what the plan says.
+    locate
+        Find the heart in a few slices and read only its surroundings in the others
+        (:mod:`cardioseg.inference.window`): about 0.6 of the work.
     """
 
     model: Model
@@ -79,6 +79,7 @@ class Predictor:
     plane: Plane | None = None
     mirrors: bool = False
     largest_component: bool | None = None
+    locate: bool = True
 
     @property
     def used_plane(self) -> Plane:
@@ -107,6 +108,7 @@ class Predictor:
             "plane": self.used_plane,
             "mirrors": self.mirrors,
             "largest_component": self.keeps_largest,
+            "located": self.locate,
         }
 
     def predict(self, volume: Volume) -> Prediction:
@@ -167,11 +169,9 @@ class Predictor:
         self, preparation: Preparation, volume: Volume
     ) -> Iterator[tuple[int, Float32Array]]:
         """First slice and scores (slices, classes, rows, columns) of one batch after another."""
-        slices = preparation.slices(volume)[:, None]
         engine = Mirrored(self.engine) if self.mirrors else self.engine
-        count = min(LARGEST_BATCH, max(1, PIXELS_A_BATCH // slices[0].size))
-        for first in range(0, len(slices), count):
-            yield first, engine(slices[first : first + count])
+        stride = self.model.plan.network.stride
+        return scores_of(engine, preparation.slices(volume), stride, self.locate)
 
     def _provenance(self, seconds: float) -> Provenance:
         return Provenance(
@@ -182,6 +182,7 @@ class Predictor:
             mirrors=self.mirrors,
             largest_component=self.keeps_largest,
             seconds=seconds,
+            located=self.locate,
         )
 
 

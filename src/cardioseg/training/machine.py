@@ -66,3 +66,9 @@ def machine_kernels(config: TrainConfig, kind: str = CPU) -> Kernels:
     """`native` where the network's widths and this machine allow compiled kernels, else `torch`."""
     taken = kind == CPU and is_taken(config.plan.network)
     return "native" if taken and not kernels_problem() else "torch"
+
+
+def why_slower(asked: TrainConfig, config: TrainConfig, kind: str = CPU) -> str:
+    """Why `auto` did not get compiled kernels that the network could have; empty if it did."""
+    wanted = kind == CPU and asked.kernels == "auto" and config.kernels == "torch"
+    return kernels_problem() if wanted and is_taken(config.plan.network) else ""

@@ -31,6 +31,9 @@ class Choice:
         Average the scores of four mirrorings.
     largest_component
         Keep one heart and one piece of each structure; None does what the plan says.
+    locate
+        Find the heart in a few slices and read only its surroundings in the others; a baseline
+        has no use for it.
 
     Examples
     --------
@@ -43,6 +46,7 @@ class Choice:
     plane: str = ""
     mirrors: bool = False
     largest_component: bool | None = None
+    locate: bool = True
 
     def opened(self, threads: int | None = None) -> Segmenter:
         """Open the model or the baseline.
@@ -70,6 +74,7 @@ class Choice:
             plane=plane_named(self.plane) if self.plane else None,
             mirrors=self.mirrors,
             largest_component=self.largest_component,
+            locate=self.locate,
         )
 
     def _baseline(self) -> Baseline:

@@ -23,7 +23,7 @@ from cardioseg.training.checkpoint import CHECKPOINT, Progress, best_weights, we
 from cardioseg.training.config import TrainConfig, recorded_in
 from cardioseg.training.distributed import ALONE, Processes, joined, told
 from cardioseg.training.fit import Setup, Watch, fit
-from cardioseg.training.machine import settled
+from cardioseg.training.machine import settled, why_slower
 from cardioseg.training.repeat import machine
 from cardioseg.training.temperature import calibrate
 from cardioseg.training.validation import subject_dice
@@ -122,8 +122,11 @@ def train(
         If configuration, data or split cannot be used.
     """
     tell, started = listener.tell, time.monotonic()
-    config = settled(config, recorded_in(output / CONFIG), start.processes.kind)
+    asked, recorded = config, recorded_in(output / CONFIG)
+    config = settled(asked, recorded, start.processes.kind)
     _open_run(output, config, start.resume)
+    if recorded is None and (slower := why_slower(asked, config, start.processes.kind)):
+        tell(f"training without compiled kernels: {slower}")
     source = {"format_version": 1, "data": dataset.source, "scheme": dataset.scheme.name}
     write_text(output / SOURCE, json.dumps(source) + "\n")
     keep_freed_memory()

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from cardioseg.core.labels import LabelScheme
 from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.engines.engine import Engine, Float32Array
-from cardioseg.inference.predictor import LARGEST_BATCH, Predictor
+from cardioseg.inference.predictor import Predictor
+from cardioseg.inference.window import LARGEST_BATCH
 from cardioseg.prepare.plan import single_planes
 from cardioseg.prepare.preparation import Preparation
 

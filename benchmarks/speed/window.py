@@ -1,0 +1,102 @@
+"""The answer around the located heart beside that of whole slices: pixels read, and Dice.
+
+    python -m benchmarks.speed.window --data acdc:FOLDER --model sax run/model --json window.json
+
+Every image of the data set is predicted twice. Dice is between the two answers, mean over the
+structures that either has; the share of pixels is what the network reads of what whole slices hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from benchmarks.peers.files import write_json
+
+from cardioseg.core.volume import LabelMap
+from cardioseg.data.splits import read_split
+from cardioseg.datasets import read_dataset
+from cardioseg.engines.engine import Engine, Float32Array
+from cardioseg.evaluation.overlap import dice
+from cardioseg.inference.predictor import load_model
+
+SAME = 0.999
+
+
+@dataclass
+class Counting:
+    """An engine that counts the pixels it reads."""
+
+    engine: Engine
+    pixels: int = 0
+
+    @property
+    def name(self) -> str:
+        """The engine's."""
+        return self.engine.name
+
+    def __call__(self, slices: Float32Array) -> Float32Array:
+        """The engine's scores."""
+        self.pixels += slices.size
+        return self.engine(slices)
+
+
+def likeness(first: LabelMap, second: LabelMap) -> float:
+    """Mean Dice of the structures that either map has; 1 if neither has any."""
+    values = [
+        dice(first.mask(each.name), second.mask(each.name))
+        for each in first.scheme.structures
+        if first.mask(each.name).any() or second.mask(each.name).any()
+    ]
+    return float(np.mean(values)) if values else 1.0
+
+
+def beside(model: str, data: str, subjects: Sequence[str] | None) -> dict[str, object]:
+    """What a model reads and answers of each image, both ways."""
+    opened = load_model(model)
+    located, whole = Counting(opened.engine), Counting(opened.engine)
+    found = []
+    for case in read_dataset(data).labelled_cases:
+        if subjects is not None and case.subject not in subjects:
+            continue
+        image = case.image()
+        answers = [
+            replace(opened, engine=engine, locate=locate).predict(image).labels
+            for engine, locate in ((located, True), (whole, False))
+        ]
+        found.append(likeness(*answers))
+    return {
+        "images": len(found),
+        "pixels_read": round(located.pixels / whole.pixels, 4),
+        "dice_mean": round(float(np.mean(found)), 5),
+        "dice_min": round(min(found), 5),
+        "below": {f"{SAME}": sum(each < SAME for each in found)},
+        "identical": sum(each == 1 for each in found),
+    }
+
+
+def main() -> None:
+    """Every model, then the file."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", required=True, help="data set, such as acdc:FOLDER")
+    parser.add_argument("--model", nargs="+", default=["sax"], help="models by name or folder")
+    parser.add_argument("--name", nargs="+", help="how the file calls them")
+    parser.add_argument("--split", type=Path, help="only its validation subjects")
+    parser.add_argument("--json", type=Path, required=True, help="what is there is kept")
+    options = parser.parse_args()
+    subjects = read_split(options.split).validation if options.split else None
+    found = json.loads(options.json.read_text())["found"] if options.json.is_file() else {}
+    for model, name in zip(options.model, options.name or options.model, strict=True):
+        found[name] = beside(model, options.data, subjects)
+        print(name, json.dumps(found[name]), flush=True)
+        write_json(options.json, {"found": found})
+
+
+if __name__ == "__main__":
+    main()

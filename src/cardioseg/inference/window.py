@@ -1,0 +1,166 @@
+"""Find the heart in a few slices, and give the network only its surroundings in the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cardioseg.engines.engine import Engine, Float32Array
+
+LARGEST_BATCH = 8
+PIXELS_A_BATCH = 8 * 192 * 192
+"""Slices go through the network so many at a time that they hold at most this many pixels (one
+slice at least): what a network keeps meanwhile grows with it."""
+
+PROBES = (3, 8)
+"""At least and at most so many slices are read whole to find the heart."""
+
+MARGIN = 40
+"""Pixels around what was found, at least, for what other slices have beyond it and for the network
+to see: at 32 a volume of ACDC differs by two thousandths of its structures, at 40 none by one."""
+
+EDGE = 8
+"""A slice with a structure so near to a side of the window is read again, whole."""
+
+GRID = 32
+"""Windows begin and end at multiples of this, or of the network's stride if that is more: pooling
+then cuts them as it cuts the slice. Engines, too, prepare themselves for each size of slices."""
+
+WORTHWHILE = 0.75
+"""A window of more than this share of the slice is not worth the cut."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A rectangle of a slice.
+
+    Parameters
+    ----------
+    rows, columns
+        Its pixels.
+    shape
+        Rows and columns of the slice.
+    """
+
+    rows: slice
+    columns: slice
+    shape: tuple[int, int]
+
+    @property
+    def share(self) -> float:
+        """Its share of the slice's pixels."""
+        rows, columns = (part.stop - part.start for part in (self.rows, self.columns))
+        return float(rows * columns / (self.shape[0] * self.shape[1]))
+
+    def placed(self, scores: Float32Array) -> Float32Array:
+        """Scores of the window (N, classes, rows, columns) on the slice; background around it."""
+        whole = np.zeros((*scores.shape[:2], *self.shape), np.float32)
+        whole[:, 0] = 1
+        whole[:, :, self.rows, self.columns] = scores
+        return whole
+
+    def is_left(self, found: NDArray[np.bool_]) -> bool:
+        """Whether what was found (rows, columns) comes near a side that is not the slice's own."""
+        sides = ((1, self.rows, self.shape[0]), (0, self.columns, self.shape[1]))
+        for axis, span, length in sides:
+            marked = np.asarray(found.any(axis=axis))
+            if (marked[:EDGE].any() and span.start > 0) or (
+                marked[-EDGE:].any() and span.stop < length
+            ):
+                return True
+        return False
+
+
+def window_around(found: NDArray[np.bool_], grid: int = GRID) -> Window | None:
+    """The window around everything found (rows, columns); None if there is nothing, or too much.
+
+    Examples
+    --------
+    >>> found = np.zeros((192, 192), bool)
+    >>> found[80:110, 90:130] = True
+    >>> window_around(found)
+    Window(rows=slice(32, 160, None), columns=slice(32, 192, None), shape=(192, 192))
+    """
+    rows, columns = (_span(np.asarray(found.any(axis=axis)), grid) for axis in (1, 0))
+    if rows is None or columns is None:
+        return None
+    window = Window(rows, columns, (found.shape[0], found.shape[1]))
+    return window if window.share <= WORTHWHILE else None
+
+
+def _span(marked: NDArray[np.bool_], grid: int) -> slice | None:
+    """Multiples of the grid around what is marked along one axis, and its margin."""
+    places = np.flatnonzero(marked)
+    if not len(places):
+        return None
+    start = max(int(places[0]) - MARGIN, 0) // grid * grid
+    stop = -(-(int(places[-1]) + 1 + MARGIN) // grid) * grid
+    return slice(start, min(stop, len(marked)))
+
+
+def scores_of(
+    engine: Engine, slices: Float32Array, stride: int, locate: bool
+) -> Iterator[tuple[int, Float32Array]]:
+    """First slice and scores (slices, classes, rows, columns) of one batch after another, in order.
+
+    Parameters
+    ----------
+    engine
+        Runs the network.
+    slices
+        Prepared slices of one plane (N, rows, columns).
+    stride
+        Rows and columns of what the network reads are multiples of this, a power of two.
+    locate
+        Read some slices whole, and of the others only the window around what was found there.
+        Around it the background has score 1. A slice whose structures come near the window's sides
+        is read whole, too.
+    """
+    images = slices[:, None]
+    count = min(LARGEST_BATCH, max(1, PIXELS_A_BATCH // slices[0].size))
+    seen: dict[int, Float32Array] = {}
+    for part in _parts(_probes(len(images)) if locate else (), count):
+        seen.update(zip(part, engine(images[list(part)]), strict=True))
+    window = None
+    if seen:
+        found = np.any([each.argmax(axis=0) > 0 for each in seen.values()], axis=0)
+        window = window_around(found, max(GRID, stride))
+    for part in _parts(range(len(images)), count):
+        yield part[0], _batch(engine, images, part, seen, window)
+
+
+def _batch(
+    engine: Engine,
+    images: Float32Array,
+    part: Sequence[int],
+    seen: dict[int, Float32Array],
+    window: Window | None,
+) -> Float32Array:
+    """Scores of some neighbouring slices; those that were seen are taken out of `seen`."""
+    scores = {index: seen.pop(index) for index in part if index in seen}
+    left = [index for index in part if index not in scores]
+    if left and window:
+        inside = engine(np.ascontiguousarray(images[left][:, :, window.rows, window.columns]))
+        scores.update(zip(left, window.placed(inside), strict=True))
+        found = inside.argmax(axis=1) > 0
+        left = [index for index, each in zip(left, found, strict=True) if window.is_left(each)]
+    if left:
+        scores.update(zip(left, engine(images[left]), strict=True))
+    return np.stack([scores[index] for index in part])
+
+
+def _parts(indices: Sequence[int], count: int) -> Iterator[Sequence[int]]:
+    for first in range(0, len(indices), count):
+        yield indices[first : first + count]
+
+
+def _probes(count: int) -> tuple[int, ...]:
+    """Slices that are read whole: evenly spaced, none if they would be most of them."""
+    least, most = PROBES
+    number = min(max(least, count // 4), most)
+    if count < 2 * least:
+        return ()
+    return tuple(int((index + 0.5) * count / number) for index in range(number))
