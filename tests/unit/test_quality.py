@@ -317,7 +317,7 @@ def calibration(lines):
 
 def test_a_model_without_calibration_is_judged_by_rules_in_one_pass(tmp_path):
     engine = Painter()
-    _, quality = predict_assessed(Predictor(model_in(tmp_path), engine), picture())
+    _, quality = predict_assessed(Predictor(model_in(tmp_path), engine, locate=False), picture())
     assert quality.verdict is Verdict.ACCEPT
     assert quality.predicted_dice == {}
     assert [shape[0] for shape in engine.asked] == [8, 4]
@@ -325,7 +325,7 @@ def test_a_model_without_calibration_is_judged_by_rules_in_one_pass(tmp_path):
 
 def test_mirrored_passes_read_only_the_heart(tmp_path):
     engine = Painter()
-    _, quality = predict_assessed(Predictor(model_in(tmp_path, LINES), engine), picture())
+    _, quality = predict_assessed(Predictor(model_in(tmp_path, LINES), engine, locate=False), picture())
     assert quality.verdict is Verdict.ACCEPT
     assert min(quality.predicted_dice.values()) > 0.9
     first, extra = engine.asked[:2], engine.asked[2:]
@@ -336,7 +336,7 @@ def test_mirrored_passes_read_only_the_heart(tmp_path):
 def test_without_weight_on_mirrors_the_network_is_not_asked_again(tmp_path):
     lines = {name: Line(intercept=0.0, weights={"overlap": 1.0}, error=0.05) for name in LINES}
     engine = Painter()
-    predict_assessed(Predictor(model_in(tmp_path, lines), engine), picture())
+    predict_assessed(Predictor(model_in(tmp_path, lines), engine, locate=False), picture())
     assert len(engine.asked) == 2
 
 
@@ -473,7 +473,7 @@ def test_a_cine_is_judged_without_segmenting_a_frame_twice(tmp_path):
     systole[(heart() == 3) & ~disc(80, 80, 8)[..., None]] -= 1
     frames = (picture(), Volume(systole, GRID), picture())
     engine = Painter()
-    predictor = Predictor(model_in(tmp_path), engine)
+    predictor = Predictor(model_in(tmp_path), engine, locate=False)
     opened = Opened(Scan(frames, (0.0, 300.0, 600.0)), None, "")
     result = segment(predictor, "cine", opened, Wanted(), lambda done, total: None)
     assert len(engine.asked) == 2 * len(frames)
