@@ -325,7 +325,9 @@ def test_a_model_without_calibration_is_judged_by_rules_in_one_pass(tmp_path):
 
 def test_mirrored_passes_read_only_the_heart(tmp_path):
     engine = Painter()
-    _, quality = predict_assessed(Predictor(model_in(tmp_path, LINES), engine, locate=False), picture())
+    _, quality = predict_assessed(
+        Predictor(model_in(tmp_path, LINES), engine, locate=False), picture()
+    )
     assert quality.verdict is Verdict.ACCEPT
     assert min(quality.predicted_dice.values()) > 0.9
     first, extra = engine.asked[:2], engine.asked[2:]
