@@ -48,8 +48,8 @@ def stack(count, boxes):
     return slices
 
 
-def answer(engine, slices, locate=True, stride=16):
-    firsts, scores = zip(*scores_of(engine, slices, stride, locate), strict=True)
+def answer(engine, slices, locate=True, stride=16, one_heart=False):
+    firsts, scores = zip(*scores_of(engine, slices, stride, locate, one_heart), strict=True)
     assert list(firsts) == list(np.cumsum([0, *map(len, scores[:-1])]))
     return np.concatenate(scores)
 
@@ -84,6 +84,16 @@ def test_nothing_found_and_too_much_found_are_read_whole_and_once(slices):
     engine = Bright()
     np.testing.assert_array_equal(answer(engine, slices)[:, 1], slices)
     assert engine.pixels == slices.size
+
+
+def test_a_speck_widens_the_window_only_where_it_will_be_kept():
+    slices = stack(12, HEART)
+    slices[6, 0, -1] = slices[6, -1, 0] = 1  # in a slice that is read whole
+    kept, dropped = Bright(), Bright()
+    np.testing.assert_array_equal(answer(kept, slices)[:, 1], slices)
+    np.testing.assert_array_equal(answer(dropped, slices, one_heart=True)[:, 1], slices)
+    assert kept.pixels == slices.size
+    assert dropped.pixels == 3 * SIDE**2 + 9 * 160 * 160
 
 
 def test_few_slices_are_read_as_they_are():

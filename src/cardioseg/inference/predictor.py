@@ -171,7 +171,8 @@ class Predictor:
         """First slice and scores (slices, classes, rows, columns) of one batch after another."""
         engine = Mirrored(self.engine) if self.mirrors else self.engine
         stride = self.model.plan.network.stride
-        return scores_of(engine, preparation.slices(volume), stride, self.locate)
+        slices = preparation.slices(volume)
+        return scores_of(engine, slices, stride, self.locate, self.keeps_largest)
 
     def _provenance(self, seconds: float) -> Provenance:
         return Provenance(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cardioseg.engines.engine import Engine, Float32Array
+from cardioseg.ops.pieces import connected_pieces
 
 LARGEST_BATCH = 8
 PIXELS_A_BATCH = 8 * 192 * 192
@@ -28,6 +29,9 @@ EDGE = 8
 GRID = 32
 """Windows begin and end at multiples of this, or of the network's stride if that is more: pooling
 then cuts them as it cuts the slice. Engines, too, prepare themselves for each size of slices."""
+
+STRAY = 0.1
+"""Where one heart is kept, pieces of less than this share of the largest widen no window."""
 
 WORTHWHILE = 0.75
 """A window of more than this share of the slice is not worth the cut."""
@@ -91,6 +95,22 @@ def window_around(found: NDArray[np.bool_], grid: int = GRID) -> Window | None:
     return window if window.share <= WORTHWHILE else None
 
 
+def without_strays(found: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What was found (rows, columns) without pieces that are small beside the largest.
+
+    Examples
+    --------
+    >>> found = np.zeros((9, 40), bool)
+    >>> found[2:7, :8] = found[4, 12:20] = found[0, -1] = True
+    >>> np.flatnonzero(without_strays(found).any(axis=0)).tolist()
+    [0, 1, 2, 3, 4, 5, 6, 7, 12, 13, 14, 15, 16, 17, 18, 19]
+    """
+    pieces = connected_pieces(found, corners=True)
+    if len(pieces.sizes) <= 1:
+        return found
+    return pieces.mask(pieces.sizes >= STRAY * pieces.sizes.max())
+
+
 def _span(marked: NDArray[np.bool_], grid: int) -> slice | None:
     """Multiples of the grid around what is marked along one axis, and its margin."""
     places = np.flatnonzero(marked)
@@ -102,7 +122,7 @@ def _span(marked: NDArray[np.bool_], grid: int) -> slice | None:
 
 
 def scores_of(
-    engine: Engine, slices: Float32Array, stride: int, locate: bool
+    engine: Engine, slices: Float32Array, stride: int, locate: bool, one_heart: bool = False
 ) -> Iterator[tuple[int, Float32Array]]:
     """First slice and scores (slices, classes, rows, columns) of one batch after another, in order.
 
@@ -118,6 +138,8 @@ def scores_of(
         Read some slices whole, and of the others only the window around what was found there.
         Around it the background has score 1. A slice whose structures come near the window's sides
         is read whole, too.
+    one_heart
+        Only the largest piece of the answer will be kept: small pieces far away need no window.
     """
     images = slices[:, None]
     count = min(LARGEST_BATCH, max(1, PIXELS_A_BATCH // slices[0].size))
@@ -127,7 +149,7 @@ def scores_of(
     window = None
     if seen:
         found = np.any([each.argmax(axis=0) > 0 for each in seen.values()], axis=0)
-        window = window_around(found, max(GRID, stride))
+        window = window_around(without_strays(found) if one_heart else found, max(GRID, stride))
     for part in _parts(range(len(images)), count):
         yield part[0], _batch(engine, images, part, seen, window)
 
