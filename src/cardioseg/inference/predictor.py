@@ -71,7 +71,7 @@ class Predictor:
         Keep one heart and one piece of each structure in it; None does what the plan says.
     locate
         Find the heart in a few slices and read only its surroundings in the others
-        (:mod:`cardioseg.inference.window`): about 0.6 of the work.
+        (:mod:`cardioseg.inference.window`): with `sax` about 0.64 of the pixels.
     """
 
     model: Model
