@@ -14,7 +14,7 @@ from cardioseg.engines.engine import Engine
 
 @dataclass
 class TimedEngine:
-    """An engine that adds up the seconds of its network and the slices it is given.
+    """An engine that adds up the seconds of its network, and the slices and pixels it is given.
 
     Parameters
     ----------
@@ -28,6 +28,7 @@ class TimedEngine:
     clock: Callable[[], float] = time.perf_counter
     seconds: float = 0.0
     slices: int = 0
+    pixels: int = 0
 
     @property
     def name(self) -> str:
@@ -40,4 +41,5 @@ class TimedEngine:
         answer = self.engine(slices)
         self.seconds += self.clock() - started
         self.slices += len(slices)
+        self.pixels += slices.size
         return answer

@@ -11,38 +11,20 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from benchmarks.peers.files import write_json
+from benchmarks.speed.timed_engine import TimedEngine
 
 from cardioseg.core.volume import LabelMap
 from cardioseg.data.splits import read_split
 from cardioseg.datasets import read_dataset
-from cardioseg.engines.engine import Engine, Float32Array
 from cardioseg.evaluation.overlap import dice
 from cardioseg.inference.predictor import load_model
 
 SAME = 0.999
-
-
-@dataclass
-class Counting:
-    """An engine that counts the pixels it reads."""
-
-    engine: Engine
-    pixels: int = 0
-
-    @property
-    def name(self) -> str:
-        """The engine's."""
-        return self.engine.name
-
-    def __call__(self, slices: Float32Array) -> Float32Array:
-        """The engine's scores."""
-        self.pixels += slices.size
-        return self.engine(slices)
 
 
 def likeness(first: LabelMap, second: LabelMap) -> float:
@@ -58,7 +40,7 @@ def likeness(first: LabelMap, second: LabelMap) -> float:
 def beside(model: str, data: str, subjects: Sequence[str] | None) -> dict[str, object]:
     """What a model reads and answers of each image, both ways."""
     opened = load_model(model)
-    located, whole = Counting(opened.engine), Counting(opened.engine)
+    located, whole = TimedEngine(opened.engine), TimedEngine(opened.engine)
     found = []
     for case in read_dataset(data).labelled_cases:
         if subjects is not None and case.subject not in subjects:

@@ -277,13 +277,19 @@ def test_kernels_are_compiled_once(fresh):
     assert fresh.stat().st_mode & 0o077 == 0, "nobody else may put code there"
 
 
-def test_damaged_kernels_are_named(fresh, monkeypatch):
-    def damaged(source, compiler, path):
-        path.parent.mkdir(parents=True)
-        path.write_bytes(b"not a library")
+def compiled_to(content, monkeypatch):
+    """A compiler that leaves this in the place of a library."""
 
-    monkeypatch.setattr(build, "_compile", damaged)
+    def compile_(source, compiler, path):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+
+    monkeypatch.setattr(build, "_compile", compile_)
     monkeypatch.setattr(build, "_compiler", lambda: ("g++",))
+
+
+def test_damaged_kernels_are_named(fresh, monkeypatch):
+    compiled_to(b"not a library", monkeypatch)
     told = kernels_problem()
     (made,) = fresh.iterdir()
     assert str(made) in told
@@ -291,11 +297,6 @@ def test_damaged_kernels_are_named(fresh, monkeypatch):
 
 
 def test_kernels_of_another_user_are_not_run(fresh, monkeypatch):
-    def strange(source, compiler, path):
-        path.parent.mkdir(parents=True)
-        path.write_bytes(b"")
-
-    monkeypatch.setattr(build, "_compile", strange)
-    monkeypatch.setattr(build, "_compiler", lambda: ("g++",))
+    compiled_to(b"", monkeypatch)
     monkeypatch.setattr(build.os, "getuid", lambda: -1)
     assert "another user" in kernels_problem()

@@ -14,6 +14,7 @@ from cardioseg.data.augment import Augmentation
 from cardioseg.errors import ConfigError, first_problem
 from cardioseg.nets.loss import Loss
 from cardioseg.prepare.plan import FrozenModel, Plan
+from cardioseg.training.native import is_taken
 
 PRESETS = ("paper", "fast", "sax", "tiny", "whole-heart")
 
@@ -114,7 +115,7 @@ class TrainConfig(FrozenModel):
                 f"accumulate {self.accumulate} is more than batch_size {self.batch_size}: "
                 "a micro-batch needs an image"
             )
-        if self.kernels == "native" and any(width % 8 for width in self.plan.network.widths):
+        if self.kernels == "native" and not is_taken(self.plan.network):
             raise ValueError("kernels = 'native' needs plan.network.widths in multiples of 8")
         weights, classes = self.loss.class_weights, self.plan.network.classes
         if weights is not None and len(weights) != classes:

@@ -171,6 +171,14 @@ std::vector<float> turned_taps(const float* taps, int64_t channels) {
   return turned;
 }
 
+// The sums of all blocks, added in their order.
+std::vector<double> summed(const std::vector<float>& blocks, int64_t size) {
+  std::vector<double> total(size, 0.0);
+  for (std::size_t block = 0; block < blocks.size(); block += size)
+    for (int64_t k = 0; k < size; ++k) total[k] += blocks[block + k];
+  return total;
+}
+
 template <class T>
 void depthwise_forward(const T* x, const float* taps, T* y, const Grid& g, int threads) {
   const std::vector<T> zeros(g.row(), T{});
@@ -206,9 +214,7 @@ void depthwise_backward(const T* x, const T* slope, const float* taps, T* dx, fl
       over_channels(g.channels, work);
     }
   }
-  std::vector<double> total(9 * g.channels, 0.0);
-  for (int64_t block = 0; block < blocks; ++block)
-    for (int64_t k = 0; k < 9 * g.channels; ++k) total[k] += sums[block * 9 * g.channels + k];
+  const std::vector<double> total = summed(sums, 9 * g.channels);
   std::copy(total.begin(), total.end(), dtaps);
 }
 
@@ -342,8 +348,16 @@ void norm_row(const Parts<T>& parts, const Norm& norm, const Grid& g, int64_t n,
 template <class T>
 class Window {
  public:
-  Window(const Parts<T>& parts, const Norm& norm, const Grid& g, int64_t n, T* rows, const T* zeros)
-      : parts_(parts), norm_(norm), grid_(g), image_(n), rows_(rows), zeros_(zeros) {}
+  // `first` is the first h; `rows` has room for three rows.
+  Window(const Parts<T>& parts, const Norm& norm, const Grid& g, int64_t n, int64_t first, T* rows,
+         const T* zeros)
+      : parts_(parts),
+        norm_(norm),
+        grid_(g),
+        image_(n),
+        rows_(rows),
+        zeros_(zeros),
+        last_(first - 2) {}
 
   void around(int64_t h, const T* rows[3]) {
     for (int r = 0; r < 3; ++r) {
@@ -365,11 +379,7 @@ class Window {
   const int64_t image_;
   T* rows_;
   const T* zeros_;
-  int64_t last_ = -1;
-
- public:
-  // Begin with row h instead of the first.
-  void start(int64_t h) { last_ = h - 2; }
+  int64_t last_;  // the last row that is normalised
 };
 
 // Normalised, and then smoothed by the taps of a depthwise convolution if there are any.
@@ -384,8 +394,7 @@ void norm_forward(const Parts<T>& parts, const Norm& norm, const float* taps, T*
 #pragma omp for schedule(static)
     for (int64_t block = 0; block < g.images * bands; ++block) {
       const int64_t n = block / bands, first = block % bands * BAND;
-      Window<T> window(parts, norm, g, n, rows.data(), zeros.data());
-      window.start(first);
+      Window<T> window(parts, norm, g, n, first, rows.data(), zeros.data());
       for (int64_t h = first; h < std::min(first + BAND, g.height); ++h) {
         T* to = y + (n * g.height + h) * g.row();
         if (!taps) {
@@ -477,10 +486,10 @@ void norm_backward(const Parts<T>& parts, const Parts<T>& changes, const Norm& n
                    const float* taps, const T* slope, const NormSlopes& to, const Grid& g,
                    int threads) {
   const int64_t bands = (g.height + BAND - 1) / BAND, blocks = g.images * bands, C = g.channels;
-  const int64_t taps_size = taps ? 9 * C : 0;
+  const int64_t size = 2 * C + (taps ? 9 * C : 0);
   const std::vector<T> zeros(g.row(), T{});
   const std::vector<float> turned = turned_taps(taps, C);
-  std::vector<float> found(blocks * (2 * C + taps_size), 0.0f);
+  std::vector<float> found(blocks * size, 0.0f);
   // The gradient of y: of a part's channels in the part's layout, or in y's.
   const auto slope_row = [&](int k, int64_t n, int64_t h) {
     const Part<T>&part = parts.part[k], &change = changes.part[k];
@@ -499,9 +508,8 @@ void norm_backward(const Parts<T>& parts, const Parts<T>& changes, const Norm& n
 #pragma omp for schedule(static)
     for (int64_t block = 0; block < blocks; ++block) {
       const int64_t n = block / bands, first = block % bands * BAND;
-      float* own = found.data() + block * (2 * C + taps_size);
-      Window<T> window(parts, norm, g, n, rows.data(), zeros.data());
-      window.start(first);
+      float* own = found.data() + block * size;
+      Window<T> window(parts, norm, g, n, first, rows.data(), zeros.data());
       for (int64_t h = first; h < std::min(first + BAND, g.height); ++h) {
         if (taps) {
           const T* image = slope + n * g.height * g.row();
@@ -525,10 +533,7 @@ void norm_backward(const Parts<T>& parts, const Parts<T>& changes, const Norm& n
       }
     }
   }
-  std::vector<double> total(2 * C + taps_size, 0.0);
-  for (int64_t block = 0; block < blocks; ++block)
-    for (int64_t k = 0; k < 2 * C + taps_size; ++k)
-      total[k] += found[block * (2 * C + taps_size) + k];
+  const std::vector<double> total = summed(found, size);
   if (taps) std::copy(total.begin() + 2 * C, total.end(), to.dtaps);
   const double count = double(g.images * g.height * g.width);
   std::vector<float> of_x(C), constant(C);
