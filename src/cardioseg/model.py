@@ -28,6 +28,9 @@ LIBRARIES = {"onnx": "onnxruntime", "openvino": "openvino", "torch": "torch"}
 
 ENGINES = ("auto", *LIBRARIES)
 
+SHARED = ("onnx",)
+"""Engines that several threads may call at a time."""
+
 AUTO = ("onnx",)
 """Engines of which `auto` takes the first that is installed; ("openvino", "onnx") prefers OpenVINO
 where it is. docs/performance.md says why it is not so."""
@@ -142,8 +145,23 @@ def write_folder(folder: Path, contents: dict[str, bytes]) -> None:
     write_text(folder / SUMS, sums)
 
 
+def engine_named(engine: str) -> str:
+    """The engine that a name means here: `auto` is the first installed of :data:`AUTO`.
+
+    Raises
+    ------
+    ModelError
+        If there is no such engine.
+    """
+    if engine not in ENGINES:
+        raise ModelError(f"unknown engine {engine!r}; choose one of {', '.join(ENGINES)}")
+    if engine == "auto":
+        return next(name for name in AUTO if find_spec(LIBRARIES[name]))
+    return engine
+
+
 def open_engine(model: Model, engine: str = "auto", threads: int | None = None) -> Engine:
-    """An engine that runs a model; `auto` is the first installed of :data:`AUTO`.
+    """An engine that runs a model.
 
     Parameters
     ----------
@@ -161,10 +179,7 @@ def open_engine(model: Model, engine: str = "auto", threads: int | None = None) 
     MissingExtraError
         If the engine's library is not installed.
     """
-    if engine not in ENGINES:
-        raise ModelError(f"unknown engine {engine!r}; choose one of {', '.join(ENGINES)}")
-    if engine == "auto":
-        engine = next(name for name in AUTO if find_spec(LIBRARIES[name]))
+    engine = engine_named(engine)
     if engine == "torch":
         from cardioseg.engines.torch import TorchEngine
 

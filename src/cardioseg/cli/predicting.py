@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -142,6 +143,7 @@ def predict(
       cardioseg predict s3://BUCKET/HEARTS --output out --ray --workers 8 --resume
     """
     from cardioseg.core.labels import scheme_named
+    from cardioseg.workflows.abreast import threads_for_two, two_at_a_time
     from cardioseg.workflows.choice import Choice
     from cardioseg.workflows.inputs import specified
     from cardioseg.workflows.outputs import kinds_named
@@ -163,11 +165,15 @@ def predict(
         own = shard_named(shard)
         files, share = own.of(files), own.name
     choice = Choice(model, engine, plane, mirrors, largest_component, locate)
-    task = prediction(choice.opened(), output, wanted, _reach(files))
-    run = _on_ray(choice, wanted, output, workers, ray_address) if ray else one_by_one
+    half = None if ray else threads_for_two(choice, files)
+    task = prediction(choice.opened(half), output, wanted, _reach(files))
+    run: Run = two_at_a_time if half else one_by_one
+    if ray:
+        run = _on_ray(choice, wanted, output, workers, ray_address)
+    started = time.monotonic()
     with Bar("segmenting") as bar:
         outcomes = run_task(task, files, output, Start(force, resume, share), run, bar.show)
-    _finish(outcomes, output, as_json)
+    _finish(outcomes, output, time.monotonic() - started, as_json)
 
 
 def scores(
@@ -199,9 +205,10 @@ def scores(
     files = specified(_inputs(inputs, split, part), name, series)
     choice = Choice(model, engine, plane, mirrors, largest_component=False, locate=False)
     predictor = choice.network()
+    started = time.monotonic()
     with Bar("scoring") as bar:
         outcomes = predict_score_files(predictor, files, output, force=force, watch=bar.show)
-    _finish(outcomes, output, as_json)
+    _finish(outcomes, output, time.monotonic() - started, as_json)
 
 
 def _inputs(paths: list[Path], split: Path | None, part: str) -> tuple[Input, ...]:
@@ -237,7 +244,7 @@ def _on_ray(choice: Choice, wanted: Wanted, output: Path, workers: int, address:
     return on_ray(choice, wanted, output, Pool(workers, address))
 
 
-def _finish(outcomes: tuple[Outcome, ...], output: Path, as_json: bool) -> None:
+def _finish(outcomes: tuple[Outcome, ...], output: Path, seconds: float, as_json: bool) -> None:
     failed = [outcome for outcome in outcomes if outcome.error]
     for outcome in failed:
         say(f"error: {outcome.error}")
@@ -261,7 +268,6 @@ def _finish(outcomes: tuple[Outcome, ...], output: Path, as_json: bool) -> None:
             ]
         )
     elif done:
-        seconds = sum(outcome.seconds for outcome in outcomes if not outcome.skipped)
         result(f"{done} of {len(outcomes)} written to {output} in {seconds:.1f} s")
     if failed and done:
         fail(f"{len(failed)} of {len(outcomes)} files failed", EXIT_SOME_FAILED)

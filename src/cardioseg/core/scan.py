@@ -8,6 +8,10 @@ from cardioseg.core.geometry import require_same_grid
 from cardioseg.core.volume import Volume
 from cardioseg.errors import FormatError
 
+LARGE_VOXELS = 1 << 24
+"""A volume of more voxels is large: image and labels take at least 80 MB, and scores many times
+that."""
+
 
 @dataclass(frozen=True)
 class Body:
@@ -78,3 +82,8 @@ class Scan:
     def is_cine(self) -> bool:
         """Whether there is more than one frame."""
         return len(self.frames) > 1
+
+    @property
+    def is_large(self) -> bool:
+        """Whether its frames are so large that one at a time is enough for the memory."""
+        return self.frames[0].array.size > LARGE_VOXELS

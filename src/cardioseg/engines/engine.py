@@ -29,3 +29,8 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def half_of_cores() -> int | None:
+    """Threads for each of two engines that run at the same time; None if there is one core."""
+    return usable_cores() // 2 or None

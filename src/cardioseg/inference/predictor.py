@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import LabelScheme
 from cardioseg.core.volume import LabelMap, Volume
-from cardioseg.engines.engine import Engine
+from cardioseg.engines.engine import Engine, half_of_cores
 from cardioseg.errors import PlaneWarning
 from cardioseg.inference.ensemble import Mirrored
 from cardioseg.inference.window import scores_of
-from cardioseg.model import Model, open_engine, open_model
+from cardioseg.model import SHARED, Model, open_engine, open_model
 from cardioseg.ops.components import keep_one_heart
 from cardioseg.prepare.plan import Plane, single_planes
 from cardioseg.prepare.preparation import Preparation
@@ -72,6 +72,8 @@ class Predictor:
     locate
         Find the heart in a few slices and read only its surroundings in the others
         (:mod:`cardioseg.inference.window`): with `sax` about 0.64 of the pixels.
+    threads
+        How many the engine was given; None if it may use all cores.
     """
 
     model: Model
@@ -80,6 +82,19 @@ class Predictor:
     mirrors: bool = False
     largest_component: bool | None = None
     locate: bool = True
+    threads: int | None = None
+
+    def for_two(self) -> Predictor | None:
+        """The same for two callers at a time, with half of the threads for each; same answers.
+
+        A volume also costs steps of one thread, before, between and after the network's. Two at a
+        time fill them. None where it is no use: threads were counted out, there is one core, or the
+        engine answers one caller at a time.
+        """
+        half = half_of_cores()
+        if self.threads is not None or half is None or self.engine.name not in SHARED:
+            return None
+        return replace(self, engine=open_engine(self.model, self.engine.name, half), threads=half)
 
     @property
     def used_plane(self) -> Plane:
@@ -228,4 +243,4 @@ def load_model(source: str | Path, engine: str = "auto", threads: int | None = N
         If the engine is not installed.
     """
     model = open_model(source)
-    return Predictor(model, open_engine(model, engine, threads))
+    return Predictor(model, open_engine(model, engine, threads), threads=threads)

@@ -9,6 +9,7 @@ from cardioseg.baselines.names import is_baseline
 from cardioseg.errors import ModelError
 from cardioseg.inference.predictor import Predictor, load_model
 from cardioseg.inference.segmenter import Segmenter
+from cardioseg.model import SHARED, engine_named
 from cardioseg.prepare.plan import plane_named
 
 if TYPE_CHECKING:
@@ -47,6 +48,17 @@ class Choice:
     mirrors: bool = False
     largest_component: bool | None = None
     locate: bool = True
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several threads may ask it at a time; see :data:`cardioseg.model.SHARED`.
+
+        Raises
+        ------
+        ModelError
+            If there is no such engine.
+        """
+        return not is_baseline(self.model) and engine_named(self.engine) in SHARED
 
     def opened(self, threads: int | None = None) -> Segmenter:
         """Open the model or the baseline.

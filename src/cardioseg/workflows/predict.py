@@ -15,7 +15,16 @@ from cardioseg.workflows.inputs import Input, Opened
 from cardioseg.workflows.outputs import NIFTI
 from cardioseg.workflows.provenance import Json
 from cardioseg.workflows.segment import Wanted, segment
-from cardioseg.workflows.work import Outcome, Reach, Start, Task, Told, Watch, run_task
+from cardioseg.workflows.work import (
+    Finish,
+    Outcome,
+    Reach,
+    Start,
+    Task,
+    Told,
+    Watch,
+    run_task,
+)
 
 
 def predict_files(
@@ -75,14 +84,18 @@ def prediction(
     target = wanted.scheme or predictor.scheme
     predictor.scheme.merge_table(target)
 
-    def write(each: Input, opened: Opened, told: Told) -> tuple[int, Quality | None]:
+    def make(each: Input, opened: Opened, told: Told) -> Finish:
         def frame(number: int, count: int) -> None:
             told(f", frame {number} of {count}" if count > 1 else "")
 
         result = segment(predictor, each.name, opened, wanted, frame)
-        for kind in wanted.kinds:
-            kind.write(result, output)
-        return len(result.phases), result.quality
+
+        def finish() -> tuple[int, Quality | None]:
+            for kind in wanted.kinds:
+                kind.write(result, output)
+            return len(result.phases), result.quality
+
+        return finish
 
     facts: dict[str, Json] = {
         **predictor.settings,
@@ -91,7 +104,7 @@ def prediction(
         "write": [kind.name for kind in wanted.kinds],
         "quality": wanted.quality,
     }
-    return Task("predict", wanted.kinds, write, facts, reach)
+    return Task("predict", wanted.kinds, make, facts, reach)
 
 
 def predict_score_files(
@@ -107,15 +120,19 @@ def predict_score_files(
     Parameters, result and errors are those of :func:`predict_files`; a cine is an error.
     """
 
-    def write(each: Input, opened: Opened, told: Told) -> tuple[int, None]:
+    def make(each: Input, opened: Opened, told: Told) -> Finish:
         if opened.scan.is_cine:
             raise LabelError(f"{each.path}: scores of a cine are not written; split it into frames")
         volume = opened.scan.frames[0]
         scores = predictor.predict_scores(volume)
         path = output / f"{each.name}{NIFTI.endings[0]}"
-        write_scores(scores, volume.geometry, path, predictor.model.id)
-        return 1, None
+
+        def finish() -> tuple[int, None]:
+            write_scores(scores, volume.geometry, path, predictor.model.id)
+            return 1, None
+
+        return finish
 
     facts: dict[str, Json] = {**predictor.settings, "scheme": predictor.scheme.name}
-    task = Task("scores", (NIFTI,), write, facts)
+    task = Task("scores", (NIFTI,), make, facts)
     return run_task(task, inputs, output, Start(force), watch=watch)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import count
+from threading import Lock
 
 from cardioseg.core.labels import LabelScheme
 from cardioseg.core.quality import Quality
@@ -11,7 +14,7 @@ from cardioseg.core.scan import Scan
 from cardioseg.core.volume import LabelMap
 from cardioseg.errors import ConfigError, LabelError
 from cardioseg.evaluation.function import FunctionOptions, HeartFunction, heart_function
-from cardioseg.inference.predictor import Prediction
+from cardioseg.inference.predictor import Prediction, Predictor
 from cardioseg.inference.quality import Evidence
 from cardioseg.inference.segmenter import Segmenter
 from cardioseg.workflows.inputs import Opened
@@ -79,7 +82,8 @@ def segment(segmenter: Segmenter, name: str, opened: Opened, wanted: Wanted, tol
     wanted
         Phase and scheme.
     told
-        Called with the number of each frame and of all, before it is segmented.
+        Called with the number of each frame and of all, before it is segmented; of a cine from
+        threads, one at a time.
 
     Raises
     ------
@@ -87,16 +91,8 @@ def segment(segmenter: Segmenter, name: str, opened: Opened, wanted: Wanted, tol
         If the scan has no such frame, or no ventricle was found to tell ED and ES by.
     """
     scan, target = opened.scan, wanted.scheme or segmenter.scheme
-    predictions: dict[int, Prediction] = {}
-    evidence: dict[int, Evidence | None] = {}
     indices = _indices(scan, wanted.frame)
-    for done, index in enumerate(indices, start=1):
-        told(done, len(indices))
-        frame = scan.frames[index]
-        if wanted.quality:
-            predictions[index], evidence[index] = predict_with_evidence(segmenter, frame)
-        else:
-            predictions[index] = segmenter.predict(frame)
+    predictions, evidence = _predicted(segmenter, scan, indices, wanted.quality, told)
     labels = {index: each.labels.read_as(target) for index, each in predictions.items()}
     function, phases, judged = None, indices, indices
     made = predictions[indices[0]].provenance
@@ -108,7 +104,7 @@ def segment(segmenter: Segmenter, name: str, opened: Opened, wanted: Wanted, tol
     qualities = {
         index: quality_of(segmenter, scan.frames[index], predictions[index], evidence[index])
         for index in judged
-        if index in evidence
+        if wanted.quality
     }
     return Result(
         name=name,
@@ -121,6 +117,32 @@ def segment(segmenter: Segmenter, name: str, opened: Opened, wanted: Wanted, tol
         function=function,
         quality=_quality(qualities, len(indices)),
     )
+
+
+def _predicted(
+    segmenter: Segmenter, scan: Scan, indices: Sequence[int], with_evidence: bool, told: Told
+) -> tuple[dict[int, Prediction], dict[int, Evidence | None]]:
+    """Answers of frames and, where wanted, what their scores tell, by index; two at a time."""
+    shared = None
+    if len(indices) > 1 and not scan.is_large and isinstance(segmenter, Predictor):
+        shared = segmenter.for_two()
+    begun, telling = count(1), Lock()
+
+    def answer(index: int) -> tuple[Prediction, Evidence | None]:
+        with telling:
+            told(next(begun), len(indices))
+        frame = scan.frames[index]
+        if with_evidence:
+            return predict_with_evidence(shared or segmenter, frame)
+        return (shared or segmenter).predict(frame), None
+
+    if shared:
+        with ThreadPoolExecutor(2) as pool:
+            answers = list(pool.map(answer, indices))
+    else:
+        answers = [answer(index) for index in indices]
+    predictions = {index: each for index, (each, _) in zip(indices, answers, strict=True)}
+    return predictions, {index: each for index, (_, each) in zip(indices, answers, strict=True)}
 
 
 def function_of(

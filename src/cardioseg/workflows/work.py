@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,8 @@ from cardioseg.workflows.provenance import Json, write_run
 
 Watch = Callable[[int, int, str], None]
 Told = Callable[[str], None]
+Finish = Callable[[], tuple[int, Quality | None]]
+"""Writes what was made of one input; returns the number of frames written and their quality."""
 Reach = Callable[[Input], AbstractContextManager[Input]]
 """Brings an input to this machine, and removes what it brought at the end of the block."""
 
@@ -67,9 +69,8 @@ class Task:
         Its name.
     kinds
         Kinds of output, to find those that are there.
-    write
-        Writes one input's outputs into a folder, telling how far it is; returns the number of
-        frames written and their quality.
+    make
+        Makes one input's outputs, telling how far it is; returns what writes them.
     facts
         What decides the answer.
     reach
@@ -78,7 +79,7 @@ class Task:
 
     command: str
     kinds: tuple[Kind, ...]
-    write: Callable[[Input, Opened, Told], tuple[int, Quality | None]]
+    make: Callable[[Input, Opened, Told], Finish]
     facts: Mapping[str, Json]
     reach: Reach = nullcontext
 
@@ -169,27 +170,58 @@ def run_task(
 
 def outcome_of(each: Input, task: Task, told: Told = lambda words: None) -> Outcome:
     """Do a task's work on one input; an error that a user can mend is part of the outcome."""
+    return next(outcome for outcome in steps_of(each, task, told) if outcome)
+
+
+def steps_of(
+    each: Input, task: Task, told: Told, large: AbstractContextManager[object] | None = None
+) -> Generator[Outcome | None]:
+    """A task's work on one input in two steps; closing it in between leaves nothing behind.
+
+    Parameters
+    ----------
+    each
+        The input.
+    task
+        What is done with it.
+    told
+        Called with how far it is.
+    large
+        Held while something is made of a large volume; None makes it at once.
+
+    Yields
+    ------
+    Outcome or None
+        None when the outputs are made, then the outcome when they are written; only the outcome if
+        nothing could be made. An error that a user can mend is part of it.
+    """
     started = time.perf_counter()
-    here = each
+    here, error = each, ""
     try:
         with task.reach(each) as here:
             opened = open_input(here)
-            frames, quality = task.write(here, opened, told)
-    except CardiosegError as error:
-        seconds = time.perf_counter() - started
-        return Outcome(each.name, seconds, error=_told(each, here, error))
-    except Exception as error:
-        if not is_out_of_memory(error):
+            with (large if opened.scan.is_large else None) or nullcontext():
+                finish = task.make(here, opened, told)
+            yield None
+            frames, quality = finish()
+    except Exception as caught:
+        error = _words_of(caught, each, here)
+        if not error:
             raise
-        words = f"{each.where}: out of memory; crop the image, take fewer frames (--phase) or close"
-        seconds = time.perf_counter() - started
-        return Outcome(each.name, seconds, error=f"{words} other programs")
     seconds = time.perf_counter() - started
-    return Outcome(each.name, seconds, frames, opened.sha256, quality=quality)
+    if error:
+        yield Outcome(each.name, seconds, error=error)
+    else:
+        yield Outcome(each.name, seconds, frames, opened.sha256, quality=quality)
 
 
-def _told(each: Input, here: Input, error: CardiosegError) -> str:
-    """The error's words, with the file's path or URL in front if they don't name it."""
+def _words_of(error: Exception, each: Input, here: Input) -> str:
+    """What a user can mend, with the file's path or URL in front; empty for a fault of ours."""
+    if is_out_of_memory(error):
+        advice = "crop the image, take fewer frames (--phase) or close other programs"
+        return f"{each.where}: out of memory; {advice}"
+    if not isinstance(error, CardiosegError):
+        return ""
     words = str(error)
     if each.url:
         words = words.replace(str(here.path), each.where).replace(each.url, each.where)
