@@ -136,6 +136,18 @@ def window_table(results: Results) -> str:
     return markdown_table(header, rows)
 
 
+def abreast_table(results: Results) -> str:
+    """A volume's seconds, one by one and two at a time."""
+    found = results.found("abreast")
+    if not found:
+        return NOT_MEASURED
+    rows = [
+        [name, *(_median_and_ends(Spread(**figures[key]), 2) for key in ("s", "cpu_s"))]
+        for name, figures in found["a volume"].items()
+    ]
+    return markdown_table(["a volume, or a frame", "s on the clock", "CPU s"], rows)
+
+
 def accuracy_table(results: Results) -> str:
     """Minutes until each Dice: of our trainings on the clock, of both in CPU time."""
     header = ["training", "clock", *(f"Dice {goal:.2f}" for goal in GOALS)]
@@ -203,6 +215,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "process": process_table,
     "growth": growth_table,
     "window": window_table,
+    "abreast": abreast_table,
     "budgets": budgets_table,
     "accuracy": accuracy_table,
     "peers-predict": peers_table,
