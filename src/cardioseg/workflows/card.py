@@ -62,8 +62,20 @@ def plane_words(plan: Plan) -> str:
 
 
 def input_words(plan: Plan) -> str:
-    """What a prepared slice is: plane, spacing and size."""
-    return f"{plane_words(plan)}, {plan.spacing_mm:g} mm, {plan.size[0]} x {plan.size[1]} pixels"
+    """What a prepared slice is: plane, spacing and size.
+
+    Examples
+    --------
+    >>> from cardioseg.prepare.plan import NetworkPlan
+    >>> network = NetworkPlan(widths=(4, 8), classes=4)
+    >>> plan = Plan(spacing_mm=1.5, size=(16, 16), network=network, scheme="acdc")
+    >>> input_words(plan)
+    'native slices, 1.5 mm, 16 x 16 pixels'
+    >>> input_words(plan.model_copy(update={"whole_slices": True}))
+    'native slices, 1.5 mm, whole'
+    """
+    size = "whole" if plan.whole_slices else f"{plan.size[0]} x {plan.size[1]} pixels"
+    return f"{plane_words(plan)}, {plan.spacing_mm:g} mm, {size}"
 
 
 def model_card(config: TrainConfig, dataset: Dataset, split: str, outcome: Outcome) -> str:
