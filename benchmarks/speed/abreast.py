@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks.peers.files import write_json
 
 from cardioseg.core.scan import Scan
-from cardioseg.inference.predictor import Predictor, load_model
+from cardioseg.inference.predictor import Predictor
 from cardioseg.workflows.abreast import threads_for_two, two_at_a_time
 from cardioseg.workflows.choice import Choice
 from cardioseg.workflows.inputs import Input, Opened, gather_images, of_part, open_input
@@ -122,10 +122,9 @@ def main() -> None:
             "one by one": lambda: work(all_cores, inputs, one, one_by_one),
             "two at a time": lambda: work(halves, inputs, two, two_at_a_time),
             "two callers of one engine": lambda: work(all_cores, inputs, both, two_at_a_time),
-            "cine, frame by frame": lambda: frames(
-                load_model(options.model, threads=all_threads(half)), cine
-            ),
-            "cine, two frames at a time": lambda: frames(load_model(options.model), cine),
+            # Whose threads are counted out takes frames one by one.
+            "cine, frame by frame": lambda: frames(choice.network(2 * half), cine),
+            "cine, two frames at a time": lambda: frames(choice.network(), cine),
         }
         measured: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
         for number in range(options.rounds + 1):
@@ -147,11 +146,6 @@ def main() -> None:
         "identical": same,
     }
     write_json(options.json, {"command": f"--model {options.model}", "found": found})
-
-
-def all_threads(half: int) -> int:
-    """As many threads as there are cores, counted out: such a predictor takes frames one by one."""
-    return 2 * half
 
 
 if __name__ == "__main__":
