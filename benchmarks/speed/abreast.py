@@ -5,7 +5,7 @@
 
 The first variable is what the program sets for itself (`cli/app.py`). "Two callers of one engine"
 is what was not chosen: two threads that share an engine on all cores. The cine is one image, read
-as so many frames. Reading and writing are timed within the run that goes one by one.
+as so many frames. Writing is timed within each run of volumes, reading by itself afterwards.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Clock:
 
 
 def work(predictor: Predictor, inputs: Sequence[Input], output: Path, run: Run) -> dict[str, float]:
-    """Predict all inputs; also the seconds of reading and writing, as far as one thread does it."""
+    """Predict all inputs; also the seconds of writing."""
     writing = 0.0
 
     def write(result: Result, folder: Path) -> None:

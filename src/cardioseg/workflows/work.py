@@ -217,11 +217,9 @@ def steps_of(
 
 def _words_of(error: Exception, each: Input, here: Input) -> str:
     """What a user can mend, with the file's path or URL in front; empty for a fault of ours."""
-    if is_out_of_memory(error):
-        advice = "crop the image, take fewer frames (--phase) or close other programs"
-        return f"{each.where}: out of memory; {advice}"
     if not isinstance(error, CardiosegError):
-        return ""
+        advice = "crop the image, take fewer frames (--phase) or close other programs"
+        return f"{each.where}: out of memory; {advice}" if is_out_of_memory(error) else ""
     words = str(error)
     if each.url:
         words = words.replace(str(here.path), each.where).replace(each.url, each.where)
