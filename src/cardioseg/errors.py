@@ -57,7 +57,7 @@ class NetworkError(CardiosegError):
 
 
 class ProcessError(CardiosegError):
-    """One of several processes that train together ended early or does not answer."""
+    """One of several processes that work together ended early or does not answer."""
 
 
 class ClusterError(CardiosegError):

@@ -14,6 +14,7 @@ from tests.dicom_series import PATIENT, write_enhanced, write_series
 
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import ACDC
+from cardioseg.io.images import read_frame_ms
 from cardioseg.io.nifti import read_label_frames, read_labels, write_frames
 from cardioseg.io.scans import read_scan
 from cardioseg.phantom import phantom_case
@@ -101,6 +102,18 @@ def test_the_facts_tell_volumes_phases_and_no_identifier(study: Path, predicted:
     for path in predicted.iterdir():
         assert b"Invented" not in path.read_bytes()
         assert b"0815" not in path.read_bytes()
+
+
+def test_labels_of_a_whole_cine_tell_the_time_between_frames(
+    study: Path, predicted: Path, tmp_path: Path
+) -> None:
+    labels, target = predicted / "study.nii.gz", tmp_path / "again.nii.gz"
+    assert read_frame_ms(labels) == pytest.approx(40)
+    done = run("convert", labels, target, "--scheme", "acdc")
+    assert "3 frames of 40 ms, labels of acdc" in done.stdout
+    assert read_frame_ms(target) == read_frame_ms(labels)
+    done = run("convert", labels, tmp_path / "again.nrrd")
+    assert "3 frames of 40 ms (not kept)" in done.stdout
 
 
 def test_phases_by_name_and_number_from_a_zip(study: Path, predicted: Path, tmp_path: Path) -> None:

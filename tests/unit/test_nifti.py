@@ -359,6 +359,25 @@ def test_a_cine_has_the_times_of_its_header(
     assert not any("heartbeat" in note for note in scan.notes)
 
 
+@pytest.mark.parametrize("frame_ms", [40.0, 33.37, 21.8, None])
+def test_a_written_cine_tells_the_time_between_its_frames(
+    tmp_path: Path, frame_ms: float | None
+) -> None:
+    grid, path = Geometry(SHAPE, PIR), tmp_path / "cine.nii.gz"
+    maps = [LabelMap(np.full(SHAPE, n, np.uint8), grid, ACDC) for n in range(3)]
+    write_label_frames(maps, path, frame_ms=frame_ms)
+    # What no one says stands in the header as one second, as other programs leave it.
+    seconds = 1.0 if frame_ms is None else frame_ms / 1000
+    assert nib.load(path).header.get_zooms()[3] == pytest.approx(seconds)
+    assert nib.load(path).header.get_xyzt_units() == ("mm", "sec")
+    first = path.read_bytes()
+    write_frames([Volume(each.array, grid) for each in maps] * 9, path, frame_ms)
+    expected = () if frame_ms is None else tuple(frame_ms * n for n in range(27))
+    assert read_scan(path).times_ms == pytest.approx(expected, rel=1e-6)
+    write_label_frames(maps, path, frame_ms=frame_ms)
+    assert path.read_bytes() == first
+
+
 def test_times_that_are_no_heartbeat_are_told_and_left(tmp_path: Path) -> None:
     cine = nib.Nifti1Image(np.zeros((4, 4, 3, 20), np.uint8), np.diag([1.5, 1.5, 8, 1]))
     cine.header.set_xyzt_units("mm", "sec")

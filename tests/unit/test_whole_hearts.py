@@ -97,6 +97,24 @@ def test_the_same_seed_writes_the_same_scans(tmp_path: Path, label_maps: Path) -
     assert first.labels().array.tobytes() == second.labels().array.tobytes()
 
 
+def test_several_processes_write_what_one_writes(tmp_path: Path, label_maps: Path) -> None:
+    wanted, told = WholeHearts(3, seed=2, labels=label_maps), []
+    for name, processes in (("one", 1), ("two", 2)):
+        write_whole_hearts(tmp_path / name, wanted, lambda *step: told.append(step), processes)
+    assert told[:4] == told[4:]
+    assert [step[:2] for step in told[4:]] == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    first, second = (
+        {
+            str(path.relative_to(tmp_path / name)): path.read_bytes()
+            for path in (tmp_path / name).rglob("*")
+            if path.is_file() and path.name != "run.json"
+        }
+        for name in ("one", "two")
+    )
+    assert len(first) == 7
+    assert first == second
+
+
 def test_leaving_out_everything_is_refused(label_maps: Path) -> None:
     with pytest.raises(DatasetError, match="all 3 label maps are left out"):
         heart_boxes(label_maps, ("pat",))

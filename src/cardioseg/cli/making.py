@@ -82,11 +82,12 @@ def phantom(
             cases = write_phantoms(output, count, seed, bar.show)
         result(f"{cases} cases of {count} subjects written to {output}; read them as acdc:{output}")
         return
+    from cardioseg.engines.engine import usable_cores
     from cardioseg.workflows.whole_hearts import WholeHearts, write_whole_hearts
 
     wanted = WholeHearts(count, validation, seed, from_labels, tuple(leave_out or ()))
     with Bar("whole hearts") as bar:
-        cases = write_whole_hearts(output, wanted, bar.show)
+        cases = write_whole_hearts(output, wanted, bar.show, usable_cores())
     result(f"{cases} scans written to {output}; read them as nnunet:{output}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cardioseg.core.geometry import require_same_grid
@@ -11,6 +12,9 @@ from cardioseg.errors import FormatError
 LARGE_VOXELS = 1 << 24
 """A volume of more voxels is large: image and labels take at least 80 MB, and scores many times
 that."""
+
+UNEVEN_MS = 1.0
+"""Frames this near to their places in time are evenly apart: many scanners write whole ms."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,30 @@ class Scan:
         return len(self.frames) > 1
 
     @property
+    def frame_ms(self) -> float | None:
+        """Time between frames; None where unknown or uneven."""
+        return even_step(self.times_ms)
+
+    @property
     def is_large(self) -> bool:
         """Whether its frames are so large that one at a time is enough for the memory."""
         return self.frames[0].array.size > LARGE_VOXELS
+
+
+def even_step(times_ms: Sequence[float]) -> float | None:
+    """What lies between times that are evenly apart, in ms; None where they are not, or fewer
+    than two.
+
+    Examples
+    --------
+    >>> even_step((12.0, 45.0, 78.0, 112.0))
+    33.333333333333336
+    >>> even_step((0.0, 40.0, 80.0, 800.0)) is None
+    True
+    """
+    if len(times_ms) < 2:
+        return None
+    first = times_ms[0]
+    step = (times_ms[-1] - first) / (len(times_ms) - 1)
+    even = all(abs(first + step * n - time) <= UNEVEN_MS for n, time in enumerate(times_ms))
+    return step if even and step > 0 else None

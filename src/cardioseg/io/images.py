@@ -59,6 +59,13 @@ def read_geometry(path: str | Path) -> Geometry:
     return image.read_geometry(path) if is_itk(path) else nifti.read_geometry(path)
 
 
+def read_frame_ms(path: str | Path) -> float | None:
+    """What the header says of the time between frames; None where it says nothing, as only NIfTI
+    can.
+    """
+    return None if is_itk(path) or is_picture(path) else read_header(path).frame_ms
+
+
 def read_volume(path: str | Path) -> Volume:
     """Read one image.
 
@@ -176,18 +183,35 @@ def write_volume(volume: Volume, path: str | Path) -> None:
         nifti.write_volume(volume, path)
 
 
-def write_frames(frames: Sequence[Volume], path: str | Path) -> None:
-    """Write the frames of a cine as one file; errors as :func:`write_volume`."""
+def write_frames(frames: Sequence[Volume], path: str | Path, frame_ms: float | None = None) -> None:
+    """Write the frames of a cine as one file; errors as :func:`write_volume`.
+
+    Parameters
+    ----------
+    frames
+        In the order of time, all on one grid.
+    path
+        As :func:`write_volume` takes it.
+    frame_ms
+        Time between frames; None where unknown. NIfTI alone holds it.
+    """
     if is_itk(path):
         image.write_frames(frames, path)
     else:
-        nifti.write_frames(frames, path)
+        nifti.write_frames(frames, path, frame_ms)
 
 
-def write_exact(geometry: Geometry, frames: Sequence[NDArray[Any]], path: str | Path) -> None:
-    """Write frames in the type that they have; errors as :func:`write_volume`."""
-    write = image.write_exact if is_itk(path) else nifti.write_exact
-    write(geometry, frames, path)
+def write_exact(
+    geometry: Geometry,
+    frames: Sequence[NDArray[Any]],
+    path: str | Path,
+    frame_ms: float | None = None,
+) -> None:
+    """Write frames in the type that they have; the rest as :func:`write_frames`."""
+    if is_itk(path):
+        image.write_exact(geometry, frames, path)
+    else:
+        nifti.write_exact(geometry, frames, path, frame_ms)
 
 
 def write_labels(labels: LabelMap, path: str | Path, model_id: str = "") -> None:
@@ -226,8 +250,15 @@ def write_labels(labels: LabelMap, path: str | Path, model_id: str = "") -> None
         nifti.write_labels(labels, path, model_id)
 
 
-def write_label_frames(frames: Sequence[LabelMap], path: str | Path, model_id: str = "") -> None:
+def write_label_frames(
+    frames: Sequence[LabelMap],
+    path: str | Path,
+    model_id: str = "",
+    frame_ms: float | None = None,
+) -> None:
     """Write the label maps of a cine as one file; the rest as :func:`write_labels`.
+
+    The time between frames is held by NIfTI alone.
 
     Raises
     ------
@@ -239,4 +270,4 @@ def write_label_frames(frames: Sequence[LabelMap], path: str | Path, model_id: s
     if is_itk(path):
         image.write_label_frames(frames, path, model_id)
     else:
-        nifti.write_label_frames(frames, path, model_id)
+        nifti.write_label_frames(frames, path, model_id, frame_ms)

@@ -131,17 +131,23 @@ def write_volume(volume: Volume, path: str | Path) -> None:
     write_array(path, volume.array, volume.geometry, "cardioseg image")
 
 
-def write_frames(frames: Sequence[Volume], path: str | Path) -> None:
-    """Write the frames of a cine as one 4-D file (I, J, K, T)."""
+def write_frames(frames: Sequence[Volume], path: str | Path, frame_ms: float | None = None) -> None:
+    """Write the frames of a cine, so far apart in time, as one 4-D file (I, J, K, T)."""
     geometry = common_grid([frame.geometry for frame in frames], path)
     array = np.stack([frame.array for frame in frames], axis=-1)
-    write_array(path, array, geometry, "cardioseg cine")
+    write_array(path, array, geometry, "cardioseg cine", frame_ms=frame_ms)
 
 
-def write_exact(geometry: Geometry, frames: Sequence[NDArray[Any]], path: str | Path) -> None:
+def write_exact(
+    geometry: Geometry,
+    frames: Sequence[NDArray[Any]],
+    path: str | Path,
+    frame_ms: float | None = None,
+) -> None:
     """Write frames in the type that they have."""
     array = stacked(frames)
-    write_array(path, array.astype(array.dtype.newbyteorder("<")), geometry, "cardioseg image")
+    little_endian = array.astype(array.dtype.newbyteorder("<"))
+    write_array(path, little_endian, geometry, "cardioseg image", frame_ms=frame_ms)
 
 
 def write_labels(labels: LabelMap, path: str | Path, model_id: str = "") -> None:
@@ -162,12 +168,17 @@ def write_labels(labels: LabelMap, path: str | Path, model_id: str = "") -> None
     write_array(path, labels.array, labels.geometry, told, ("label", ""))
 
 
-def write_label_frames(frames: Sequence[LabelMap], path: str | Path, model_id: str = "") -> None:
-    """Write the label maps of a cine as one 4-D file (I, J, K, T)."""
+def write_label_frames(
+    frames: Sequence[LabelMap],
+    path: str | Path,
+    model_id: str = "",
+    frame_ms: float | None = None,
+) -> None:
+    """Write the label maps of a cine, so far apart in time, as one 4-D file (I, J, K, T)."""
     geometry = common_grid([frame.geometry for frame in frames], path)
     scheme = common_scheme(frames, path)
     array = np.stack([frame.array for frame in frames], axis=-1)
-    write_array(path, array, geometry, labels_told(scheme, model_id), ("label", ""))
+    write_array(path, array, geometry, labels_told(scheme, model_id), ("label", ""), frame_ms)
 
 
 def write_scores(

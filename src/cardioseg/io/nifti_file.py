@@ -121,6 +121,7 @@ def write_array(
     geometry: Geometry,
     description: str,
     intent: tuple[str, str] = ("none", ""),
+    frame_ms: float | None = None,
 ) -> None:
     """Write an array as NIfTI-1, atomically; the same input always gives the same bytes.
 
@@ -138,6 +139,8 @@ def write_array(
         Up to 79 letters for the header.
     intent
         NIfTI intent and its free name, up to 15 letters.
+    frame_ms
+        Time between the frames of a cine (I, J, K, T); None where unknown.
 
     Raises
     ------
@@ -150,6 +153,8 @@ def write_array(
     if max(array.shape) > _LONGEST_SIDE:
         raise FormatError(f"{path}: cannot be written: NIfTI-1 holds no side above {_LONGEST_SIDE}")
     header = _new_header(array, geometry, description, intent)
+    if frame_ms is not None:
+        header["pixdim"][4] = frame_ms / 1000
     data = header.binaryblock + bytes(4) + array.tobytes(order="F")
     write_bytes(path, _pack(data) if name.endswith(".gz") else data)
 

@@ -70,30 +70,31 @@ def cropped(tissues: TissueMap, rng: np.random.Generator) -> TissueMap:
     return TissueMap(array, part(tissues.geometry, start, stop))
 
 
+_Tissues = Callable[[np.random.Generator], TissueMap]
+
+
 @lru_cache(maxsize=2)
-def _scan(
-    tissues: Callable[[np.random.Generator], TissueMap], seed: tuple[int, ...], spread: float
-) -> tuple[Volume, LabelMap]:
+def _scan(tissues: _Tissues, seed: tuple[int, ...], spread: float) -> tuple[Volume, LabelMap]:
     rng = np.random.default_rng(seed)
     drawn = tissues(rng)
     image = synthesise(drawn, draw_appearance(rng, spread), rng)
     return image, heart_labels(drawn)
 
 
+def _image(tissues: _Tissues, seed: tuple[int, ...], spread: float) -> Volume:
+    return _scan(tissues, seed, spread)[0]
+
+
+def _labels(tissues: _Tissues, seed: tuple[int, ...], spread: float) -> LabelMap:
+    return _scan(tissues, seed, spread)[1]
+
+
 def lazy_case(
-    name: str,
-    subject: str,
-    tissues: Callable[[np.random.Generator], TissueMap],
-    seed: tuple[int, ...],
-    setting: Setting,
+    name: str, subject: str, tissues: _Tissues, seed: tuple[int, ...], setting: Setting
 ) -> Case:
-    """A case whose image and labels are made, together, when asked for."""
-    return Case(
-        name,
-        subject,
-        lambda: _scan(tissues, seed, setting.spread)[0],
-        lambda: _scan(tissues, seed, setting.spread)[1],
-    )
+    """A case whose image and labels are made, together, when asked for; also in another process."""
+    scan = (tissues, seed, setting.spread)
+    return Case(name, subject, partial(_image, *scan), partial(_labels, *scan))
 
 
 def congenital_case(seed: int, index: int, setting: Setting = TRAINING) -> Case:

@@ -17,6 +17,7 @@ from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.errors import GeometryError, PlanError
 from cardioseg.ops.grid import Reorientation, reorientation
 from cardioseg.ops.intensity import scale_moments, scale_percentiles
+from cardioseg.ops.products import on_both_axes
 from cardioseg.ops.resample import SAME_SPACING, axis_positions, interpolation_matrix
 from cardioseg.prepare.plan import Plan, SinglePlane
 
@@ -158,7 +159,7 @@ class Preparation:
         rows, columns = self._forward
         answer = np.empty((self.sliced.shape[0], len(rows), len(columns)), np.float32)
         for index, each in enumerate(self.reorientation.apply(volume.array)):
-            answer[index] = rows @ np.ascontiguousarray(each) @ columns.T
+            answer[index] = on_both_axes(rows, np.ascontiguousarray(each), columns)
         inside = answer[:, _range(rows), _range(columns)]
         if not inside.size:
             raise GeometryError(
@@ -175,10 +176,10 @@ class Preparation:
         require_same_grid(labels.geometry, self.geometry, "the labels and their preparation")
         array = np.ascontiguousarray(self.reorientation.apply(labels.array))
         rows, columns = self._forward
-        best = rows @ (array == 0).astype(np.float32) @ columns.T
+        best = on_both_axes(rows, (array == 0).astype(np.float32), columns)
         answer = np.zeros(best.shape, np.uint8)
         for value in range(1, labels.scheme.class_count):
-            share = rows @ (array == value).astype(np.float32) @ columns.T
+            share = on_both_axes(rows, (array == value).astype(np.float32), columns)
             answer[share > best] = value
             best = np.maximum(best, share)
         return answer
@@ -228,7 +229,7 @@ class Preparation:
     def _restore_slice(self, scores: Float32Array) -> Float32Array:
         """Scores (classes, rows, columns) of one prepared slice on the native slice."""
         rows, columns = self._backward
-        restored = (rows @ scores @ columns.T).astype(np.float32, copy=False)
+        restored = on_both_axes(rows, scores, columns).astype(np.float32, copy=False)
         restored[0, ~_covered(rows, columns)] = 1
         return restored
 

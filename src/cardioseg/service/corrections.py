@@ -14,6 +14,7 @@ import numpy as np
 from cardioseg.core.geometry import require_same_grid
 from cardioseg.core.labels import LabelScheme, scheme_named
 from cardioseg.core.measurement import Measurement
+from cardioseg.core.scan import even_step
 from cardioseg.core.volume import LabelMap
 from cardioseg.errors import CardiosegError
 from cardioseg.evaluation.function import heart_function
@@ -204,7 +205,8 @@ class Desk:
         if len(frames) == 1:
             write_labels(frames[0], path, self.summary.provenance.model_id)
         else:
-            write_label_frames(frames, path, self.summary.provenance.model_id)
+            frame_ms = even_step(self.summary.times_ms)
+            write_label_frames(frames, path, self.summary.provenance.model_id, frame_ms)
         different = [
             int(np.count_nonzero(edited.array != parent.array))
             for edited, parent in zip(frames, self.parent(), strict=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cardioseg.core.measurement import Measurement
-from cardioseg.core.volume import Volume
+from cardioseg.core.scan import Scan
 from cardioseg.errors import PlaneWarning, ReadWarning
 from cardioseg.evaluation.function_record import measurement_record
 from cardioseg.inference.segmenter import Segmenter
@@ -98,7 +98,7 @@ def make_results(upload: Upload, folder: Path, segmenter: Segmenter, watch: Watc
         warnings.simplefilter("always")
         opened = open_input(input_of(upload))
         frames = opened.scan.frames
-        _write_image(frames, folder / IMAGE)
+        _write_image(opened.scan, folder / IMAGE)
         result = segment(segmenter, NAME, opened, Wanted(), lambda k, n: watch(k - 1, n))
         watch(len(frames), len(frames))
     notes = [str(w.message) for w in caught if issubclass(w.category, _TOLD)]
@@ -143,9 +143,9 @@ def result_files(folder: Path) -> dict[str, ResultFile]:
     return found
 
 
-def _write_image(frames: Sequence[Volume], path: Path) -> None:
+def _write_image(scan: Scan, path: Path) -> None:
     """The image as it was read: what the page shows has no header field of the upload's."""
-    if len(frames) == 1:
-        write_volume(frames[0], path)
+    if scan.is_cine:
+        write_frames(scan.frames, path, scan.frame_ms)
     else:
-        write_frames(frames, path)
+        write_volume(scan.frames[0], path)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import signal
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +16,7 @@ from cardioseg.errors import CardiosegError, is_out_of_memory
 from cardioseg.service.jobs import Summary
 from cardioseg.service.problems import without_path
 from cardioseg.service.uploads import Upload
+from cardioseg.workflows.processes import serve_parent
 
 if TYPE_CHECKING:
     from cardioseg.service.extras import ExtraName
@@ -158,21 +156,12 @@ class Worker:
 
 def serve_tasks(pipe: Connection[Any, Any]) -> None:
     """The child's side: do tasks until the parent is gone."""
-    # Ctrl-C goes to the whole group; the parent decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    # Else a server that is started again may give the same task to another process.
+    serve_parent()
     with suppress(EOFError, OSError):
         while True:
             task: Task = pipe.recv()
             pipe.send(_done(task, lambda done, total: pipe.send(Progress(done, total))))
-
-
-def _end_with_parent() -> None:
-    """A server that is started again may give the same task to another process."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _done(task: Task, watch: Callable[[int, int], None]) -> Answer:

@@ -7,7 +7,9 @@ from pathlib import Path
 from cardioseg.core.labels import LabelScheme
 from cardioseg.errors import FormatError, OutputExistsError
 from cardioseg.io.images import (
+    is_itk,
     read_exact,
+    read_frame_ms,
     read_geometry,
     read_label_frames,
     write_exact,
@@ -20,7 +22,8 @@ def convert_file(
 ) -> str:
     """Write an image or a label map in the format that the target's name tells.
 
-    Grid, frames, values and their type are kept; free text of the header is not.
+    Grid, frames, values and their type are kept, and from NIfTI to NIfTI the time between frames;
+    free text of the header is not.
 
     Parameters
     ----------
@@ -48,17 +51,20 @@ def convert_file(
     """
     if target.exists() and not force:
         raise OutputExistsError(f"{target}: is already there; add --force to overwrite it")
+    frame_ms = read_frame_ms(source)
     if scheme is not None:
         maps = read_label_frames(source, scheme)
         geometry, kind = maps[0].geometry, f"labels of {scheme.name}"
-        write_label_frames(maps, target)
+        write_label_frames(maps, target, frame_ms=frame_ms)
         count = len(maps)
     else:
         geometry, frames = read_exact(source)
-        write_exact(geometry, frames, target)
+        write_exact(geometry, frames, target, frame_ms)
         count, kind = len(frames), f"{frames[0].dtype.name} values"
     if not read_geometry(target).is_same(geometry):
         target.unlink()
         raise FormatError(f"{target}: this format cannot hold the grid {geometry.describe()}")
     frames_told = "" if count == 1 else f", {count} frames"
+    if count > 1 and frame_ms is not None:
+        frames_told += f" of {frame_ms:g} ms" + (" (not kept)" if is_itk(target) else "")
     return f"{target}: {geometry.describe()}{frames_told}, {kind}"

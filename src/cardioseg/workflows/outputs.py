@@ -53,7 +53,7 @@ def write_nifti(result: Result, folder: Path) -> None:
     if len(result.phases) == 1:
         write_labels(result.chosen[0], path, made_by)
     else:
-        write_label_frames(result.chosen, path, made_by)
+        write_label_frames(result.chosen, path, made_by, result.frame_ms)
 
 
 def write_segmentation(result: Result, folder: Path) -> None:

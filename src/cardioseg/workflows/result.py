@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cardioseg.core.labels import LabelScheme
 from cardioseg.core.measurement import Measurement
 from cardioseg.core.quality import Quality
-from cardioseg.core.scan import Scan
+from cardioseg.core.scan import Scan, even_step
 from cardioseg.core.volume import LabelMap
 from cardioseg.evaluation.function import HeartFunction
 from cardioseg.inference.predictor import Provenance
@@ -72,6 +72,12 @@ class Result:
             if found:
                 return found
         return {"": self.phases[0]}
+
+    @property
+    def frame_ms(self) -> float | None:
+        """Time between the frames that are written; None where unknown or uneven."""
+        times = self.scan.times_ms
+        return even_step([times[index] for index in self.phases]) if times else None
 
     @property
     def scheme(self) -> LabelScheme:

@@ -6,19 +6,21 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from cardioseg.core.case import Case
 from cardioseg.core.labels import MYOCARDIUM_BLOOD
 from cardioseg.core.volume import LabelMap
 from cardioseg.data.leakage import require_no_leak
-from cardioseg.data.looks import Looks, look_at
+from cardioseg.data.looks import Look, Looks, look_at
 from cardioseg.data.splits import Split, subjects_of
 from cardioseg.errors import DatasetError, OutputExistsError
 from cardioseg.io.atomic import is_empty, make_folder, write_text
 from cardioseg.io.nifti import read_labels, write_labels, write_volume
 from cardioseg.phantom import HARDER, congenital_case, heart_box, implanted_case
 from cardioseg.workflows.inputs import gather_labels
+from cardioseg.workflows.processes import in_processes
 from cardioseg.workflows.provenance import Json, write_run
 
 SPLIT = "split.json"
@@ -88,9 +90,23 @@ def heart_boxes(folder: Path, leave_out: Sequence[str] = ()) -> tuple[tuple[str,
 
 
 def write_whole_hearts(
-    output: Path, wanted: WholeHearts, watch: Watch = lambda done, total, name: None
+    output: Path,
+    wanted: WholeHearts,
+    watch: Watch = lambda done, total, name: None,
+    processes: int = 1,
 ) -> int:
     """Write scans and labels as imagesTr and labelsTr, dataset.json and split.json.
+
+    Parameters
+    ----------
+    output
+        Folder that is empty or not there.
+    wanted
+        The scans; the same ones are the same bytes, however many processes make them.
+    watch
+        Told how many scans are done, of how many, and the name of the next.
+    processes
+        See :func:`cardioseg.workflows.processes.in_processes`.
 
     Returns
     -------
@@ -105,6 +121,8 @@ def write_whole_hearts(
         If there is no label map to use.
     LeakageError
         If a heart for validation is one for training; no split and no dataset.json is written then.
+    ProcessError
+        If one of several processes ends early.
     """
     started = time.monotonic()
     if not is_empty(output):
@@ -113,13 +131,11 @@ def write_whole_hearts(
     for folder in ("imagesTr", "labelsTr"):
         make_folder(output / folder)
     cases, looks = (*training, *validation), Looks()
-    for done, case in enumerate(cases):
-        watch(done, len(cases), case.id)
-        image, labels = case.pair()
-        looks.keep(case, look_at(image, labels))
-        write_volume(image, output / "imagesTr" / f"{case.id}_0000.nii.gz")
-        write_labels(labels, output / "labelsTr" / f"{case.id}.nii.gz")
-    watch(len(cases), len(cases), "")
+    watch(0, len(cases), cases[0].id if cases else "")
+    made = in_processes(partial(_write, output), cases, processes)
+    for done, (case, look) in enumerate(zip(cases, made, strict=True), 1):
+        looks.keep(case, look)
+        watch(done, len(cases), cases[done].id if done < len(cases) else "")
     require_no_leak({"training": training, "validation": validation}, looks)
     if validation:
         split = Split(subjects_of(training), subjects_of(validation))
@@ -133,6 +149,13 @@ def write_whole_hearts(
     }
     write_run(output, "phantom", facts, started)
     return len(cases)
+
+
+def _write(output: Path, case: Case) -> Look:
+    image, labels = case.pair()
+    write_volume(image, output / "imagesTr" / f"{case.id}_0000.nii.gz")
+    write_labels(labels, output / "labelsTr" / f"{case.id}.nii.gz")
+    return look_at(image, labels)
 
 
 def _description(wanted: WholeHearts, count: int) -> str:
