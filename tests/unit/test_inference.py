@@ -17,9 +17,10 @@ from cardioseg.errors import GeometryError, PlaneWarning
 from cardioseg.inference.ensemble import Mirrored
 from cardioseg.inference.predictor import Predictor, load_model
 from cardioseg.inference.window import LARGEST_BATCH
-from cardioseg.model import NETWORK, Model, write_model
+from cardioseg.model import NETWORK, Model, open_model, write_model
 from cardioseg.ops.grid import reorientation
 from cardioseg.prepare.plan import Plan
+from cardioseg.training.config import read_config
 
 PLAN = Plan(spacing_mm=1.5, size=(24, 24), network=SMALL, scheme="acdc")
 MODEL = Model("test", Path("nowhere"), PLAN, "0123")
@@ -71,6 +72,17 @@ class Bright:
         return np.stack([1 - lv, none, none, lv], axis=1)
 
 
+@dataclass
+class Watched(Bright):
+    """The same, and it remembers what it was asked."""
+
+    asked: list[tuple[int, ...]] = field(default_factory=list)
+
+    def __call__(self, slices):
+        self.asked.append(slices.shape)
+        return super().__call__(slices)
+
+
 def test_a_constant_answer_fills_the_field_of_view_on_the_inputs_own_grid():
     prediction = Predictor(MODEL, Constant((0.1, 0.2, 0.6, 0.1))).predict(image_on(GRID))
     assert prediction.labels.geometry is GRID
@@ -82,6 +94,38 @@ def test_slices_go_to_the_engine_in_batches():
     engine = Constant((1, 0, 0, 0))
     Predictor(MODEL, engine, locate=False).predict(image_on(GRID))
     assert engine.asked == [(LARGEST_BATCH, 1, 24, 24), (11 - LARGEST_BATCH, 1, 24, 24)]
+
+
+def test_only_a_network_trained_on_patches_gets_less_than_a_slice():
+    """One that was trained on whole slices answers worse on less."""
+    grid = Geometry((192, 192, 12), np.diag([1.5, 1.5, 8.0, 1.0]))
+    heart = np.zeros(grid.shape)
+    heart[90:110, 90:110] = 1
+    whole = PLAN.model_copy(update={"size": (192, 192)})
+    patches = whole.model_copy(update={"smallest_window": (64, 64)})
+    for plan, locate, sides in (
+        (whole, True, {192}),
+        (patches, False, {192}),
+        (patches, True, {192, 128}),
+    ):
+        engine = Watched()
+        predictor = Predictor(replace(MODEL, plan=plan), engine, locate=locate)
+        prediction = predictor.predict(Volume(heart, grid))
+        assert {shape[-1] for shape in engine.asked} == sides
+        assert prediction.provenance.located == predictor.settings["located"] == (len(sides) > 1)
+        np.testing.assert_array_equal(prediction.labels.array, 3 * heart)
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "acdc/src/cardioseg_models_acdc/sax",
+        "whole-heart/src/cardioseg_models_whole_heart/whole-heart",
+    ],
+)
+def test_a_shipped_model_may_be_given_as_little_as_its_preset_trains_on(folder):
+    model = open_model(Path(__file__).resolve().parents[2] / "models" / folder)
+    assert model.plan.smallest_window == read_config(model.folder.name).patch
 
 
 def test_what_lies_outside_the_field_of_view_is_background():

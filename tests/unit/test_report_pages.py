@@ -111,7 +111,7 @@ def content() -> CaseContent:
             {"LV cavity": 0.93},
             (Reason(Verdict.REVIEW, "holes", "holes in the wall: look at the contours"),),
         ),
-        origin=Origin("sax", "fd84b47cd0ff39a8", "0.1.0", "ab" * 32),
+        origin=Origin("sax", "00cae5ba02f523f1", "0.1.0", "ab" * 32),
         times_ms=(0.0, 50.0, 100.0),
         volumes_ml={"LV cavity": (120.0, 60.0, 110.0)},
         mesh=PNG,
@@ -129,7 +129,7 @@ def test_a_case_is_told_whole_in_both_languages(content: CaseContent, language: 
     words = Words(language)
     for message in (Message.NOT_A_DEVICE, Message.REVIEW, Message.UNDEFINED, Message.MESH):
         assert words.say(message) in page.text
-    for told in ("case_7", "fd84b47cd0ff39a8", "ab" * 32, "no RV cavity at ED", "(AHA 1)"):
+    for told in ("case_7", "00cae5ba02f523f1", "ab" * 32, "no RV cavity at ED", "(AHA 1)"):
         assert told in page.text
     assert "holes in the wall" in page.text
     assert "slice 3 is twice" in page.text

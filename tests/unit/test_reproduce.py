@@ -16,6 +16,7 @@ from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.datasets import read_dataset
 from cardioseg.errors import ConfigError, DatasetError, FormatError
 from cardioseg.io.nifti import read_labels, read_volume, write_labels, write_volume
+from cardioseg.model import open_model
 from cardioseg.prepare.plan import NetworkPlan, Plan
 from cardioseg.training.checkpoint import CHECKPOINT, weights_digest
 from cardioseg.training.config import TrainConfig
@@ -68,6 +69,15 @@ def program(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     with pytest.raises(SystemExit) as ended:
         main()
     return int(ended.value.code or 0)
+
+
+def test_a_model_may_be_given_windows_as_large_as_the_patches_of_its_training(
+    trained: Path, hearts: Path, tmp_path: Path
+) -> None:
+    assert open_model(trained / "model").plan.smallest_window is None
+    config = CONFIG.model_copy(update={"patch": (16, 16), "epochs": 1})
+    train(config, read_dataset(f"acdc:{hearts}"), "subjects", tmp_path / "run")
+    assert open_model(tmp_path / "run" / "model").plan.smallest_window == (16, 16)
 
 
 def test_the_same_seed_gives_the_same_bytes(trained, tmp_path, monkeypatch, capsys) -> None:

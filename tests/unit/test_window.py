@@ -48,8 +48,8 @@ def stack(count, boxes):
     return slices
 
 
-def answer(engine, slices, locate=True, stride=16, one_heart=False):
-    firsts, scores = zip(*scores_of(engine, slices, stride, locate, one_heart), strict=True)
+def answer(engine, slices, smallest=(32, 32), stride=16, one_heart=False):
+    firsts, scores = zip(*scores_of(engine, slices, stride, smallest, one_heart), strict=True)
     assert list(firsts) == list(np.cumsum([0, *map(len, scores[:-1])]))
     return np.concatenate(scores)
 
@@ -60,10 +60,22 @@ HEART = dict.fromkeys(range(2, 10), ((100, 130), (90, 125)))
 def test_the_answer_is_the_whole_slices_and_costs_less():
     slices = stack(12, HEART)
     whole, located = Bright(), Bright()
-    np.testing.assert_array_equal(answer(located, slices), answer(whole, slices, locate=False))
+    np.testing.assert_array_equal(answer(located, slices), answer(whole, slices, smallest=None))
     assert whole.pixels == slices.size
     assert located.pixels == 3 * SIDE**2 + 9 * 160 * 160
     assert located.pixels < 0.65 * whole.pixels
+
+
+def test_no_window_is_smaller_than_what_the_network_was_trained_on():
+    slices = stack(12, HEART)
+    for smallest in ((32, 192), (192, 32), (190, 190), (SIDE, 160)):
+        engine = Bright()
+        np.testing.assert_array_equal(answer(engine, slices, smallest)[:, 1], slices)
+        read = np.array([shape[2:] for shape in engine.asked])
+        assert (read >= smallest).all()
+    engine = Bright()
+    answer(engine, slices, (SIDE + 32, SIDE + 32))
+    assert engine.pixels == slices.size
 
 
 @pytest.mark.parametrize("index", range(12))
@@ -116,22 +128,26 @@ def test_batches_hold_no_more_slices_and_pixels_than_they_may():
     st.integers(0, SIDE - 2),
     st.integers(1, SIDE),
     st.integers(1, SIDE),
+    st.tuples(st.integers(1, 2 * SIDE), st.integers(1, 2 * SIDE)),
 )
-def test_a_window_holds_what_was_found_with_its_margin(row, column, rows, columns):
+def test_a_window_holds_what_was_found_with_its_margin(row, column, rows, columns, smallest):
     found = np.zeros((SIDE, SIDE), bool)
     found[row : row + rows, column : column + columns] = True
-    window = window_around(found)
+    window = window_around(found, smallest)
     inside = np.zeros_like(found)
     # Everything within the margin that the slice has.
     low = max(row - MARGIN, 0), max(column - MARGIN, 0)
     inside[low[0] : row + rows + MARGIN, low[1] : column + columns + MARGIN] = True
     if window is None:
-        assert inside.mean() > (WORTHWHILE**0.5 - 2 * GRID / SIDE) ** 2
+        sides = np.array([inside.any(axis=1).sum(), inside.any(axis=0).sum()])
+        least = np.minimum(np.maximum(sides, smallest), SIDE) + 2 * GRID
+        assert least.prod() > WORTHWHILE * SIDE**2
         return
     assert window.share <= WORTHWHILE
     inside[window.rows, window.columns] = False
     assert not inside.any()
-    for part in (window.rows, window.columns):
+    for part, least in zip((window.rows, window.columns), smallest, strict=True):
+        assert part.stop - part.start >= min(least, SIDE)
         assert part.start % GRID == 0
         assert part.stop % GRID == 0
         assert part.stop <= SIDE

@@ -71,7 +71,8 @@ class Predictor:
         Keep one heart and one piece of each structure in it; None does what the plan says.
     locate
         Find the heart in a few slices and read only its surroundings in the others
-        (:mod:`cardioseg.inference.window`): with `sax` about 0.64 of the pixels.
+        (:mod:`cardioseg.inference.window`), if the plan says that its network may be given less
+        than a slice: with `sax` about 0.64 of the pixels.
     threads
         How many the engine was given; None if it may use all cores.
     """
@@ -108,6 +109,11 @@ class Predictor:
         return self.model.plan.largest_component if chosen is None else chosen
 
     @property
+    def is_located(self) -> bool:
+        """Whether less than whole slices may be read: asked for, and allowed by the plan."""
+        return self.locate and self.model.plan.smallest_window is not None
+
+    @property
     def scheme(self) -> LabelScheme:
         """The label scheme of the answer."""
         return self.model.plan.label_scheme
@@ -123,7 +129,7 @@ class Predictor:
             "plane": self.used_plane,
             "mirrors": self.mirrors,
             "largest_component": self.keeps_largest,
-            "located": self.locate,
+            "located": self.is_located,
         }
 
     def predict(self, volume: Volume) -> Prediction:
@@ -185,9 +191,9 @@ class Predictor:
     ) -> Iterator[tuple[int, Float32Array]]:
         """First slice and scores (slices, classes, rows, columns) of one batch after another."""
         engine = Mirrored(self.engine) if self.mirrors else self.engine
-        stride = self.model.plan.network.stride
-        slices = preparation.slices(volume)
-        return scores_of(engine, slices, stride, self.locate, self.keeps_largest)
+        plan, slices = self.model.plan, preparation.slices(volume)
+        smallest = plan.smallest_window if self.locate else None
+        return scores_of(engine, slices, plan.network.stride, smallest, self.keeps_largest)
 
     def _provenance(self, seconds: float) -> Provenance:
         return Provenance(
@@ -198,7 +204,7 @@ class Predictor:
             mirrors=self.mirrors,
             largest_component=self.keeps_largest,
             seconds=seconds,
-            located=self.locate,
+            located=self.is_located,
         )
 
 

@@ -78,8 +78,19 @@ class Window:
         return False
 
 
-def window_around(found: NDArray[np.bool_], grid: int = GRID) -> Window | None:
+def window_around(
+    found: NDArray[np.bool_], smallest: tuple[int, int] = (1, 1), grid: int = GRID
+) -> Window | None:
     """The window around everything found (rows, columns); None if there is nothing, or too much.
+
+    Parameters
+    ----------
+    found
+        Where structures are.
+    smallest
+        It has so many rows and columns at least, or all that there are.
+    grid
+        It begins and ends at multiples of this.
 
     Examples
     --------
@@ -88,7 +99,8 @@ def window_around(found: NDArray[np.bool_], grid: int = GRID) -> Window | None:
     >>> window_around(found)
     Window(rows=slice(32, 160, None), columns=slice(32, 192, None), shape=(192, 192))
     """
-    rows, columns = (_span(np.asarray(found.any(axis=axis)), grid) for axis in (1, 0))
+    marked = (np.asarray(found.any(axis=axis)) for axis in (1, 0))
+    rows, columns = (_span(each, least, grid) for each, least in zip(marked, smallest, strict=True))
     if rows is None or columns is None:
         return None
     window = Window(rows, columns, (found.shape[0], found.shape[1]))
@@ -111,18 +123,26 @@ def without_strays(found: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return pieces.mask(pieces.sizes >= STRAY * pieces.sizes.max())
 
 
-def _span(marked: NDArray[np.bool_], grid: int) -> slice | None:
-    """Multiples of the grid around what is marked along one axis, and its margin."""
+def _span(marked: NDArray[np.bool_], least: int, grid: int) -> slice | None:
+    """Multiples of the grid around what is marked along one axis, and its margin; in the middle of
+    `least` places where these are fewer.
+    """
     places = np.flatnonzero(marked)
     if not len(places):
         return None
-    start = max(int(places[0]) - MARGIN, 0) // grid * grid
-    stop = -(-(int(places[-1]) + 1 + MARGIN) // grid) * grid
-    return slice(start, min(stop, len(marked)))
+    low, high = int(places[0]) - MARGIN, int(places[-1]) + 1 + MARGIN
+    lacking = max(least - (high - low), 0)
+    low = min(max(low - lacking // 2, 0), max(len(marked) - least, 0))
+    high = max(high, low + least)
+    return slice(low // grid * grid, min(-(-high // grid) * grid, len(marked)))
 
 
 def scores_of(
-    engine: Engine, slices: Float32Array, stride: int, locate: bool, one_heart: bool = False
+    engine: Engine,
+    slices: Float32Array,
+    stride: int,
+    smallest: tuple[int, int] | None,
+    one_heart: bool = False,
 ) -> Iterator[tuple[int, Float32Array]]:
     """First slice and scores (slices, classes, rows, columns) of one batch after another, in order.
 
@@ -134,22 +154,23 @@ def scores_of(
         Prepared slices of one plane (N, rows, columns).
     stride
         Rows and columns of what the network reads are multiples of this, a power of two.
-    locate
-        Read some slices whole, and of the others only the window around what was found there.
-        Around it the background has score 1. A slice whose structures come near the window's sides
-        is read whole, too.
+    smallest
+        Read some slices whole, and of the others only the window around what was found there, of so
+        many rows and columns at least. Around it the background has score 1. A slice whose
+        structures come near the window's sides is read whole, too. None reads all slices whole.
     one_heart
         Only the largest piece of the answer will be kept: small pieces far away need no window.
     """
     images = slices[:, None]
     count = min(LARGEST_BATCH, max(1, PIXELS_A_BATCH // slices[0].size))
     seen: dict[int, Float32Array] = {}
-    for part in _parts(_probes(len(images)) if locate else (), count):
+    for part in _parts(_probes(len(images)) if smallest else (), count):
         seen.update(zip(part, engine(images[list(part)]), strict=True))
     window = None
-    if seen:
+    if seen and smallest:
         found = np.any([each.argmax(axis=0) > 0 for each in seen.values()], axis=0)
-        window = window_around(without_strays(found) if one_heart else found, max(GRID, stride))
+        kept = without_strays(found) if one_heart else found
+        window = window_around(kept, smallest, max(GRID, stride))
     for part in _parts(range(len(images)), count):
         yield part[0], _batch(engine, images, part, seen, window)
 

@@ -27,6 +27,7 @@ ORTHOGONAL: tuple[SinglePlane, ...] = ("axial", "coronal", "sagittal")
 Convolution = Literal["conventional", "separable"]
 Intensity = Literal["percentile", "zscore"]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Side = Annotated[int, Field(ge=1, le=4096)]
 
 
 def plane_named(name: str) -> Plane:
@@ -115,6 +116,10 @@ class Plan(FrozenModel):
     whole_slices
         Predict on whole slices: where a slice is larger than `size`, rows and columns grow to the
         next multiple of the network's stride, so that no part of it stays unseen.
+    smallest_window
+        Rows and columns of the smallest part of a slice that prediction may give the network to
+        save time: of the patches that it was trained on. None where it was trained on whole slices:
+        on less it answers worse.
     intensity
         `percentile`: the volume's 1st to 99th percentiles become 0 to 1, clipped;
         `zscore`: zero mean and unit variance over the volume.
@@ -133,8 +138,9 @@ class Plan(FrozenModel):
     format_version: Literal[1] = 1
     plane: Plane = "native"
     spacing_mm: Positive
-    size: tuple[Annotated[int, Field(ge=1, le=4096)], Annotated[int, Field(ge=1, le=4096)]]
+    size: tuple[Side, Side]
     whole_slices: bool = False
+    smallest_window: tuple[Side, Side] | None = None
     intensity: Intensity = "percentile"
     network: NetworkPlan
     scheme: str

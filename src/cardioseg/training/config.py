@@ -13,12 +13,10 @@ from pydantic import Field, ValidationError, model_validator
 from cardioseg.data.augment import Augmentation
 from cardioseg.errors import ConfigError, first_problem
 from cardioseg.nets.loss import Loss
-from cardioseg.prepare.plan import FrozenModel, Plan
+from cardioseg.prepare.plan import FrozenModel, Plan, Side
 from cardioseg.training.native import is_taken
 
 PRESETS = ("paper", "fast", "sax", "tiny", "whole-heart")
-
-Side = Annotated[int, Field(ge=1, le=4096)]
 
 
 class TrainConfig(FrozenModel):
@@ -30,7 +28,8 @@ class TrainConfig(FrozenModel):
         Preparation and network.
     patch
         Rows and columns of a training image; none trains on whole prepared slices. A network
-        trained on patches predicts whole slices.
+        trained on patches predicts whole slices, or parts of them that are no smaller than a patch:
+        the exported plan's `smallest_window`.
     patch_jitter
         How far a patch's middle may lie from the heart's, as a share of the patch's side.
     patch_anywhere
@@ -108,6 +107,8 @@ class TrainConfig(FrozenModel):
         stride = self.plan.network.stride
         if self.patch and any(side % stride for side in self.patch):
             raise ValueError(f"patch {self.patch} must be multiples of {stride} for this network")
+        if self.plan.smallest_window is not None:
+            raise ValueError("plan.smallest_window follows from patch; leave it out")
         if self.weight_decay and self.optimiser != "adamw":
             raise ValueError("weight_decay needs optimiser = 'adamw'")
         if self.accumulate > self.batch_size:

@@ -143,7 +143,8 @@ def train(
     write_bytes(output / CURVES, png_bytes(curves))
     tell("calibrating and exporting the network")
     outcome = _outcome(config, network, progress, parts.validation)
-    plan = config.plan.model_copy(update={"temperature": outcome.temperature})
+    learnt = {"temperature": outcome.temperature, "smallest_window": config.patch}
+    plan = config.plan.model_copy(update=learnt)
     card = model_card(config, dataset, parts.record, outcome)
     files = network_files(network, plan, card, _check_slices(parts.validation or parts.training))
     model = files.write(output / MODEL)
