@@ -23,10 +23,11 @@ from cardioseg.inference.predictor import load_model
 from cardioseg.model import NETWORK, write_model
 from cardioseg.prepare.plan import NetworkPlan, Plan
 from cardioseg.workflows.compare import shown_cases
-from cardioseg.workflows.study.analysis import Findings, Key, contrasts, inflations, pair_stands
+from cardioseg.workflows.study.analysis import Findings, Key, contrasts, pair_stands
 from cardioseg.workflows.study.budget import cpu_seconds, stand
 from cardioseg.workflows.study.config import Arm, Data, Study, read_study
 from cardioseg.workflows.study.document import sentences
+from cardioseg.workflows.study.inflation import inflations, same_slices
 from cardioseg.workflows.study.laboratory import Listener
 from cardioseg.workflows.study.measure import native_slices, seeds_together, slices_apart
 from cardioseg.workflows.study.parts import check_data, resolve
@@ -179,7 +180,16 @@ def test_the_verdict_follows_its_rule(interval, p, word):
 def rows(values, level="volume", metric="dice"):
     """One row a (case, structure) of {case: (myocardium, blood pool)}."""
     return tuple(
-        Row(name, name, structure, metric, value, level=level, slice_index=index)
+        Row(
+            name,
+            name,
+            structure,
+            metric,
+            value,
+            note="" if value is not None else "in neither",
+            level=level,
+            slice_index=index,
+        )
         for name, pair in values.items()
         for structure, value in zip(("myocardium", "blood pool"), pair, strict=True)
         for index in ([None] if level == "volume" else [0])
@@ -252,6 +262,33 @@ def test_inflation_is_the_own_test_minus_the_unseen():
     assert (first.test_patients, first.unseen_patients) == (3, 4)
     assert first.interval == Interval(0.2, 0.2)
     assert second.test - second.unseen == pytest.approx(0.0)
+
+
+def test_on_the_same_slices_inflation_is_what_neighbours_are_worth():
+    arms = {"u": Arm(), "v": Arm(data=Data(split="slices:1/1/1", unseen=("q0", "q1")))}
+    study = STUDY.model_copy(update={"arms": arms, "contrasts": (("v", "u"),)})
+    values = {
+        # Each held out a patient that the other did not; one has no blood pool for `u`.
+        ("u", "test"): {"p0": (0.6, 0.5), "p1": (0.7, None), "p2": (0.1, 0.1)},
+        ("v", "test"): {"p0": (0.9, 0.8), "p1": (0.8, 0.9), "p3": (0.2, 0.2)},
+        ("u", "unseen"): {"q0": (0.5, 0.5), "q1": (0.7, 0.7)},
+        ("v", "unseen"): {"q0": (0.6, 0.6), "q1": (0.8, 0.8)},
+    }
+    (found,) = same_slices(study, findings(values))
+    assert (found.candidate, found.baseline) == ("v", "u")
+    assert (found.held_out.patients, found.unseen.patients) == (2, 2)
+    assert found.held_out.candidate == pytest.approx(((0.9 + 0.8) / 2 + 0.8) / 2)
+    assert found.held_out.baseline == pytest.approx(((0.6 + 0.7) / 2 + 0.5) / 2)
+    assert found.unseen.candidate - found.unseen.baseline == pytest.approx(0.1)
+    assert found.inflation == pytest.approx((0.2 + 0.3) / 2 - 0.1)
+    assert found.interval is not None
+    assert found.interval.low < found.inflation < found.interval.high
+
+
+def test_two_splits_by_patients_inflate_nothing():
+    own = {f"p{n}": (0.9, 0.9) for n in range(3)}
+    values = {(arm, part): own for arm in "uv" for part in ("test", "unseen")}
+    assert same_slices(STUDY, findings(values)) == ()
 
 
 def test_best_median_and_worst_case_over_several_reports():
@@ -424,7 +461,12 @@ unseen = ["p4", "p5"]
     results = run_study(study, configs, DATASET, tmp_path / "run", Listener())
     assert [each.arm for each in results.inflations] == ["by_patients", "by_slices"]
     assert results.inflations[1].unseen_patients == 2
-    assert "How much the split inflates" in (tmp_path / "run" / "study.md").read_text()
+    told = (tmp_path / "run" / "study.md").read_text()
+    assert "How much the split inflates" in told
+    (same,) = results.same_slices
+    assert same.held_out.patients <= 1
+    assert same.unseen.patients == 2
+    assert f"| inflation |  |  |  | {same.inflation:+.3f} |" in told
     assert results.contrasts[0].comparisons["volume"][0].subjects == 2, "drawn on the unseen"
     late = replace(results, contrasts=results.contrasts[:1])
     first, *_, last = sentences(late)

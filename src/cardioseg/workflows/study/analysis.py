@@ -1,4 +1,4 @@
-"""What the measured networks say: contrasts at equal epochs and at equal time, and inflation."""
+"""What the measured networks say: contrasts at equal epochs and at equal time."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ import numpy as np
 
 from cardioseg.evaluation import Comparison, Report, compare
 from cardioseg.evaluation.rows import LEVELS, Level
-from cardioseg.evaluation.statistics import Interval, unpaired_interval
-from cardioseg.evaluation.summary import MEAN_OF_STRUCTURES, subject_table
+from cardioseg.evaluation.summary import MEAN_OF_STRUCTURES
 from cardioseg.workflows.study.budget import History, Stand, cpu_seconds, stand
 from cardioseg.workflows.study.config import Study
 from cardioseg.workflows.study.measure import seeds_together
-from cardioseg.workflows.study.parts import TEST, UNSEEN
 from cardioseg.workflows.study.verdict import Verdict, verdict
 
 Budget = Literal["equal epochs", "equal minutes"]
@@ -93,28 +91,6 @@ class Contrast:
     reports: tuple[Report, Report]
 
 
-@dataclass(frozen=True)
-class Inflation:
-    """Dice per slice on an arm's own test against patients that it never saw.
-
-    Parameters
-    ----------
-    test, unseen
-        Means over structures, patients first; all seeds together.
-    test_patients, unseen_patients
-        How many.
-    interval
-        Bootstrap 95 % interval of test minus unseen; the patients of the two are drawn apart.
-    """
-
-    arm: str
-    test: float
-    unseen: float
-    test_patients: int
-    unseen_patients: int
-    interval: Interval | None
-
-
 def pair_stands(
     pair: tuple[str, str], budget: Budget, histories: Mapping[str, History]
 ) -> tuple[Stand | None, Stand | None]:
@@ -177,31 +153,3 @@ def _mean_dice(comparisons: tuple[Comparison, ...]) -> Comparison:
     """Dice of the mean of structures; of the only structure where there is one."""
     dice = [c for c in comparisons if c.metric == "dice"]
     return next((c for c in dice if c.structure == MEAN_OF_STRUCTURES), dice[0])
-
-
-def inflations(study: Study, findings: Findings) -> tuple[Inflation, ...]:
-    """For each arm that was measured on both: its own test against unseen patients."""
-    found = []
-    for arm in study.arms:
-        tables = []
-        for part in (TEST, UNSEEN):
-            reports = {
-                key.seed: report
-                for key, report in findings.reports.items()
-                if (key.arm, key.part) == (arm, part) and _is_final(findings, key)
-            }
-            rows = seeds_together(reports).select(metric="dice", level="slice")
-            tables.append(
-                (subject_table(rows.rows, rows.structures), rows.mean("dice", None, "slice"))
-            )
-        (test, test_mean), (unseen, unseen_mean) = tables
-        if test_mean is not None and unseen_mean is not None:
-            interval = unpaired_interval(test, unseen, np.random.default_rng(0))
-            counts = len(test), len(unseen)
-            found.append(Inflation(arm, test_mean, unseen_mean, *counts, interval))
-    return tuple(found)
-
-
-def _is_final(findings: Findings, key: Key) -> bool:
-    final = stand(findings.histories[key.arm, key.seed])
-    return final is not None and final.epoch == key.epoch

@@ -24,11 +24,11 @@ from cardioseg.workflows.study.analysis import (
     VOLUME_METRICS,
     Contrast,
     Findings,
-    Inflation,
     SeedResult,
 )
 from cardioseg.workflows.study.budget import History
 from cardioseg.workflows.study.config import Study
+from cardioseg.workflows.study.inflation import Inflation, SameSlices
 from cardioseg.workflows.study.measure import slices_apart
 from cardioseg.workflows.study.runs import Cost
 from cardioseg.workflows.study.verdict import RULE
@@ -61,6 +61,7 @@ class StudyResults:
     findings: Findings
     contrasts: tuple[Contrast, ...]
     inflations: tuple[Inflation, ...]
+    same_slices: tuple[SameSlices, ...] = ()
     pictures: tuple[str, ...] = ()
 
 
@@ -81,6 +82,8 @@ def study_document(results: StudyResults) -> str:
         sections += _contrast_sections(study, contrast)
     if results.inflations:
         sections += _inflation_sections(study, results.inflations)
+    if results.same_slices:
+        sections += _same_slices_sections(study, results.same_slices)
     if results.pictures:
         sections += ["## Pictures", *(f"![{name}]({name})" for name in results.pictures)]
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -222,3 +225,27 @@ def _inflation_sections(study: Study, found: Sequence[Inflation]) -> list[str]:
         "by patients shows the latter alone."
     )
     return ["## How much the split inflates Dice", words, markdown_table(header, body)]
+
+
+def _same_slices_sections(study: Study, found: Sequence[SameSlices]) -> list[str]:
+    words = (
+        "Mean Dice per slice, patients first, at equal epochs, of both networks on the very same "
+        "slices: those that both splits hold out, and those of patients in no part of either. For "
+        "the first, the network of the split by slices was trained on their neighbours, the other "
+        "on nothing of these patients; for the second, neither was. The difference of the "
+        "differences is what the neighbours are worth."
+    )
+    sections = ["## How much on the same slices", words]
+    for each in found:
+        names = [study.title_of(arm) for arm in (each.candidate, each.baseline)]
+        body = []
+        for where, part in (("held out by both", each.held_out), ("unseen", each.unseen)):
+            means = [number(part.candidate), number(part.baseline)]
+            gap = f"{part.candidate - part.baseline:+.3f}"
+            body.append([where, str(part.patients), *means, gap, ""])
+        ends = each.interval
+        interval = "" if ends is None else f"{ends.low:+.3f} to {ends.high:+.3f}"
+        body.append(["inflation", "", "", "", f"{each.inflation:+.3f}", interval])
+        header = ["slices", "patients", *names, "difference", "95 % interval"]
+        sections.append(markdown_table(header, body))
+    return sections

@@ -72,6 +72,9 @@ def study_json(results: StudyResults) -> dict[str, Json]:
         "arms": arms,
         "contrasts": [_contrast_json(contrast) for contrast in results.contrasts],
         "inflation": [asdict(each) for each in results.inflations],
+        "same_slices": [
+            {**asdict(each), "inflation": each.inflation} for each in results.same_slices
+        ],
     }
 
 

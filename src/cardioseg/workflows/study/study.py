@@ -18,9 +18,10 @@ from cardioseg.prepare.plan import Plan
 from cardioseg.training.allocator import keep_freed_memory
 from cardioseg.training.config import TrainConfig
 from cardioseg.workflows.provenance import Json, write_run
-from cardioseg.workflows.study.analysis import Findings, contrasts, inflations
+from cardioseg.workflows.study.analysis import Findings, contrasts
 from cardioseg.workflows.study.config import Data, Study
 from cardioseg.workflows.study.document import StudyResults, sentences
+from cardioseg.workflows.study.inflation import inflations, same_slices
 from cardioseg.workflows.study.laboratory import Laboratory, Listener, Materials
 from cardioseg.workflows.study.output import write_tables
 from cardioseg.workflows.study.parts import (
@@ -197,6 +198,7 @@ def _write(materials: Materials, findings: Findings, output: Path) -> StudyResul
         findings,
         found,
         inflations(study, findings),
+        same_slices(study, findings),
         tuple(pictures),
     )
     write_tables(results, output)
