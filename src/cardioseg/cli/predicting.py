@@ -60,7 +60,8 @@ Locate = Annotated[
     bool,
     typer.Option(
         "--locate/--whole-slices",
-        help="Find the heart in a few slices, read only its surroundings in the others.",
+        help="Find the heart in a few slices and read only its surroundings in the others, with "
+        "models trained on parts of slices.",
     ),
 ]
 SeriesName = Annotated[
