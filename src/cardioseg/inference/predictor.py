@@ -109,9 +109,9 @@ class Predictor:
         return self.model.plan.largest_component if chosen is None else chosen
 
     @property
-    def is_located(self) -> bool:
-        """Whether less than whole slices may be read: asked for, and allowed by the plan."""
-        return self.locate and self.model.plan.smallest_window is not None
+    def smallest_window(self) -> tuple[int, int] | None:
+        """The least of a slice that may be read, in rows and columns; None reads whole slices."""
+        return self.model.plan.smallest_window if self.locate else None
 
     @property
     def scheme(self) -> LabelScheme:
@@ -129,7 +129,7 @@ class Predictor:
             "plane": self.used_plane,
             "mirrors": self.mirrors,
             "largest_component": self.keeps_largest,
-            "located": self.is_located,
+            "located": self.smallest_window is not None,
         }
 
     def predict(self, volume: Volume) -> Prediction:
@@ -191,9 +191,9 @@ class Predictor:
     ) -> Iterator[tuple[int, Float32Array]]:
         """First slice and scores (slices, classes, rows, columns) of one batch after another."""
         engine = Mirrored(self.engine) if self.mirrors else self.engine
-        plan, slices = self.model.plan, preparation.slices(volume)
-        smallest = plan.smallest_window if self.locate else None
-        return scores_of(engine, slices, plan.network.stride, smallest, self.keeps_largest)
+        stride = self.model.plan.network.stride
+        slices = preparation.slices(volume)
+        return scores_of(engine, slices, stride, self.smallest_window, self.keeps_largest)
 
     def _provenance(self, seconds: float) -> Provenance:
         return Provenance(
@@ -204,7 +204,7 @@ class Predictor:
             mirrors=self.mirrors,
             largest_component=self.keeps_largest,
             seconds=seconds,
-            located=self.is_located,
+            located=self.smallest_window is not None,
         )
 
 

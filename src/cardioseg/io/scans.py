@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cardioseg.core.scan import Scan
 from cardioseg.io.dicom import holds_dicom
-from cardioseg.io.images import notes_of, read_frame_ms, read_frames
+from cardioseg.io.images import is_itk, is_picture, notes_of, read_frames
 from cardioseg.io.nifti_file import read_header
 
 SHORTEST_BEAT_MS, LONGEST_BEAT_MS = 250.0, 3000.0
@@ -65,10 +65,12 @@ def times_of(path: str | Path) -> tuple[tuple[float, ...], tuple[str, ...]]:
     Empty for a still image and another format, and where the header gives no unit of time or the
     frames together would not take as long as a heartbeat does: many programs leave 1 s there.
     """
-    step = read_frame_ms(path)
-    if step is None:
+    if is_itk(path) or is_picture(path):
         return (), ()
-    count = read_header(path).frames
+    header = read_header(path)
+    if header.frame_ms is None:
+        return (), ()
+    step, count = header.frame_ms, header.frames
     if SHORTEST_BEAT_MS <= step * count <= LONGEST_BEAT_MS:
         return tuple(step * number for number in range(count)), ()
     if step == _UNSET_MS:

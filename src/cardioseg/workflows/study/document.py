@@ -10,6 +10,7 @@ import numpy as np
 
 from cardioseg.evaluation import Report, comparison_table
 from cardioseg.evaluation.rows import Level
+from cardioseg.evaluation.statistics import Interval
 from cardioseg.evaluation.summary import summarise
 from cardioseg.evaluation.tables import (
     breakdown_table,
@@ -212,11 +213,14 @@ def _inflation_sections(study: Study, found: Sequence[Inflation]) -> list[str]:
     header = ["network", "own test", "patients", "unseen", "patients", "inflation", "95 % interval"]
     body = []
     for each in found:
-        interval = each.interval
-        ends = "" if interval is None else f"{interval.low:+.3f} to {interval.high:+.3f}"
         counts = str(each.test_patients), str(each.unseen_patients)
         cells = [study.title_of(each.arm), number(each.test), counts[0]]
-        cells += [number(each.unseen), counts[1], f"{each.test - each.unseen:+.3f}", ends]
+        cells += [
+            number(each.unseen),
+            counts[1],
+            f"{each.test - each.unseen:+.3f}",
+            _ends(each.interval),
+        ]
         body.append(cells)
     words = (
         "Mean Dice per slice, patients first, at equal epochs: on the test that each split holds "
@@ -243,9 +247,11 @@ def _same_slices_sections(study: Study, found: Sequence[SameSlices]) -> list[str
             means = [number(part.candidate), number(part.baseline)]
             gap = f"{part.candidate - part.baseline:+.3f}"
             body.append([where, str(part.patients), *means, gap, ""])
-        ends = each.interval
-        interval = "" if ends is None else f"{ends.low:+.3f} to {ends.high:+.3f}"
-        body.append(["inflation", "", "", "", f"{each.inflation:+.3f}", interval])
+        body.append(["inflation", "", "", "", f"{each.inflation:+.3f}", _ends(each.interval)])
         header = ["slices", "patients", *names, "difference", "95 % interval"]
         sections.append(markdown_table(header, body))
     return sections
+
+
+def _ends(interval: Interval | None) -> str:
+    return "" if interval is None else f"{interval.low:+.3f} to {interval.high:+.3f}"

@@ -121,7 +121,7 @@ def _both(
         {_place(row): row for row in _dice(findings, arm, part).rows if row.value is not None}
         for arm in pair
     ]
-    common = sorted(tables[0].keys() & tables[1].keys())
+    common = [place for place in tables[0] if place in tables[1]]
     if not common:
         return None
     candidate, baseline = (Report(tuple(table[place] for place in common)) for table in tables)
@@ -131,8 +131,8 @@ def _both(
     return OnePart(one, other, patients=len(first)), first - second
 
 
-def _place(row: Row) -> tuple[str, int, str]:
-    return row.case, -1 if row.slice_index is None else row.slice_index, row.structure
+def _place(row: Row) -> tuple[str, int | None, str]:
+    return row.case, row.slice_index, row.structure
 
 
 def _dice(findings: Findings, arm: str, part: str) -> Report:
