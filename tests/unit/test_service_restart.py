@@ -14,11 +14,11 @@ from tests.unit.test_no_space import no_file_longer_than
 
 from cardioseg.errors import ConfigError
 from cardioseg.io.lock import try_lock
-from cardioseg.service.jobs import JobStore
 from cardioseg.service.limits import Limits
 from cardioseg.service.place import LOCK, server_folder
 from cardioseg.service.problems import ProblemError
 from cardioseg.service.records import RECORD, read_records, write_record
+from cardioseg.service.store import JobStore
 from cardioseg.service.uploads import Upload
 
 

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cardioseg.service.jobs import Extra, JobStore, Summary
+from cardioseg.service.jobs import Extra, Summary
 from cardioseg.service.offers import Offer, offer_named
+from cardioseg.service.store import JobStore
 from cardioseg.service.worker import Failure, Task, Worker
 
 if TYPE_CHECKING:

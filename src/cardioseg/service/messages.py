@@ -10,9 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from cardioseg.core.measurement import Measurement
 from cardioseg.service.corrections import Desk, EditRecord
 from cardioseg.service.extras import ExtraName, extras_of
-from cardioseg.service.jobs import Job, JobStore
+from cardioseg.service.jobs import Job
 from cardioseg.service.offers import Offer, offer_named
 from cardioseg.service.results import FINDINGS, result_files
+from cardioseg.service.store import JobStore
 from cardioseg.workflows.report.messages import Language
 from cardioseg.workflows.report.prediction_files import read_quality
 from cardioseg.workflows.report.reasons import reason_words

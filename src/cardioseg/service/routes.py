@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated
 
 import anyio
@@ -13,17 +10,16 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
 from fastapi.responses import FileResponse, StreamingResponse
 
-from cardioseg.service import corrections, page
-from cardioseg.service.corrections import Desk, EditRecord
+from cardioseg.service import corrections, page, steps
 from cardioseg.service.events import MEDIA_TYPE, job_events
 from cardioseg.service.extras import ExtraName, extras_of
-from cardioseg.service.jobs import ID_PATTERN, Job
+from cardioseg.service.jobs import ID_PATTERN
 from cardioseg.service.messages import Health, JobView, ModelView, Refusal, job_view, model_view
 from cardioseg.service.offers import offer_named
-from cardioseg.service.problems import ProblemError, storing
+from cardioseg.service.problems import ProblemError
 from cardioseg.service.results import result_files
 from cardioseg.service.server import Server
-from cardioseg.service.uploads import UPLOAD, Upload, inspect_upload, receive
+from cardioseg.service.uploads import UPLOAD, inspect_upload
 
 _BINARY = "application/octet-stream"
 _BODY = {
@@ -74,33 +70,33 @@ def _add_jobs(router: APIRouter, server: Server) -> None:
     async def upload(request: Request, model: ModelName = "", series: SeriesName = "") -> JobView:
         """Upload a scan as the request's body: NIfTI (.nii, .nii.gz) or a zip of DICOM files."""
         chosen = offer_named(server.offers, model).name
-        with _reserved(server) as (identity, folder):
-            taken = await _received(request, folder / UPLOAD, server)
+        with steps.reserved(server) as (identity, folder):
+            taken = await steps.received(request, folder / UPLOAD, server)
             checked = await anyio.to_thread.run_sync(
                 inspect_upload, taken, server.store.limits, series
             )
             added = server.store.add(identity, folder, checked, chosen)
-        return _queued(server, added)
+        return steps.queued(server, added)
 
     @router.post("/jobs/{job_id}/again", status_code=202)
     def again(job_id: JobId, model: ModelName = "") -> JobView:
         """Segment a job's scan with another model, as a job of its own."""
         former = server.store.get(job_id)
         chosen = offer_named(server.offers, model).name
-        with _reserved(server) as (identity, folder):
-            copy = _copied(former.upload, folder)
+        with steps.reserved(server) as (identity, folder):
+            copy = steps.copied(former.upload, folder)
             added = server.store.add(identity, folder, copy, chosen)
-        return _queued(server, added)
+        return steps.queued(server, added)
 
     @router.post("/jobs/{job_id}/corrected", status_code=202)
     def corrected(job_id: JobId) -> JobView:
         """Take the corrected labels as a job of its own, to make every file from."""
-        former = _finished(server, job_id)
+        former = steps.finished(server, job_id)
         with server.store.edit_lock(job_id):
             if not (former.edits / corrections.RECORD).is_file():
-                raise _not_corrected()
-            with _reserved(server) as (identity, folder):
-                copy = _copied(former.upload, folder)
+                raise steps.not_corrected()
+            with steps.reserved(server) as (identity, folder):
+                copy = steps.copied(former.upload, folder)
                 (folder / "results").mkdir()
                 shutil.copyfile(
                     former.edits / corrections.RECORD, folder / "results" / corrections.RECORD
@@ -108,7 +104,7 @@ def _add_jobs(router: APIRouter, server: Server) -> None:
                 labels = folder / corrections.EDITED
                 shutil.copyfile(former.edits / corrections.EDITED, labels)
                 added = server.store.add(identity, folder, copy, former.model, labels)
-        return _queued(server, added)
+        return steps.queued(server, added)
 
     @router.get("/jobs/{job_id}")
     def job(job_id: JobId) -> JobView:
@@ -145,17 +141,17 @@ def _add_results(router: APIRouter, server: Server) -> None:
     )
     def file(job_id: JobId, name: Annotated[str, InPath(max_length=200)]) -> FileResponse:
         """One of the files that the job lists."""
-        found = _finished(server, job_id)
+        found = steps.finished(server, job_id)
         # Looked up among the job's own files: the name never becomes a path.
         kind = result_files(found.results).get(name)
         if kind is None:
             raise ProblemError(404, "no_such_file", "the job has no such file")
-        return _download(found.results / name, kind.media_type)
+        return steps.download(found.results / name, kind.media_type)
 
     @router.post("/jobs/{job_id}/extras/{name}", status_code=202)
     def extra(job_id: JobId, name: ExtraName) -> JobView:
         """Have files made that the job offers as `extras`; then it lists them among its files."""
-        found = _finished(server, job_id)
+        found = steps.finished(server, job_id)
         if name not in extras_of(found.upload):
             raise ProblemError(
                 409, "not_dicom", "SEG and SR refer to DICOM images, and this upload is NIfTI"
@@ -171,10 +167,10 @@ def _add_results(router: APIRouter, server: Server) -> None:
     )
     def edited(job_id: JobId) -> FileResponse:
         """The corrected label map; what it is and its parent's digest are in `edit` of the job."""
-        path = _finished(server, job_id).edits / corrections.EDITED
+        path = steps.finished(server, job_id).edits / corrections.EDITED
         if not path.is_file():
-            raise _not_corrected()
-        return _download(path, "application/gzip")
+            raise steps.not_corrected()
+        return steps.download(path, "application/gzip")
 
     @router.get(
         "/jobs/{job_id}/training",
@@ -184,7 +180,7 @@ def _add_results(router: APIRouter, server: Server) -> None:
     def training(job_id: JobId) -> FileResponse:
         """Images and corrected labels, packed as `train --data nnunet:FOLDER` reads them."""
         with server.store.edit_lock(job_id):
-            return _download(_desk(server, job_id).training_zip(), "application/zip")
+            return steps.download(steps.desk_of(server, job_id).training_zip(), "application/zip")
 
 
 def _add_corrections(router: APIRouter, server: Server) -> None:
@@ -196,7 +192,7 @@ def _add_corrections(router: APIRouter, server: Server) -> None:
     def labels(job_id: JobId, frame: Frame) -> Response:
         """The current labels of one frame as NIfTI, not packed."""
         with server.store.edit_lock(job_id):
-            data = _desk(server, job_id).frame(frame).read_bytes()
+            data = steps.desk_of(server, job_id).frame(frame).read_bytes()
         return Response(data, media_type=_BINARY)
 
     @router.put("/jobs/{job_id}/labels/{frame}", openapi_extra=_BODY)
@@ -207,22 +203,24 @@ def _add_corrections(router: APIRouter, server: Server) -> None:
         seconds: Annotated[float, Query(ge=0, le=86_400, allow_inf_nan=False)] = 0.0,
     ) -> JobView:
         """Save corrected labels of one frame: NIfTI on the scan's grid, in the model's numbers."""
-        desk = _desk(server, job_id)
+        desk = steps.desk_of(server, job_id)
         folder = desk.job.folder / f"incoming-{server.new_name()}"
         folder.mkdir()
         try:
-            taken = await _received(request, folder / UPLOAD, server)
-            await anyio.to_thread.run_sync(_save, server, desk, frame, taken, seconds)
+            taken = await steps.received(request, folder / UPLOAD, server)
+            await anyio.to_thread.run_sync(
+                steps.save_correction, server, desk, frame, taken, seconds
+            )
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        return await anyio.to_thread.run_sync(_corrected, server, job_id)
+        return await anyio.to_thread.run_sync(steps.touched_view, server, job_id)
 
     @router.delete("/jobs/{job_id}/labels/{frame}")
     def revert(job_id: JobId, frame: Frame) -> JobView:
         """Take the model's labels of one frame again."""
         with server.store.edit_lock(job_id):
-            _desk(server, job_id).revert(frame)
-        return _corrected(server, job_id)
+            steps.desk_of(server, job_id).revert(frame)
+        return steps.touched_view(server, job_id)
 
     @router.post("/jobs/{job_id}/labels/{frame}/propagate")
     def propagate(
@@ -233,77 +231,5 @@ def _add_corrections(router: APIRouter, server: Server) -> None:
     ) -> JobView:
         """Carry the corrected slices of one frame to the slices between and beside them."""
         with server.store.edit_lock(job_id):
-            _desk(server, job_id).propagate(frame, axis, reach)
-        return _corrected(server, job_id)
-
-
-@contextmanager
-def _reserved(server: Server) -> Iterator[tuple[str, Path]]:
-    """A new job's id and folder, which is removed if the job does not come to be."""
-    with storing():
-        identity, folder = server.store.reserve()
-    try:
-        with storing():
-            yield identity, folder
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    finally:
-        server.store.release(identity)
-
-
-def _copied(upload: Upload, folder: Path) -> Upload:
-    """An upload of its own: the former job may be deleted at any time."""
-    copy = folder / upload.path.name
-    if upload.path.is_dir():
-        shutil.copytree(upload.path, copy)
-    else:
-        shutil.copyfile(upload.path, copy)
-    return Upload(upload.kind, copy, upload.series)
-
-
-def _not_corrected() -> ProblemError:
-    return ProblemError(409, "not_corrected", "no frame is corrected; correct one first")
-
-
-async def _received(request: Request, path: Path, server: Server) -> Path:
-    declared = request.headers.get("content-length", "")
-    length = int(declared) if declared.isascii() and declared.isdigit() else 0
-    await receive(request.stream(), path, length, server.store.limits.upload_bytes)
-    return path
-
-
-def _queued(server: Server, job: Job) -> JobView:
-    server.dispatcher.submit(job.id)
-    return job_view(job, server.store, server.offers)
-
-
-def _save(server: Server, desk: Desk, frame: int, taken: Path, seconds: float) -> EditRecord:
-    upload = inspect_upload(taken, server.store.limits)
-    if upload.kind != "nifti":
-        raise ProblemError(415, "wrong_type", "corrected labels are NIfTI (.nii or .nii.gz)")
-    with server.store.edit_lock(desk.job.id):
-        return desk.save(frame, desk.read_upload(upload.path, frame), seconds)
-
-
-def _corrected(server: Server, job_id: str) -> JobView:
-    server.store.touch(job_id)
-    return job_view(server.store.get(job_id), server.store, server.offers)
-
-
-def _finished(server: Server, job_id: str) -> Job:
-    found = server.store.get(job_id)
-    if found.summary is None:
-        raise ProblemError(409, "not_done", f"the job is {found.state}; wait until it is done")
-    return found
-
-
-def _desk(server: Server, job_id: str) -> Desk:
-    found = _finished(server, job_id)
-    if found.summary is None:
-        raise ProblemError(409, "not_done", "the job is not done")
-    return Desk(found, found.summary, server.store.limits.corrections)
-
-
-def _download(path: Path, media_type: str) -> FileResponse:
-    return FileResponse(path, media_type=media_type, filename=path.name)
+            steps.desk_of(server, job_id).propagate(frame, axis, reach)
+        return steps.touched_view(server, job_id)

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from cardioseg.service.dispatch import Dispatcher
-from cardioseg.service.jobs import Job, JobStore
+from cardioseg.service.jobs import Job
 from cardioseg.service.offers import Offer, open_offers
 from cardioseg.service.place import server_folder
 from cardioseg.service.records import read_records, write_record
 from cardioseg.service.settings import Settings
+from cardioseg.service.store import JobStore
 
 Told = Callable[[str], None]
 
