@@ -19,12 +19,14 @@ def round_heart(
     shift_mm: float = 0.0,
     spacing: tuple[float, float] = (1.4, 8.0),
     right: bool = True,
+    right_share: float = 0.85,
     cap: int = 0,
 ) -> LabelMap:
     """Slices from base to apex; the cavity is moved towards the septum by `shift_mm`.
 
     The first array axis points to the septum, the second to the anterior wall, the third from base
-    to apex. `cap` slices of muscle close the apex.
+    to apex. `cap` slices of muscle close the apex. The right ventricle is `right_share` as wide as
+    the left one with its wall.
     """
     pixel, step = spacing
     n = int(2 * 75 / pixel)
@@ -37,7 +39,7 @@ def round_heart(
     for k, radius in enumerate(radii_mm, start=1):
         outer = radius + wall_mm
         if right:
-            array[np.hypot(x - outer, y) <= 0.85 * outer, k] = 1
+            array[np.hypot(x - outer, y) <= right_share * outer, k] = 1
         array[np.hypot(x, y) <= outer, k] = 2
         array[np.hypot(x - shift_mm, y) <= radius, k] = 3
     for k in range(len(radii_mm) + 1, len(radii_mm) + 1 + cap):

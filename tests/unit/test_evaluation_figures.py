@@ -78,8 +78,17 @@ class TestComparison:
             comparison_figure(image(other), {"reference": heart()})
         with pytest.raises(GeometryError, match="choose from 0 to 5"):
             comparison_figure(image(), {"reference": heart()}, slices=[6])
-        with pytest.raises(GeometryError, match="slice_axis"):
-            comparison_figure(image(Geometry(GRID.shape, np.eye(4))), {})
+        with pytest.raises(GeometryError, match="axes 0, 1 and 2"):
+            comparison_figure(image(), {}, slice_axis=3)
+
+    def test_without_a_slice_axis_the_last_one_is_shown(self):
+        cubic = Geometry(GRID.shape, np.eye(4))
+        drawn = LabelMap(heart().array, cubic, ACDC)
+        titles = [
+            panel.get_ylabel() for panel in comparison_figure(image(cubic), {"a": drawn}).axes
+        ]
+        last = comparison_figure(image(cubic), {"a": drawn}, slice_axis=2).axes
+        assert titles == [panel.get_ylabel() for panel in last]
 
 
 class TestView:

@@ -65,6 +65,9 @@ class TestPaired:
         assert test.rank_biserial == 1
 
     def test_no_difference_at_all(self):
+        # Of five unequal pairs the exact distribution: 2 of 32 sign patterns.
+        zeros = paired_wilcoxon([0.0, 0.1, 0.2, 0.3, 0.4, 0.5], [0.0] * 6)
+        assert zeros.p_value == pytest.approx(2 / 32)
         test = paired_wilcoxon([0.5, 0.6], [0.5, 0.6])
         assert (test.p_value, test.rank_biserial) == (1.0, 0.0)
 
@@ -152,10 +155,11 @@ class TestAgreement:
         fraction = found["LV cavity ejection fraction"]
         assert (fraction.predicted, fraction.reference) == pytest.approx((55, 60))
 
-    def test_a_missed_ventricle_has_no_ejection_fraction_and_is_counted(self):
+    @pytest.mark.parametrize(("diastole", "systole"), [(0, 40), (100, 0)])
+    def test_a_missed_ventricle_has_no_ejection_fraction_and_is_counted(self, diastole, systole):
         rows = [
-            *self.rows("a_ed", "ED", 0, 110),
-            *self.rows("a_es", "ES", 40, 44),
+            *self.rows("a_ed", "ED", diastole, 110),
+            *self.rows("a_es", "ES", systole, 44),
             *self.rows("b_ed", "ED", 200, 200),
             *self.rows("b_es", "ES", 100, 80),
         ]

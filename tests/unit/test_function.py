@@ -163,7 +163,7 @@ def test_what_is_no_cine_is_refused(frames, times, options, error, words) -> Non
 def test_equal_volumes_and_short_cines_are_told() -> None:
     phases = find_phases([100.0, 100.0, 40.0, 60.0])
     assert (phases.ed, phases.es) == (0, 2)
-    assert "frames 0, 1 have one volume" in phases.notes[0]
+    assert "frames 1, 2 have one volume" in phases.notes[0]
     assert "short cine of 4 frames" in phases.notes[1]
     assert find_phases([5.0, 5.0]).notes == ("the volume is the same in all frames",)
     assert find_phases([0.0, 0.0]).notes == ("no cavity in any frame",)
@@ -174,8 +174,44 @@ def test_a_jump_is_left_out_and_named() -> None:
     cycle[3] = 30.0
     phases = find_phases(cycle)
     assert (phases.ed, phases.es) == (0, 10)
-    assert phases.notes == ("frame 3 jumps out of the volume curve and is not a phase",)
-    assert jumping_frames(cycle[:9]) == ()
+    assert phases.notes == ("frame 4 jumps out of the volume curve and is left out",)
+    assert jumping_frames(cycle[:13]) == ()
+
+
+def test_a_jump_does_not_make_the_rates() -> None:
+    times = 40.0 * np.arange(20)
+    cycle = 100 + 50 * np.cos(2 * np.pi * times / 800)
+    spoiled = cycle.copy()
+    spoiled[4] = 20.0
+    rates, expected = peak_rates(spoiled, times, 800.0), peak_rates(cycle, times, 800.0)
+    assert rates is not None
+    assert expected is not None
+    assert rates.ejection_ml_per_s == pytest.approx(expected.ejection_ml_per_s)
+    assert rates.filling_ml_per_s == pytest.approx(expected.filling_ml_per_s)
+
+
+def test_a_structure_that_is_not_there_has_no_volume_by_region() -> None:
+    small = tuple(0.7 * radius for radius in (27, 26, 25, 24, 23, 21, 19, 17, 15))
+    function = heart_function([round_heart(right=False), round_heart(small, right=False)])
+    assert of(function, "volume, base", "RV cavity", "ED").value is None
+    assert "no RV cavity" in of(function, "volume, base", "RV cavity", "ED").note
+
+
+def test_the_apical_septum_is_centred_on_the_septum() -> None:
+    heart = round_heart(right_share=0.5)
+    array = heart.array.copy()
+    n = array.shape[0]
+    x, y = (np.indices((n, n)) - n / 2) * 1.4
+    septal = np.abs(np.degrees(np.arctan2(y, x))) < 30
+    for k in range(7, 10):
+        # 9 mm of muscle but in the middle of the septum, where it is 4 mm.
+        wide = np.hypot(x, y) <= {7: 19, 8: 17, 9: 15}[k] + 5
+        array[septal & wide, k] = 3
+    wall = wall_thickness(LabelMap(array, heart.geometry, ACDC))
+    anterior, septum, inferior, lateral = wall.values_mm[12:16]
+    assert anterior == pytest.approx(inferior, abs=0.3)
+    assert septum < anterior - 1
+    assert lateral == pytest.approx(9.0, abs=0.3)
 
 
 def test_a_beat_needs_growing_times_and_rates_need_frames() -> None:
@@ -330,7 +366,7 @@ def test_records_and_figures() -> None:
     small = round_heart(tuple(0.8 * r for r in (27, 26, 25, 24, 23, 21, 19, 17, 15)), wall_mm=11.0)
     function = heart_function([heart, small], (), Body(1.7, 70.0, "M", 50.0))
     record = json.loads(json.dumps(function_record(function)))
-    assert record["ed"] == 0
+    assert (record["ed"], record["es"]) == (1, 2)  # counted from 1, as people do
     assert len(record["measurements"]) == len(function.measurements)
     lines = function_csv({"a": function}).splitlines()
     assert lines[0] == "subject,quantity,structure,phase,value,unit,low,high,note"

@@ -14,8 +14,9 @@ from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import ACDC
 from cardioseg.core.volume import LabelMap
 from cardioseg.errors import DatasetError, GeometryError, LabelError, OutputExistsError
+from cardioseg.evaluation.measure import evaluate
 from cardioseg.evaluation.observers import ObserverStudy, study_observers
-from cardioseg.evaluation.readings import DICE, HD95, Reading, read_case
+from cardioseg.evaluation.readings import ASSD, DICE, HD95, Reading, read_case
 from cardioseg.evaluation.reliability import intraclass_correlation, variation_percent
 from cardioseg.evaluation.standing import Place, williams_index
 from cardioseg.evaluation.staple import majority, staple
@@ -248,3 +249,74 @@ def test_a_structure_that_one_observer_missed_counts_as_the_worst() -> None:
     assert values["RV cavity", DICE].value is None
     study = study_observers(rows, ("A", "B"), "", np.random.default_rng(0))
     assert study.structures == ("LV cavity",)
+
+
+def lines(*counts: int, value: int = 3) -> dict[str, LabelMap]:
+    """Label maps of raters A, B and so on with that many voxels."""
+    grid = Geometry((20, 20, 6), np.diag([1.5, 1.5, 8.0, 1.0]))
+    maps = {}
+    for name, count in zip("ABCM", counts, strict=False):
+        array = np.zeros(grid.shape, np.uint8)
+        array.reshape(-1)[:count] = value
+        maps[name] = LabelMap(array, grid, ACDC)
+    return maps
+
+
+def test_what_only_the_model_drew_is_nothing_to_the_observers_reliability() -> None:
+    drawn = [(40, 50), (44, 38), (41, 47), (39, 45)]
+    alone, beside = [], []
+    for place, (a, b) in enumerate([*drawn, (0, 0), (0, 0)]):
+        maps = lines(a, b)
+        alone += read_case(maps, f"c{place}", f"s{place}")
+        with_model = maps | {"M": lines(a or 1)["A"]}
+        beside += read_case(with_model, f"c{place}", f"s{place}")
+    rng = np.random.default_rng
+    without = study_observers(alone, ("A", "B"), "", rng(0))
+    model = study_observers(beside, ("A", "B"), "M", rng(0))
+    assert model.reliability[0].icc == without.reliability[0].icc
+    assert model.reliability[0].subjects == 4
+    assert [b.volume_ml for b in model.biases[:2]] == [b.volume_ml for b in without.biases]
+
+
+def test_bias_compares_the_same_frames() -> None:
+    readings: list[Reading] = []
+    for place in range(3):
+        diastole = {name: lines(100 + place)["A"] for name in "ABM"}
+        systole = {name: lines(40)["A"] for name in "AB"}
+        readings += read_case(diastole, f"p{place}_frame01", f"p{place}")
+        readings += read_case(systole, f"p{place}_frame09", f"p{place}")
+    study = study_observers(readings, ("A", "B"), "M", np.random.default_rng(0))
+    assert [b.bias_ml for b in study.biases] == [0.0, 0.0, 0.0]
+
+
+def test_one_patient_gives_no_verdict_however_many_lack_the_structure() -> None:
+    rng = np.random.default_rng(0)
+    own, others = np.full((6, 2), np.nan), np.full((6, 1), np.nan)
+    own[0], others[0] = 0.9, 0.8
+    index, interval = williams_index(own, others, distance=False, rng=rng)
+    assert (index, interval) == (1.125, None)
+    own[1] = 0.9  # a value of the model's, and none among the observers
+    assert williams_index(own, others, distance=False, rng=rng)[1] is None
+
+
+def test_distances_of_one_labelled_slice_are_those_of_an_evaluation() -> None:
+    grid = Geometry((20, 20, 6), np.diag([1.5, 1.5, 8.0, 1.0]))
+    one, two = np.zeros(grid.shape, np.uint8), np.zeros(grid.shape, np.uint8)
+    one[4:14, 4:14, 2], two[5:15, 5:15, 2] = 3, 3
+    two[9, 9, 2] = 0
+    first, second = LabelMap(one, grid, ACDC), LabelMap(two, grid, ACDC)
+    report = evaluate(first, second)
+    rows = read_case({"A": first, "B": second}, "case", "patient")
+    read = {r.metric: r.value for r in rows if r.structure == "LV cavity"}
+    for metric in (DICE, HD95, ASSD):
+        assert read[metric] == pytest.approx(report.mean(metric, "LV cavity"))
+
+
+def test_a_folder_named_as_the_consensus_is_refused(tmp_path: Path) -> None:
+    folders = []
+    for name in ("A", "STAPLE"):
+        (tmp_path / name).mkdir()
+        write_labels(lines(10)["A"], tmp_path / name / "case.nii.gz")
+        folders.append(tmp_path / name)
+    with pytest.raises(DatasetError, match="rename it"):
+        compare_observers(ObserverFolders(tuple(folders), None, ACDC))

@@ -54,7 +54,7 @@ def function(
     """
     from cardioseg.core.labels import scheme_named
     from cardioseg.core.scan import Body
-    from cardioseg.evaluation.function_record import shown_rows
+    from cardioseg.evaluation.function_record import frame_number, shown_rows
     from cardioseg.workflows.function import FunctionInputs, function_of_files
 
     if sex not in ("", "F", "M"):
@@ -75,7 +75,8 @@ def function(
         return
     for name, each in done.functions.items():
         if not done.pairs:
-            result(table(shown_rows(each), f"{name}: ED frame {each.ed}, ES frame {each.es}\n"))
+            phases = f"ED frame {frame_number(each.ed)}, ES frame {frame_number(each.es)}"
+            result(table(shown_rows(each), f"{name}: {phases}\n"))
         for note in each.notes:
             say(f"{name}: {note}")
     if done.pairs:

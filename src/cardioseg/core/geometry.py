@@ -104,6 +104,17 @@ class Geometry:
         return None if tied else axis
 
     @property
+    def shown_axis(self) -> int:
+        """Axis across which slices are shown: the native one, the last where there is none.
+
+        Examples
+        --------
+        >>> Geometry((9, 9, 9), np.eye(4)).shown_axis
+        2
+        """
+        return 2 if self.native_axis is None else self.native_axis
+
+    @property
     def origin(self) -> Float64Array:
         """World position (3,) of voxel (0, 0, 0), in RAS+ mm."""
         return self.affine[:3, 3]

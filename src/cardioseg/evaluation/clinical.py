@@ -107,7 +107,8 @@ def ejection_fractions(diastole: Pairs, systole: Pairs) -> tuple[Pairs, int]:
     fractions = {}
     both = [subject for subject in diastole if subject in systole]
     for subject in both:
-        if min(diastole[subject]) > 0:
+        # Without a cavity at end systole too: what was missed there is no ejection of 100 %.
+        if min(*diastole[subject], *systole[subject]) > 0:
             predicted, reference = (
                 ejection_fraction_percent(large, small)
                 for large, small in zip(diastole[subject], systole[subject], strict=True)

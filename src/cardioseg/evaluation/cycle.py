@@ -10,14 +10,18 @@ from numpy.typing import ArrayLike, NDArray
 
 Float64Array = NDArray[np.float64]
 
-FRAMES_TO_SMOOTH = 10
-"""Frames of a cycle from which on a frame can be told to jump out of the curve."""
+FRAMES_FOR_JUMPS = 14
+"""Frames of a cycle from which on a frame can be told to jump out of the curve: of fewer, a healthy
+end systole does."""
+
+FRAMES_FOR_BEAT = 10
+"""Frames from which on their times are taken to span a beat."""
 
 FRAMES_FOR_RATES = 16
 """Frames of a cycle from which on rates are computed."""
 
 JUMP = 0.2
-"""A frame jumps if it lies this share of the curve's range off the median of its neighbours."""
+"""A frame jumps if it lies this share of the curve's range off its neighbours."""
 
 _NEIGHBOURS = 2
 _HARMONICS = 5
@@ -27,7 +31,7 @@ _MS_PER_MIN = 60000.0
 
 @dataclass(frozen=True)
 class Phases:
-    """Frames of end diastole and end systole, counted from 0.
+    """Frames of end diastole and end systole, counted from 0; in the notes from 1.
 
     Parameters
     ----------
@@ -45,7 +49,7 @@ class Phases:
 def find_phases(volumes_ml: ArrayLike) -> Phases:
     """End diastole and end systole of a volume curve.
 
-    The largest and the smallest volume. With ten frames or more, frames that jump out of the curve
+    The largest and the smallest volume. With 14 frames or more, frames that jump out of the curve
     by a fifth of its range are left out first: one frame that was segmented badly must not become
     end systole. The curve is a ring: the first frame follows the last. Of equal volumes, the
     earlier frame counts, and it is told.
@@ -68,21 +72,27 @@ def find_phases(volumes_ml: ArrayLike) -> Phases:
     if volumes.max() == volumes.min():
         return Phases(None, None, ("the volume is the same in all frames",))
     jumps = jumping_frames(volumes)
-    notes = [f"frame {frame} jumps out of the volume curve and is not a phase" for frame in jumps]
+    notes = [f"frame {frame + 1} jumps out of the volume curve and is left out" for frame in jumps]
     usable = np.setdiff1d(np.arange(volumes.size), jumps)
     ed, es = (int(usable[pick(volumes[usable])]) for pick in (np.argmax, np.argmin))
     for name, frame in (("diastole", ed), ("systole", es)):
         equal = [int(other) for other in usable if volumes[other] == volumes[frame]]
         if len(equal) > 1:
-            told = ", ".join(map(str, equal))
+            told = ", ".join(str(other + 1) for other in equal)
             notes.append(f"end {name}: frames {told} have one volume, the earliest is taken")
-    if 2 < volumes.size < FRAMES_TO_SMOOTH:
-        notes.append(f"short cine of {volumes.size} frames: the extremes may fall between frames")
+    if 2 < volumes.size < FRAMES_FOR_JUMPS:
+        notes.append(
+            f"short cine of {volumes.size} frames: the extremes may fall between frames, and a "
+            "frame that was segmented badly is not found"
+        )
     return Phases(ed, es, tuple(notes))
 
 
 def jumping_frames(volumes_ml: ArrayLike) -> tuple[int, ...]:
-    """Frames that lie a fifth of the curve's range off the median of five neighbours.
+    """Frames that lie a fifth of the curve's range off what is around them.
+
+    Off the median of the five frames there, and beyond both adjacent frames: a short systole has a
+    steep way down and up, but no frame of it stands alone. None with fewer than 14 frames.
 
     Examples
     --------
@@ -92,12 +102,14 @@ def jumping_frames(volumes_ml: ArrayLike) -> tuple[int, ...]:
     (4,)
     """
     volumes = np.asarray(volumes_ml, dtype=np.float64)
-    if volumes.size < FRAMES_TO_SMOOTH:
+    if volumes.size < FRAMES_FOR_JUMPS:
         return ()
     shifts = range(-_NEIGHBOURS, _NEIGHBOURS + 1)
     medians = np.median([np.roll(volumes, shift) for shift in shifts], axis=0)
-    limit = JUMP * (medians.max() - medians.min())
-    return tuple(int(f) for f in np.flatnonzero(np.abs(volumes - medians) > max(limit, 1e-9)))
+    around = np.stack([medians, np.roll(volumes, 1), np.roll(volumes, -1)])
+    limit = max(JUMP * float(medians.max() - medians.min()), 1e-9)
+    stands_out = (volumes - around > limit).all(axis=0) | (around - volumes > limit).all(axis=0)
+    return tuple(int(frame) for frame in np.flatnonzero(stands_out))
 
 
 def beat_ms(times_ms: Sequence[float]) -> float | None:
@@ -110,7 +122,7 @@ def beat_ms(times_ms: Sequence[float]) -> float | None:
     >>> beat_ms([40.0 * frame for frame in range(20)])
     800.0
     """
-    if len(times_ms) < FRAMES_TO_SMOOTH:
+    if len(times_ms) < FRAMES_FOR_BEAT:
         return None
     steps = np.diff(np.asarray(times_ms, dtype=np.float64))
     if not (steps > 0).all():
@@ -140,6 +152,8 @@ class Rates:
 def peak_rates(volumes_ml: ArrayLike, times_ms: ArrayLike, beat: float) -> Rates | None:
     """Steepest slopes of a volume curve, by a Fourier series of five harmonics fitted to it.
 
+    Frames that jump out of the curve have no part in the fit.
+
     Parameters
     ----------
     volumes_ml, times_ms
@@ -150,7 +164,7 @@ def peak_rates(volumes_ml: ArrayLike, times_ms: ArrayLike, beat: float) -> Rates
     Returns
     -------
     Rates or None
-        None with fewer than 16 frames.
+        None with fewer than 16 frames that are left.
 
     Examples
     --------
@@ -159,8 +173,9 @@ def peak_rates(volumes_ml: ArrayLike, times_ms: ArrayLike, beat: float) -> Rates
     >>> round(rates.ejection_ml_per_s, 1)
     392.7
     """
-    volumes = np.asarray(volumes_ml, dtype=np.float64)
-    times = np.asarray(times_ms, dtype=np.float64)
+    volumes, times = (np.asarray(each, dtype=np.float64) for each in (volumes_ml, times_ms))
+    usable = np.setdiff1d(np.arange(volumes.size), jumping_frames(volumes))
+    volumes, times = volumes[usable], times[usable]
     if volumes.size < FRAMES_FOR_RATES:
         return None
     orders = np.arange(1, _HARMONICS + 1)

@@ -72,7 +72,8 @@ def comparison_figure(
         Title of each further column (reference, then predictions) and its labels, on the image's
         grid and all in one scheme.
     slice_axis
-        Array axis to cut along; without it the axis of the largest spacing.
+        Array axis to cut along; without it the axis of the largest spacing, or the last one where
+        two tie.
     slices
         Slice indices; without them three, evenly spaced over the labelled ones.
     orientation_known
@@ -86,7 +87,7 @@ def comparison_figure(
     Raises
     ------
     GeometryError
-        If the grids differ, there is no slice axis or a slice index is outside the volume.
+        If the grids differ, or the axis or a slice is outside the volume.
 
     Examples
     --------
@@ -99,11 +100,9 @@ def comparison_figure(
     """
     for name, label_map in labels.items():
         require_same_grid(label_map.geometry, image.geometry, f"{name} and image")
-    axis = image.geometry.native_axis if slice_axis is None else slice_axis
-    if axis is None or axis not in range(3):
-        raise GeometryError(
-            f"{image.geometry.describe()}: no slice axis to show; give slice_axis=0, 1 or 2"
-        )
+    axis = image.geometry.shown_axis if slice_axis is None else slice_axis
+    if axis not in range(3):
+        raise GeometryError(f"slice axis {axis}: a volume has axes 0, 1 and 2")
     shown = _chosen_slices(tuple(labels.values()), image.geometry, axis, slices)
     layout = view(image.geometry, axis, orientation_known)
     box = crop_box(tuple(labels.values()), layout, shown, image.geometry)

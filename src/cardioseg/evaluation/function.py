@@ -178,7 +178,15 @@ def heart_function(
         wall_es=walls[1],
         notes=tuple(
             dict.fromkeys(
-                note for note in (*phases.notes, *notes, *walls[0].notes, not_compared) if note
+                note
+                for note in (
+                    *phases.notes,
+                    *notes,
+                    *walls[0].notes,
+                    *walls[1].notes,
+                    not_compared,
+                )
+                if note
             )
         ),
     )

@@ -61,7 +61,7 @@ def volume_curves(function: HeartFunction) -> Figure:
     axes = figure.add_subplot()
     frames = len(next(iter(function.volumes_ml.values())))
     timed = len(function.times_ms) == frames
-    places = np.asarray(function.times_ms) if timed else np.arange(frames, dtype=np.float64)
+    places = np.asarray(function.times_ms) if timed else np.arange(1.0, frames + 1)
     for index, (name, curve) in enumerate(function.volumes_ml.items()):
         style = _STYLES[index % len(_STYLES)]
         axes.plot(places, curve, style, color=_COLORS.get(name), marker=".", label=name)
@@ -71,7 +71,7 @@ def volume_curves(function: HeartFunction) -> Figure:
             top = (float(places[frame]), 1.0)
             where = ("data", "axes fraction")
             axes.annotate(
-                f"{name}, frame {frame}",
+                f"{name}, frame {frame + 1}",
                 top,
                 (2, 3),
                 xycoords=where,

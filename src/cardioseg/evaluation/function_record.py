@@ -25,15 +25,18 @@ _DECIMALS = 3
 
 
 def function_record(function: HeartFunction) -> dict[str, Json]:
-    """The function as JSON holds it: times, curves, phases, measurements, comparisons, notes."""
+    """The function as JSON holds it: times, curves, phases, measurements, comparisons, notes.
+
+    Frames are counted from 1, as in all that a person reads.
+    """
     return {
         "times_ms": list(function.times_ms),
         "volumes_ml": {
             name: [round(v, _DECIMALS) for v in curve]
             for name, curve in function.volumes_ml.items()
         },
-        "ed": function.ed,
-        "es": function.es,
+        "ed": frame_number(function.ed),
+        "es": frame_number(function.es),
         "measurements": [measurement_record(each) for each in function.measurements],
         "comparisons": [
             {
@@ -50,6 +53,11 @@ def function_record(function: HeartFunction) -> dict[str, Json]:
         ],
         "notes": list(function.notes),
     }
+
+
+def frame_number(frame: int | None) -> int | None:
+    """The number of a frame as a person counts, from 1; None where there is none."""
+    return None if frame is None else frame + 1
 
 
 def measurement_record(measurement: Measurement) -> dict[str, Json]:

@@ -174,14 +174,19 @@ def region_volumes(
     regions = () if axis is None else slice_regions(labels, axis)
     values = []
     for structure in structures:
+        mask = labels.mask(structure)
         for region in REGIONS:
             quantity = f"{REGION_PREFIX}{region}"
             if region not in regions or axis is None:
                 why = "base and apex cannot be told: no stack of slices with a left ventricle"
                 values.append(Measurement(quantity, structure, None, "ml", phase=phase, note=why))
                 continue
+            if not mask.any():
+                why = f"no {structure} at {phase}"
+                values.append(Measurement(quantity, structure, None, "ml", phase=phase, note=why))
+                continue
             inside = [index for index, name in enumerate(regions) if name == region]
-            part = labels.mask(structure).take(inside, axis=axis)
+            part = mask.take(inside, axis=axis)
             value = volume_ml(part, labels.geometry)
             values.append(Measurement(quantity, structure, value, "ml", phase=phase))
     return tuple(values)

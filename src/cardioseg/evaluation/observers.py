@@ -21,6 +21,7 @@ from cardioseg.evaluation.readings import (
     VOLUME,
     Reading,
     patient_means,
+    volume_table,
 )
 from cardioseg.evaluation.reliability import (
     intraclass_correlation,
@@ -171,9 +172,9 @@ def study_observers(
         by_metric = {m: [r for r in rows if r.metric == m] for m in (*PAIR_METRICS, VOLUME)}
         for metric in PAIR_METRICS:
             pairs += [_pair(by_metric[metric], pair, rng) for pair in combinations(raters, 2)]
-        volumes = _volumes(by_metric[VOLUME])
+        volumes = by_metric[VOLUME]
         biases += [_bias(structure, volumes, rater, observers, rng) for rater in raters]
-        reliability.append(_reliability(structure, _table(volumes, observers), rng))
+        reliability.append(_reliability(structure, volume_table(volumes, observers), rng))
         for metric in SPREAD_METRICS:
             standings += [standing_of(by_metric[metric], r, observers, rng) for r in raters]
     return ObserverStudy(
@@ -208,28 +209,15 @@ def _pair(
     )
 
 
-def _volumes(rows: Sequence[Reading]) -> dict[str, dict[str, float]]:
-    """Mean volume by rater and patient."""
-    raters = dict.fromkeys(r.first for r in rows)
-    return {name: patient_means([r for r in rows if r.first == name]) for name in raters}
-
-
-def _table(volumes: dict[str, dict[str, float]], raters: Sequence[str]) -> Float64Array:
-    """Volumes (patients, raters) of the patients that all of them measured."""
-    common = [s for s in volumes[raters[0]] if all(s in volumes[name] for name in raters)]
-    rows = [[volumes[name][subject] for name in raters] for subject in common]
-    return np.array(rows, dtype=np.float64).reshape(len(common), len(raters))
-
-
 def _bias(
     structure: str,
-    volumes: dict[str, dict[str, float]],
+    volumes: Sequence[Reading],
     rater: str,
     observers: Sequence[str],
     rng: np.random.Generator,
 ) -> ObserverBias | None:
     others = [name for name in observers if name != rater]
-    table = _table(volumes, [rater, *others])
+    table = volume_table(volumes, [rater, *others])
     if not len(table):
         return None
     expected = table[:, 1:].mean(axis=1)

@@ -13,7 +13,7 @@ from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.evaluation.charts import SERIES_COLORS
 from cardioseg.evaluation.figures import contour, crop_box, new_figure
 from cardioseg.evaluation.observers import ObserverStudy
-from cardioseg.evaluation.readings import DICE, STAPLE_CONSENSUS, VOLUME, patient_means
+from cardioseg.evaluation.readings import DICE, STAPLE_CONSENSUS, patient_means, volume_table
 from cardioseg.evaluation.views import view
 
 if TYPE_CHECKING:
@@ -69,12 +69,11 @@ def volume_chart(study: ObserverStudy) -> Figure:
     panels = figure.subplots(1, max(len(structures), 1), squeeze=False)[0]
     raters = (*study.observers, study.model) if study.model else study.observers
     for axes, structure in zip(panels, structures, strict=False):
-        rows = [r for r in study.readings if r.structure == structure and r.metric == VOLUME]
-        volumes = {name: patient_means([r for r in rows if r.first == name]) for name in raters}
+        rows = [r for r in study.readings if r.structure == structure]
         for index, name in enumerate(raters):
-            known = [s for s in volumes[name] if all(s in volumes[o] for o in study.observers)]
-            means = [fmean(volumes[o][s] for o in study.observers) for s in known]
-            offsets = [volumes[name][s] - m for s, m in zip(known, means, strict=True)]
+            table = volume_table(rows, (name, *study.observers))
+            means = table[:, 1:].mean(axis=1)
+            offsets = table[:, 0] - means
             is_model = name == study.model
             color = MODEL_COLOR if is_model else SERIES_COLORS[index % len(SERIES_COLORS)]
             marker = "D" if is_model else "o"
@@ -97,7 +96,7 @@ def outlines_figure(labels: Mapping[str, LabelMap], image: Volume | None = None)
     """
     maps = tuple(labels.values())
     geometry, scheme = maps[0].geometry, maps[0].scheme
-    axis = 2 if geometry.native_axis is None else geometry.native_axis
+    axis = geometry.shown_axis
     disputed = np.any([each.array != maps[0].array for each in maps[1:]], axis=0)
     in_plane = tuple(other for other in range(3) if other != axis)
     index = int(disputed.sum(axis=in_plane).argmax())

@@ -18,6 +18,8 @@ from cardioseg.evaluation.section import Section, section_rows
 from cardioseg.evaluation.staple import Staple
 from cardioseg.evaluation.statistics import subject_means
 
+Float64Array = NDArray[np.float64]
+
 DICE, HD95, ASSD = "dice", "hd95_mm", "assd_mm"
 DIFFERENCE, VOLUME = "volume_difference_ml", "volume_ml"
 SENSITIVITY, SPECIFICITY = "staple_sensitivity", "staple_specificity"
@@ -141,19 +143,45 @@ def against_consensus(
             )
 
 
-def heart_box(label_maps: Sequence[LabelMap]) -> tuple[slice, slice, slice]:
-    """The smallest box that holds every labelled voxel of all maps; the whole grid without one."""
+def heart_box(label_maps: Sequence[LabelMap], margin: int = 0) -> tuple[slice, slice, slice]:
+    """The smallest box that holds every labelled voxel of all maps; the whole grid without one.
+
+    It is `margin` voxels wider on every side where the grid goes on.
+    """
     union = np.any([label_map.array > 0 for label_map in label_maps], axis=0)
     if not union.any():
         i, j, k = (slice(0, n) for n in union.shape)
         return i, j, k
-    i, j, k = (slice(int(p.min()), int(p.max()) + 1) for p in np.nonzero(union))
+    i, j, k = (
+        slice(max(int(places.min()) - margin, 0), int(places.max()) + 1 + margin)
+        for places in np.nonzero(union)
+    )
     return i, j, k
 
 
 def patient_means(readings: Sequence[Reading]) -> dict[str, float]:
     """The mean of each patient's cases, by patient; what is undefined doesn't count."""
     return subject_means((r.subject, r.case, r.value) for r in readings if r.value is not None)
+
+
+def volume_table(readings: Sequence[Reading], raters: Sequence[str]) -> Float64Array:
+    """Volumes of one structure (patients, raters), in ml, as these raters compare.
+
+    Of each patient the cases count that all of them measured and one of them drew in: what somebody
+    else drew is nothing to them.
+    """
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    for r in readings:
+        if r.metric == VOLUME and r.first in raters and r.value is not None:
+            found.setdefault((r.subject, r.case), {})[r.first] = r.value
+    kept = {
+        key: [volumes[name] for name in raters]
+        for key, volumes in found.items()
+        if len(volumes) == len(set(raters)) and any(volumes.values())
+    }
+    patients = dict.fromkeys(subject for subject, _ in kept)
+    rows = [np.mean([v for (s, _), v in kept.items() if s == each], axis=0) for each in patients]
+    return np.array(rows, dtype=np.float64).reshape(len(rows), len(raters))
 
 
 def readings_csv(readings: Sequence[Reading]) -> str:
@@ -179,8 +207,9 @@ def _pair(
     labels: Mapping[str, LabelMap], names: tuple[str, str], case: str, subject: str
 ) -> Iterator[Reading]:
     first, second = (labels[name] for name in names)
-    # Distances don't change where both maps are empty, and a small box is much faster.
-    box = heart_box((first, second))
+    # Distances don't change where both maps are empty, and a small box is much faster. Beyond the
+    # heart one voxel stays: an axis of one voxel has no surface across it.
+    box = heart_box((first, second), margin=1)
     grid = first.geometry
     section = Section(
         prediction=_cut(first, box),

@@ -111,7 +111,7 @@ def standing_of(
         others=_number(cohort_mean(theirs)[0]),
         index=index,
         interval=interval,
-        subjects=len(subjects),
+        subjects=int(_known(mine, theirs).sum()),
     )
 
 
@@ -134,7 +134,8 @@ def williams_index(
     Returns
     -------
     float or None, Interval or None
-        None where a mean is undefined or the divisor is 0.
+        None where a mean is undefined or the divisor is 0; no interval where one patient alone
+        has a value.
 
     Examples
     --------
@@ -142,6 +143,8 @@ def williams_index(
     >>> williams_index(np.array([[0.8], [0.8]]), np.array([[0.9], [0.9]]), distance=False, rng=rng)
     (0.888888888889, Interval(low=0.888888888889, high=0.888888888889))
     """
+    known = _known(own, others)
+    own, others = own[known], others[known]
     above, below = (others, own) if distance else (own, others)
     patients = len(own)
     index = _ratio(above, below, np.ones((1, patients)))
@@ -149,12 +152,17 @@ def williams_index(
         return None, None
     # Rounded as the interval's ends are: the last bits of a sum don't decide a verdict.
     value = float(np.round(index[0], 12))
-    if patients < 2:
+    if min(int(np.isfinite(table).any(axis=1).sum()) for table in (own, others)) < 2:
         return value, None
     weights = rng.multinomial(patients, np.full(patients, 1 / patients), size=RESAMPLES)
     draws = _ratio(above, below, weights)
     low, high = np.percentile(draws[np.isfinite(draws)], (2.5, 97.5))
     return value, Interval(float(np.round(low, 12)), float(np.round(high, 12)))
+
+
+def _known(own: Float64Array, others: Float64Array) -> NDArray[np.bool_]:
+    """Patients that have a value."""
+    return np.asarray(np.isfinite(np.hstack([own, others])).any(axis=1), dtype=np.bool_)
 
 
 def _ratio(above: Float64Array, below: Float64Array, weights: NDArray[np.number]) -> Float64Array:

@@ -153,8 +153,8 @@ def _sectors(
     found = [_ring(stack, int(index)) for index in slices]
     angles = np.concatenate([angle for angle, _ in found]) if found else np.empty(0)
     thickness = np.concatenate([mm for _, mm in found]) if found else np.empty(0)
-    # At the apex the septal sector is centred on the septum: 60 degrees on, half of 90 back.
-    start = 0.0 if count == 6 else -75.0
+    # At the apex the second sector, the septal one, has its middle in the septum's.
+    start = 0.0 if count == 6 else float(np.degrees(septum.width_rad)) / 2 - 135.0
     width = 360.0 / count
     turned = (septum.turn * np.degrees(angles - septum.anterior_rad) - start) % 360.0
     answer: list[tuple[float | None, str]] = []
@@ -174,8 +174,7 @@ def _order(count: int) -> tuple[int, ...]:
     """Sectors, counted from the anterior insertion towards the septum, in the order of segments.
 
     Base and middle: anterior is the sector before the insertion, then anteroseptal, inferoseptal,
-    inferior, inferolateral, anterolateral. Apex: sectors start 75 degrees before the insertion:
-    anterior, septal, inferior, lateral.
+    inferior, inferolateral, anterolateral. Apex: anterior, septal, inferior, lateral.
     """
     return (5, 0, 1, 2, 3, 4) if count == 6 else (0, 1, 2, 3)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from cardioseg.errors import DatasetError
 from cardioseg.evaluation import Report, compare, comparison_figure, comparison_table, png_bytes
-from cardioseg.evaluation.rows import Level
+from cardioseg.evaluation.rows import BACKGROUND, Level
 from cardioseg.io.atomic import write_bytes, write_text
 from cardioseg.io.images import read_labels, read_volume
 from cardioseg.workflows.evaluate import EvaluationOptions, evaluate_files
@@ -98,11 +98,13 @@ def _names(compared: Comparing) -> tuple[str, str]:
 
 
 def shown_cases(reports: Sequence[Report], level: Level = "volume") -> tuple[str, str, str]:
-    """Cases with the best, the median and the worst mean Dice over the rows of all reports."""
+    """Cases with the best, the median and the worst mean Dice of structures in all reports."""
     found: dict[str, list[float]] = {}
     for report in reports:
         for row in report.select(metric="dice", level=level).rows:
-            found.setdefault(row.case, []).extend([] if row.value is None else [row.value])
+            values = found.setdefault(row.case, [])
+            if row.value is not None and row.structure != BACKGROUND:
+                values.append(row.value)
     dice = {case: fmean(values or [0.0]) for case, values in found.items()}
     ordered = sorted(dice, key=lambda case: dice[case])
     return ordered[-1], ordered[len(ordered) // 2], ordered[0]
@@ -117,16 +119,15 @@ def _picture(
     if case not in images:
         raise DatasetError(f"{compared.images}: no image named {case}")
     target = options.read_as or options.scheme
+    folders = (compared.references, compared.first, compared.second)
+    # Where missing predictions count, a case may have none: its column is left out.
     labels = {
-        title: read_labels(_file(folder, case), options.scheme).read_as(target)
-        for title, folder in (
-            ("reference", compared.references),
-            (names[0], compared.first),
-            (names[1], compared.second),
-        )
+        title: read_labels(path, options.scheme).read_as(target)
+        for title, folder in zip(("reference", *names), folders, strict=True)
+        if (path := _file(folder, case)) is not None
     }
     return png_bytes(comparison_figure(read_volume(images[case]), labels))
 
 
-def _file(folder: Path, case: str) -> Path:
-    return next(each.path for each in gather_labels(folder) if each.name == case)
+def _file(folder: Path, case: str) -> Path | None:
+    return next((each.path for each in gather_labels(folder) if each.name == case), None)

@@ -19,6 +19,7 @@ from cardioseg.datasets.acdc import phase_and_group
 from cardioseg.errors import CardiosegError, DatasetError, OutputExistsError
 from cardioseg.evaluation import Report, box_plots, combine, png_bytes
 from cardioseg.evaluation.measure import evaluate
+from cardioseg.evaluation.volumetry import slice_regions
 from cardioseg.io.atomic import make_folder, write_bytes, write_text
 from cardioseg.io.images import read_labels
 from cardioseg.io.nifti import read_scores
@@ -149,11 +150,15 @@ def _evaluate(
     prediction: Input | None, reference: Input, facts: _Facts, options: EvaluationOptions
 ) -> Report:
     target = options.read_as or options.scheme
-    truth = read_labels(reference.path, options.scheme).read_as(target)
+    own = read_labels(reference.path, options.scheme)
+    truth = own.read_as(target)
+    # Base and apex are told by the left ventricle, which the merged scheme may not know.
+    axis = own.geometry.native_axis
+    regions = () if axis is None else slice_regions(own, axis)
     if prediction is None:
         answer = LabelMap(np.zeros_like(truth.array), truth.geometry, target)
         report = evaluate(answer, truth, case=reference.name, subject=facts.subject)
-        return report.tagged(group=facts.group, phase=facts.phase)
+        return report.tagged(facts.group, facts.phase, regions)
     answer = read_labels(prediction.path, options.scheme).read_as(target)
     scores = _scores(prediction.name, truth, options)
     try:
@@ -161,7 +166,7 @@ def _evaluate(
     except CardiosegError as error:
         words = f"{prediction.path} against {reference.path}: {error}"
         raise type(error)(words) from error
-    return report.tagged(group=facts.group, phase=facts.phase)
+    return report.tagged(facts.group, facts.phase, regions)
 
 
 def _scores(

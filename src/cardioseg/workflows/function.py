@@ -13,7 +13,13 @@ from cardioseg.core.scan import Body
 from cardioseg.core.volume import LabelMap
 from cardioseg.datasets import read_dataset
 from cardioseg.datasets.acdc import phase_and_group
-from cardioseg.errors import CardiosegError, DatasetError, FormatError, OutputExistsError
+from cardioseg.errors import (
+    CardiosegError,
+    ConfigError,
+    DatasetError,
+    FormatError,
+    OutputExistsError,
+)
 from cardioseg.evaluation.function import FunctionOptions, HeartFunction, heart_function
 from cardioseg.evaluation.function_agreement import FunctionPair
 from cardioseg.evaluation.measured_errors import MeasuredErrors
@@ -95,6 +101,8 @@ def function_of_files(
         If there are results and `force` is not set.
     DatasetError
         If the reference lacks a case or its labels.
+    ConfigError
+        If a person's body or heart rate is given and there are several hearts.
     CardiosegError
         If a file cannot be read.
     """
@@ -104,6 +112,11 @@ def function_of_files(
     errors = None if inputs.errors is None else _read_errors(inputs.errors)
     cases = {c.id: c for c in read_dataset(inputs.reference).cases} if inputs.reference else {}
     subjects = _subjects(gather_labels(labels))
+    if len(subjects) > 1 and (inputs.body != Body() or inputs.heart_rate_bpm is not None):
+        raise ConfigError(
+            f"{labels}: {len(subjects)} hearts; height, weight, sex, age and heart rate are one "
+            "person's: give that person's label maps alone"
+        )
     functions: dict[str, HeartFunction] = {}
     groups: dict[str, str] = {}
     pairs: list[FunctionPair] = []

@@ -9,6 +9,7 @@ from pathlib import Path
 from cardioseg.core.labels import Code, LabelScheme, Structure
 from cardioseg.core.volume import LabelMap
 from cardioseg.errors import DatasetError
+from cardioseg.evaluation.readings import STAPLE_CONSENSUS
 from cardioseg.io.images import read_labels
 from cardioseg.workflows.inputs import Input, gather_labels
 
@@ -73,6 +74,11 @@ def gather_raters(folders: ObserverFolders) -> Raters:
             raise DatasetError(
                 f"two folders are named {name}; rename one: a folder's name is its observer's"
             )
+    if STAPLE_CONSENSUS in names:
+        raise DatasetError(
+            f"a folder is named {STAPLE_CONSENSUS}, as the consensus is; rename it: a folder's "
+            "name is its observer's"
+        )
     files = {
         name: {each.name: each for each in gather_labels(path)}
         for name, path in zip(names, paths, strict=True)

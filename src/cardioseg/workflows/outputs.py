@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from cardioseg.errors import ConfigError
-from cardioseg.evaluation.function_record import measurement_record
+from cardioseg.evaluation.function_record import frame_number, measurement_record
 from cardioseg.io.atomic import write_text
 from cardioseg.io.images import write_label_frames, write_labels
 from cardioseg.workflows.provenance import FORMAT_VERSION, Json
@@ -144,8 +144,8 @@ def _function(result: Result) -> Json:
             name: [round(volume, 4) for volume in curve]
             for name, curve in function.volumes_ml.items()
         },
-        "ed": None if function.ed is None else function.ed + 1,
-        "es": None if function.es is None else function.es + 1,
+        "ed": frame_number(function.ed),
+        "es": frame_number(function.es),
         "notes": list(function.notes),
     }
 

@@ -29,8 +29,7 @@ def likeness(image: Volume) -> NDArray[np.float32]:
 
     Storage order and scaling of the intensities leave it as it is where axes are only cut finer.
     """
-    axis = 2 if image.geometry.native_axis is None else image.geometry.native_axis
-    slices = np.moveaxis(image.array, axis, 0)
+    slices = np.moveaxis(image.array, image.geometry.shown_axis, 0)
     chosen = np.linspace(0, len(slices) - 1, SECTIONS).round().astype(int)
     coarse = np.stack([_blocks(slices[k]) for k in chosen]).ravel()
     coarse = coarse - coarse.mean()

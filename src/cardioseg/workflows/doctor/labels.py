@@ -58,8 +58,7 @@ def parts_of(scheme: LabelScheme) -> Parts:
 
 def stack(array: NDArray[np.uint8], geometry: Geometry) -> NDArray[np.uint8]:
     """The label map with its slices along the last axis: the native one, else the third."""
-    axis = 2 if geometry.native_axis is None else geometry.native_axis
-    return np.moveaxis(array, axis, 2)
+    return np.moveaxis(array, geometry.shown_axis, 2)
 
 
 def enclosure(slices: NDArray[np.uint8], inner: int, outer: Sequence[int]) -> float:

@@ -206,7 +206,7 @@ def _frame(frame: Frame, orientation_known: bool, words: Words) -> dict[str, obj
     name = frame.name or plain or words.say(Message.STILL)
     pictures = slice_pictures(frame.image, frame.labels, name, words, orientation_known)
     geometry = frame.labels.geometry
-    count = geometry.shape[2 if geometry.native_axis is None else geometry.native_axis]
+    count = geometry.shape[geometry.shown_axis]
     return {"name": name, "pictures": pictures, "count": count}
 
 

@@ -22,6 +22,8 @@ from cardioseg.workflows.report.terms import (
     structure_name,
 )
 
+_MOST_NAMED = 20
+
 SHOWN_METRICS = tuple(term.english for term in METRICS)
 
 KINDS = (Message.BEST, Message.MEDIAN_CASE, Message.WORST)
@@ -128,7 +130,9 @@ def claim_facts(report: Report) -> dict[int, str]:
             if a.limits
         )
     failed = [f"{r.case} ({r.structure}: {r.note})" for r in dice if r.note in {MISSED, SPURIOUS}]
-    facts[37] = "; ".join(failed[:20]) or "no structure was missed or spurious; see the worst case"
+    more = [f"and {len(failed) - _MOST_NAMED} more"] if len(failed) > _MOST_NAMED else []
+    named = "; ".join([*failed[:_MOST_NAMED], *more])
+    facts[37] = named or "no structure was missed or spurious; see the worst case"
     return facts
 
 

@@ -186,7 +186,7 @@ def _cohort(folder: Path, options: ReportOptions) -> CohortContent:
 
 
 def _example(case: str, record: Mapping[str, object], options: ReportOptions) -> bytes | None:
-    """Image, reference and prediction of one case; None where a folder was not given."""
+    """Image, reference and prediction of one case; None where one of them is not there."""
     if options.images is None or options.references is None or options.predictions is None:
         return None
     own, read_as = record.get("scheme"), record.get("read_as")
@@ -194,6 +194,9 @@ def _example(case: str, record: Mapping[str, object], options: ReportOptions) ->
         raise DatasetError("run.json does not name the scheme of the label maps; add --scheme")
     scheme = options.scheme or scheme_named(str(own))
     target = scheme_named(read_as) if isinstance(read_as, str) else scheme
+    # A case may have no prediction: `evaluate --count-missing` took it as nothing found.
+    if not any(each.name == case for each in gather_labels(options.predictions)):
+        return None
     labels = {
         Words(options.language).say(title): read_labels(_named(folder, case), scheme).read_as(
             target

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cardioseg.core.geometry import Geometry, require_same_grid
+from cardioseg.core.geometry import require_same_grid
 from cardioseg.core.labels import SCHEMES
 from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.evaluation.charts import SERIES_COLORS
@@ -38,11 +38,6 @@ class Picture:
 def data_uri(png: bytes) -> str:
     """A PNG as a data URI."""
     return "data:image/png;base64," + b64encode(png).decode()
-
-
-def slice_axis(geometry: Geometry) -> int:
-    """The axis of the largest spacing; the last one where two tie."""
-    return 2 if geometry.native_axis is None else geometry.native_axis
 
 
 def slice_pictures(
@@ -74,7 +69,7 @@ def slice_pictures(
     """
     if image is not None:
         require_same_grid(labels.geometry, image.geometry, "labels and image")
-    axis = slice_axis(labels.geometry)
+    axis = labels.geometry.shown_axis
     layout = view(labels.geometry, axis, orientation_known)
     others = tuple(a for a in range(3) if a != axis)
     labelled = np.flatnonzero(labels.array.any(axis=others))

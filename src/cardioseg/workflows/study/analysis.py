@@ -53,7 +53,9 @@ class Findings:
 
     def seeds(self) -> tuple[int, ...]:
         """Seeds that every arm was trained with."""
-        return tuple(dict.fromkeys(seed for _, seed in self.histories))
+        arms = {arm for arm, _ in self.histories}
+        seeds = dict.fromkeys(seed for _, seed in self.histories)
+        return tuple(s for s in seeds if all((arm, s) in self.histories for arm in arms))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,100 @@
+"""Two sets of predictions against one set of references: pictures of any scan, of any case."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cardioseg.core.geometry import Geometry
+from cardioseg.core.labels import ACDC, MYOCARDIUM_BLOOD
+from cardioseg.core.volume import LabelMap, Volume
+from cardioseg.evaluation import Report, Row
+from cardioseg.io.nifti import write_labels, write_volume
+from cardioseg.workflows.compare import Comparing, compare_files, shown_cases
+from cardioseg.workflows.evaluate import EvaluationOptions, evaluate_files
+from cardioseg.workflows.report.folder import ReportOptions, report_folder
+
+CUBIC = Geometry((12, 12, 12), np.eye(4))
+STACK = Geometry((12, 12, 6), np.diag([1.5, 1.5, 8.0, 1.0]))
+
+
+def heart(grid: Geometry, shift: int = 0) -> LabelMap:
+    array = np.zeros(grid.shape, np.uint8)
+    for k in range(1, 5):
+        array[3 + shift : 9 + shift, 3:9, k] = 2
+        array[4 + shift : 8 + shift, 4:8, k] = 3 if k > 1 else 1
+    array[4, 4, 1] = 3
+    return LabelMap(array, grid, ACDC)
+
+
+@pytest.fixture
+def cohort(tmp_path: Path) -> Path:
+    """Three cubic scans; `b` has no prediction in `first`."""
+    for folder in ("images", "references", "first", "second"):
+        (tmp_path / folder).mkdir()
+    for place, name in enumerate("abc"):
+        image = Volume(np.zeros(CUBIC.shape, np.float32), CUBIC)
+        write_volume(image, tmp_path / "images" / f"{name}.nii.gz")
+        write_labels(heart(CUBIC), tmp_path / "references" / f"{name}.nii.gz")
+        write_labels(heart(CUBIC, place), tmp_path / "second" / f"{name}.nii.gz")
+        if name != "b":
+            write_labels(heart(CUBIC, place), tmp_path / "first" / f"{name}.nii.gz")
+    return tmp_path
+
+
+def test_cubic_scans_and_missing_predictions_have_pictures(cohort: Path) -> None:
+    compared = Comparing(cohort / "first", cohort / "second", cohort / "references")
+    options = EvaluationOptions(ACDC, count_missing=True)
+    compare_files(compared, options, cohort / "without")
+    pictured = Comparing(compared.first, compared.second, compared.references, cohort / "images")
+    compare_files(pictured, options, cohort / "out")
+    assert sorted(path.name for path in (cohort / "out").glob("*.png")) == [
+        "best.png",
+        "median.png",
+        "worst.png",
+    ]
+
+
+def test_a_report_shows_cubic_scans_and_leaves_out_what_is_missing(cohort: Path) -> None:
+    evaluation = cohort / "evaluation"
+    options = EvaluationOptions(ACDC, count_missing=True)
+    evaluate_files(cohort / "first", cohort / "references", options, evaluation)
+    (page,) = report_folder(
+        evaluation,
+        ReportOptions(
+            images=cohort / "images",
+            references=cohort / "references",
+            predictions=cohort / "first",
+        ),
+    )
+    # Best and median case; the worst, `b`, has no prediction to show.
+    assert page.read_text(encoding="utf-8").count("data:image/png") >= 2
+
+
+def test_background_does_not_choose_what_is_shown() -> None:
+    rows = (
+        Row("large", "large", "background", "dice", 0.99),
+        Row("large", "large", "LV cavity", "dice", 0.70),
+        Row("small", "small", "background", "dice", 0.50),
+        Row("small", "small", "LV cavity", "dice", 0.80),
+    )
+    assert shown_cases((Report(rows),)) == ("small", "small", "large")
+
+
+def test_merged_structures_keep_base_mid_and_apex(tmp_path: Path) -> None:
+    for folder in ("predictions", "references"):
+        (tmp_path / folder).mkdir()
+        write_labels(heart(STACK), tmp_path / folder / "case.nii.gz")
+    regions = {}
+    for target in (None, MYOCARDIUM_BLOOD):
+        report = evaluate_files(
+            tmp_path / "predictions",
+            tmp_path / "references",
+            EvaluationOptions(ACDC, read_as=target),
+            tmp_path / (target.name if target else "own"),
+        ).report
+        regions[target] = {row.region for row in report.rows if row.level == "slice"}
+    assert {"base", "mid", "apex"} <= regions[None]
+    assert regions[MYOCARDIUM_BLOOD] == regions[None]
