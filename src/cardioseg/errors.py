@@ -44,6 +44,10 @@ class LeakageError(CardiosegError):
     """The same subject or the same image in two parts of a split."""
 
 
+class DivergenceError(CardiosegError):
+    """A training whose loss is not a number any more."""
+
+
 class ModelError(CardiosegError):
     """A model folder that is missing, incomplete or changed."""
 

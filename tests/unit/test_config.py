@@ -155,3 +155,12 @@ def test_what_a_run_recorded_is_read_from_either_file_and_nothing_from_a_damaged
     own.write_text("{")
     assert recorded_in(own) is None
     assert recorded_in(tmp_path / "absent.json") is None
+
+
+def test_a_run_s_own_configuration_is_one_to_train_with(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(read_config("fast").model_dump_json(indent=2))
+    assert read_config(path) == read_config("fast")
+    path.write_text("{")
+    with pytest.raises(ConfigError, match=r"config\.json: .*JSON"):
+        read_config(path)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from cardioseg.core.volume import LabelMap
 from cardioseg.datasets import Dataset
 from cardioseg.errors import ConfigError, DatasetError
 from cardioseg.phantom import cohort
@@ -77,7 +79,7 @@ def test_a_finished_one_is_only_read_and_another_is_refused(dataset, finished):
 
     again = cross_validate(CONFIG, dataset, 3, output, Listener(watch=Watch(step=never)))
     assert again == report
-    with pytest.raises(ConfigError, match="another configuration, data or number of folds"):
+    with pytest.raises(ConfigError, match="or another number of folds"):
         cross_validate(CONFIG, dataset, 2, output)
     with pytest.raises(ConfigError, match="name another folder"):
         cross_validate(CONFIG.model_copy(update={"seed": 5}), dataset, 3, output)
@@ -95,6 +97,26 @@ def test_what_was_interrupted_goes_on(dataset, finished, tmp_path):
         cross_validate(CONFIG, dataset, 3, tmp_path / "run", Listener(tell=stop))
     report = cross_validate(CONFIG, dataset, 3, tmp_path / "run")
     assert report == finished[1]
+
+
+def test_corrected_labels_are_another_cross_validation(dataset, finished):
+    def emptied(case):
+        labels = case.labels()
+        empty = LabelMap(np.zeros_like(labels.array), labels.geometry, labels.scheme)
+        return replace(case, load_labels=lambda: empty)
+
+    changed = replace(dataset, cases=tuple(emptied(case) for case in dataset.cases))
+    with pytest.raises(ConfigError, match="other images or labels"):
+        cross_validate(CONFIG, changed, 3, finished[0])
+
+
+@pytest.mark.filterwarnings("ignore::cardioseg.errors.PlaneWarning")
+def test_a_network_of_three_planes_is_measured(dataset, tmp_path):
+    plan = CONFIG.plan.model_copy(update={"plane": "orthogonal"})
+    config = CONFIG.model_copy(update={"plan": plan})
+    two = replace(dataset, cases=dataset.cases[:4])
+    report = cross_validate(config, two, 2, tmp_path / "run")
+    assert sorted(report.cases) == sorted(case.id for case in two.cases)
 
 
 def test_more_folds_than_people_are_refused(dataset, tmp_path):

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.networks import SMALL, exported_network
 
+from cardioseg.core.case import Case
+from cardioseg.core.volume import LabelMap
 from cardioseg.data.splits import Split
-from cardioseg.datasets import read_dataset
+from cardioseg.datasets import Dataset, read_dataset
 from cardioseg.engines.int8 import to_int8
 from cardioseg.engines.onnx import OnnxEngine
-from cardioseg.errors import ConfigError, OutputExistsError
+from cardioseg.errors import ConfigError, LeakageError, OutputExistsError
 from cardioseg.inference.predictor import load_model
 from cardioseg.model import CARD, NETWORK, QUALITY, Model, write_model
 from cardioseg.prepare.plan import Plan
@@ -87,6 +90,41 @@ def test_a_twin_that_costs_too_much_is_not_written(model, hearts, tmp_path, monk
     assert not (tmp_path / "int8").exists()
     with pytest.raises(ConfigError, match="validation patients"):
         quantise(model, dataset, Split(dataset.subjects, ()), tmp_path / "int8")
+
+
+def relabelled(dataset: Dataset, keep: int | None) -> Dataset:
+    """The same hearts with one structure labelled, or none."""
+
+    def with_one(case: Case) -> Case:
+        labels = case.labels()
+        array = np.where(labels.array == keep, labels.array, 0).astype(np.uint8)
+        kept = LabelMap(array, labels.geometry, labels.scheme)
+        return replace(case, load_labels=lambda: kept)
+
+    return replace(dataset, cases=tuple(with_one(case) for case in dataset.cases))
+
+
+def test_what_nobody_has_does_not_make_the_drop_smaller(model, hearts, tmp_path) -> None:
+    dataset = read_dataset(f"acdc:{hearts}")
+    first, *others = dataset.subjects
+    split = Split(tuple(others), (first,))
+    judged = quantise(model, relabelled(dataset, 3), split, tmp_path / "lv", largest_drop=1)
+    assert set(judged.before) == set(judged.after) == {"LV cavity"}
+    with pytest.raises(ConfigError, match="labels are empty"):
+        quantise(model, relabelled(dataset, None), split, tmp_path / "none", largest_drop=1)
+
+
+def test_a_training_patient_under_another_name_does_not_judge(model, hearts, tmp_path) -> None:
+    dataset = read_dataset(f"acdc:{hearts}")
+    first, *others = dataset.subjects
+    twins = tuple(
+        replace(case, id=case.id.replace(first, "twin"), subject="twin")
+        for case in dataset.cases
+        if case.subject == first
+    )
+    doubled = replace(dataset, cases=(*dataset.cases, *twins))
+    with pytest.raises(LeakageError):
+        quantise(model, doubled, Split((first, *others), ("twin",)), tmp_path / "int8")
 
 
 def test_ranges_come_from_the_training_patients_alone(model, hearts, monkeypatch, tmp_path) -> None:

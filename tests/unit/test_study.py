@@ -418,11 +418,20 @@ def test_a_key_that_is_new_since_the_folder_was_begun_has_its_default(finished, 
     record = json.loads((finished / "run" / "config.json").read_text())
     for config in record["configs"].values():
         assert config.pop("weight_decay") == 0.0
+    record.pop("labels_digest")
     others = replace(DATASET, cases=(case(0, seed=99), *CASES[1:]))
     for entry, told in ((record, "differs in data_digest;"), ([], "not the record of a study")):
         (tmp_path / "run" / "config.json").write_text(json.dumps(entry))
         with pytest.raises(ConfigError, match=told):
             run_study(study, configs, others, tmp_path / "run", Listener())
+
+
+def test_corrected_labels_are_another_study(finished):
+    labels = CASES[0].labels()
+    empty = LabelMap(np.zeros_like(labels.array), labels.geometry, labels.scheme)
+    corrected = replace(DATASET, cases=(replace(CASES[0], load_labels=lambda: empty), *CASES[1:]))
+    with pytest.raises(ConfigError, match="differs in labels_digest;"):
+        run_study(*toy(finished), corrected, finished / "run", Listener())
 
 
 def test_a_folder_with_something_else_and_a_data_set_of_another_kind_are_refused(tmp_path):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +14,8 @@ from safetensors.torch import save_file
 
 from cardioseg.data.augment import Augmentation
 from cardioseg.data.slices import SliceEntry, SliceStore
-from cardioseg.errors import ConfigError
+from cardioseg.errors import ConfigError, DivergenceError
+from cardioseg.evaluation.overlap import dice
 from cardioseg.nets.loss import Loss
 from cardioseg.prepare.plan import NetworkPlan, Plan
 from cardioseg.training.batches import patch_centres
@@ -21,6 +24,7 @@ from cardioseg.training.config import TrainConfig
 from cardioseg.training.fit import LOG, Setup, Watch, _learning_rate, fit
 from cardioseg.training.machine import settled, why_slower
 from cardioseg.training.native import kernels_problem
+from cardioseg.training.parallel import Gradients
 from cardioseg.training.validation import validate
 
 CONFIG = TrainConfig(
@@ -297,6 +301,37 @@ def test_the_loss_falls_and_a_toy_problem_is_solved(tmp_path):
     assert not network.training
     scores = validate(network, easy.plan.label_scheme, VALIDATION)
     assert scores["dice"] == pytest.approx(progress.best_dice)
+
+
+def test_a_loss_that_is_no_number_ends_the_training_with_the_last_good_checkpoint(
+    tmp_path, monkeypatch
+):
+    steps = iter([0.5] * 4 + [math.nan])
+    monkeypatch.setattr(Gradients, "of", lambda self, batch: next(steps))
+    with pytest.raises(DivergenceError, match="epoch 2, step 1: the loss is nan; train with a low"):
+        fit(changed(batch_size=len(TRAINING) // 4), TRAINING, VALIDATION, tmp_path)
+    (line,) = (tmp_path / LOG).read_text().splitlines()
+    assert json.loads(line)["loss"] == 0.5
+
+
+def test_a_tall_volume_is_validated_a_few_slices_at_a_time():
+    sizes = []
+
+    class Counting(torch.nn.Module):
+        def forward(self, images):
+            sizes.append(len(images))
+            return torch.nn.functional.one_hot((images[:, 0] > 0.65).long() * 2, 3).movedim(3, 1)
+
+    tall = rings(40, 1)
+    tall = SliceStore(
+        tall.images,
+        tall.labels,
+        tuple(replace(e, case="tall", subject="tall") for e in tall.entries),
+    )
+    scores = validate(Counting(), CONFIG.plan.label_scheme, tall)
+    assert max(sizes) <= 16 < sum(sizes)
+    blood = tall.images.astype(np.float32) > 0.65
+    assert scores["dice"] == pytest.approx(dice(blood, np.asarray(tall.labels) == 2) / 2)
 
 
 def test_early_stopping_counts_validations_without_a_better_dice(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 optuna = pytest.importorskip("optuna")
 from sqlalchemy.exc import OperationalError  # noqa: E402
 
-from cardioseg.errors import ConfigError  # noqa: E402
+from cardioseg.errors import ConfigError, DivergenceError  # noqa: E402
 from cardioseg.training.checkpoint import CHECKPOINT, Progress  # noqa: E402
 from cardioseg.training.config import read_config  # noqa: E402
 from cardioseg.training.fit import LOG  # noqa: E402
@@ -102,8 +102,9 @@ def test_without_pruning_every_trial_runs_to_its_end(study, tmp_path):
     assert {each.state for each in go(study, tmp_path, 8, prune=False)} == {"complete"}
 
 
-def test_nobody_is_pruned_in_the_first_quarter(study, tmp_path):
-    long = overridden(BASE, {"epochs": 16})
+@pytest.mark.parametrize("epochs", [14, 16])
+def test_nobody_is_pruned_in_the_first_quarter(study, tmp_path, epochs):
+    long = overridden(BASE, {"epochs": epochs})
     search = Search(long, SPACE, 12, startup_trials=1)
     run_search(study, search, tmp_path / "trials", pretend, TrialWatch())
     pruned = [each for each in trials_of(study, SPACE) if each.state == "pruned"]
@@ -129,6 +130,30 @@ def test_two_sittings_draw_what_one_draws(study, tmp_path):
     (tmp_path / "other").mkdir()
     whole = go(other, tmp_path / "other", 4)
     assert [each.values for each in split] == [each.values for each in whole]
+
+
+def test_a_search_with_a_stop_inside_a_trial_draws_what_one_without_draws(study, tmp_path):
+    go(study, tmp_path, 2)
+    with pytest.raises(StoppedError):
+        go(study, tmp_path, 6, train=stopping_in(3), prune=False)
+    stopped = [each for each in go(study, tmp_path, 6, prune=False) if each.state != "failed"]
+    other = optuna.create_study(direction="maximize")
+    (tmp_path / "other").mkdir()
+    go(other, tmp_path / "other", 2)
+    whole = go(other, tmp_path / "other", 6, prune=False)
+    assert [each.values for each in stopped] == [each.values for each in whole]
+
+
+def test_values_that_cannot_be_trained_with_are_an_answer(study, tmp_path):
+    def diverging(config, folder, watch):
+        if config.learning_rate > 1e-3:
+            raise DivergenceError("epoch 1, step 1: the loss is nan")
+        return pretend(config, folder, watch)
+
+    states = {}
+    for each in go(study, tmp_path, 8, train=diverging, prune=False):
+        states.setdefault(each.values["learning_rate"] > 1e-3, set()).add(each.state)
+    assert states == {True: {"pruned"}, False: {"complete"}}
 
 
 def test_a_trial_stopped_from_outside_is_marked_and_taken_up_where_it_was(study, tmp_path):

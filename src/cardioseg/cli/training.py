@@ -105,7 +105,8 @@ def cross_validate(
     """Train one network a fold; measure each on the patients that it did not see.
 
     OUTPUT/report has every patient's figures. The held-out patients also choose the epoch of their
-    fold's network: a little optimistic. Ctrl-C leaves folds that the same command continues.
+    fold's network and its temperature: Dice may be a little optimistic, cross-entropy is. Ctrl-C
+    leaves folds that the same command continues.
 
     Example:
       cardioseg cross-validate --config fast --data acdc:FOLDER --folds 5 --output folds

@@ -68,9 +68,9 @@ class TrainConfig(FrozenModel):
     validate_every
         Epochs from one validation to the next; the last epoch is always validated.
     precision
-        `float32`, or `bfloat16` for the convolutions of a training step: faster on processors that
-        and GPUs that have it (avx512_bf16, amx_bf16), far slower on others; `auto` takes it on the
-        former and float32 on the latter, and the run records which. Weights stay float32.
+        `float32`, or `bfloat16` for the convolutions of a training step: faster on GPUs and on
+        processors that have it (avx512_bf16, amx_bf16), far slower on others. `auto` takes it where
+        it is faster, and the run records which. Weights stay float32.
     kernels
         `torch`, or `native` for a CPU's training step: batch norm, ReLU, dropout, pooling and
         depthwise convolution by kernels that a C++ compiler makes once on this machine, for
@@ -127,12 +127,12 @@ class TrainConfig(FrozenModel):
 
 
 def read_config(source: str | Path) -> TrainConfig:
-    """Read a preset by name or a TOML file by path.
+    """Read a preset by name, a TOML file by path, or the config.json of a run.
 
     Raises
     ------
     ConfigError
-        If there is no such preset or file, the TOML is broken, or a key is unknown or out of range.
+        If there is no such preset or file, it is broken, or a key is unknown or out of range.
 
     Examples
     --------
@@ -144,6 +144,8 @@ def read_config(source: str | Path) -> TrainConfig:
             text = resources.files("cardioseg.training").joinpath(f"{source}.toml").read_text()
         else:
             text = Path(source).read_text(encoding="utf-8")
+        if Path(source).suffix == ".json":
+            return TrainConfig.model_validate_json(text)
         return TrainConfig.model_validate(tomllib.loads(text))
     except OSError as error:
         presets = ", ".join(PRESETS)

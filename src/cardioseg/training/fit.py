@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from cardioseg.data.slices import SliceStore
-from cardioseg.errors import ConfigError
+from cardioseg.errors import ConfigError, DivergenceError
 from cardioseg.io.atomic import write_text
 from cardioseg.nets.unet import UNet
 from cardioseg.training.batches import batches
@@ -121,6 +121,8 @@ def fit(
     ConfigError
         If the checkpoint is damaged or of another configuration, the first weights are of another
         network, or processes do not agree on where to start.
+    DivergenceError
+        If the loss is not a number; the checkpoint is that of the epoch before.
     ProcessError
         If another process ends early.
     """
@@ -210,6 +212,11 @@ def _train_epoch(
             group["lr"] = rate
         learner.optimiser.zero_grad(set_to_none=True)
         total += gradients.of(batch)
+        if not math.isfinite(total):
+            raise DivergenceError(
+                f"epoch {epoch + 1}, step {step + 1}: the loss is {total}; train with a lower "
+                f"learning_rate than {rate:.2g}, in another folder"
+            )
         learner.optimiser.step()
         _average(learner, config.average_decay, epoch * steps + step)
         watch.step(Step(epoch + 1, config.epochs, step + 1, steps, total / (step + 1)))

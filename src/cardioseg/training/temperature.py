@@ -18,14 +18,13 @@ from cardioseg.evaluation.calibration import (
     negative_log_likelihood,
     reliability_bins,
 )
+from cardioseg.training.validation import BATCH_SIZE
 
 MARGIN_MM = 10.0
 """Pixels farther than this from where a volume has labels are easy background and don't count."""
 
 MOST_PIXELS = 1_000_000
 """More pixels than this are thinned evenly: the temperature is one number."""
-
-BATCH_SIZE = 16
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from optuna.pruners import BasePruner, MedianPruner, NopPruner
 from optuna.samplers import TPESampler
 from optuna.trial import TrialState
 
-from cardioseg.errors import ConfigError
+from cardioseg.errors import ConfigError, DivergenceError
 from cardioseg.io.atomic import make_folder, write_text
 from cardioseg.training.checkpoint import CHECKPOINT, Progress
 from cardioseg.training.config import TrainConfig
@@ -30,7 +31,7 @@ ASKED = "asked"
 """Attribute of a study: what it searches, so that nothing else is mixed into it."""
 
 _ID = "id"
-_WARM_UP = 4  # no trial is given up in the first quarter of its epochs
+_UNPRUNED = 0.25  # no trial is given up in this share of its epochs
 
 Train = Callable[[TrainConfig, Path, Watch], Progress]
 """Trains one configuration in a folder; continues where the folder holds a checkpoint."""
@@ -53,7 +54,7 @@ class Search:
     prune
         Whether to give up a trial whose best Dice so far is below the median of the others'.
     seed
-        A trial's draw is a function of (seed, its number, the trials before it).
+        A trial's draw is a function of (seed, its place in the search, the trials before it).
     """
 
     config: TrainConfig
@@ -68,7 +69,7 @@ class Search:
         """Decides after each validation whether a trial goes on."""
         if not self.prune:
             return NopPruner()
-        return MedianPruner(self.startup_trials, self.config.epochs // _WARM_UP)
+        return MedianPruner(self.startup_trials, math.ceil(self.config.epochs * _UNPRUNED))
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,9 @@ def bind(study: optuna.Study, asked: Mapping[str, str]) -> str:
     if kept is None and not study.get_trials(deepcopy=False):
         kept = {**asked, _ID: secrets.token_hex(16)}
         study.set_user_attr(ASKED, kept)
-    differing = [name for name, value in asked.items() if (kept or {}).get(name) != value]
+    # A study that an earlier version began does not tell the labels.
+    told = {"labels": asked.get("labels"), **(kept or {})}
+    differing = [name for name, value in asked.items() if told.get(name) != value]
     if kept is None or differing:
         raise ConfigError(
             f"study {study.study_name!r} was begun with another {' and '.join(differing)}; give "
@@ -151,7 +154,7 @@ def _try(trial: optuna.Trial, search: Search, place: Path, train: Train, watch: 
     """One trial, from its draw to its end in the study; Ctrl-C leaves it to be taken up."""
     study = trial.study
     # A sampler seeded alike in each sitting would draw the first sitting's values again.
-    seed = int(np.random.default_rng([search.seed, trial.number]).integers(2**31))
+    seed = int(np.random.default_rng([search.seed, _place_in_search(trial)]).integers(2**31))
     study.sampler = TPESampler(seed=seed)
     params = {path: _suggested(trial, path, search.space) for path in search.space.parameters}
     try:
@@ -175,12 +178,21 @@ def _try(trial: optuna.Trial, search: Search, place: Path, train: Train, watch: 
         progress = train(config, place, told)
     except optuna.TrialPruned:
         study.tell(trial, state=TrialState.PRUNED)
+    except DivergenceError as error:  # values that can't be trained with are an answer, too
+        trial.set_user_attr(NOTE, str(error))
+        study.tell(trial, state=TrialState.PRUNED)
     except Exception as error:
         trial.set_user_attr(NOTE, f"{type(error).__name__}: {error}")
         study.tell(trial, state=TrialState.FAIL)
         raise
     else:
         study.tell(trial, progress.best_dice)
+
+
+def _place_in_search(trial: optuna.Trial) -> int:
+    """Its number without trials that were stopped: a search with a stop draws as one without."""
+    trials = trial.study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
+    return trial.number - sum(each.number < trial.number for each in trials)
 
 
 def _suggested(trial: optuna.Trial, path: str, space: Space) -> Scalar:

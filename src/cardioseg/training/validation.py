@@ -16,6 +16,9 @@ from cardioseg.data.slices import SliceStore
 from cardioseg.evaluation.overlap import dice
 from cardioseg.training.distributed import ALONE, Processes, summed
 
+BATCH_SIZE = 16
+"""Slices that a network answers at a time outside of training."""
+
 
 def validate(
     network: nn.Module, scheme: LabelScheme, store: SliceStore, processes: Processes = ALONE
@@ -83,6 +86,10 @@ def _volume_dice(
 
 
 def _labels(network: nn.Module, images: torch.Tensor) -> NDArray[np.uint8]:
-    logits = network(images.contiguous(memory_format=torch.channels_last))
-    labels: NDArray[np.uint8] = logits.argmax(dim=1).to(torch.uint8).cpu().numpy()
+    """Labels (slices, rows, columns); a few slices at a time, for a heart may have two hundred."""
+    batches = (
+        network(batch.contiguous(memory_format=torch.channels_last)).argmax(dim=1)
+        for batch in torch.split(images, BATCH_SIZE)
+    )
+    labels: NDArray[np.uint8] = torch.cat(list(batches)).to(torch.uint8).cpu().numpy()
     return labels

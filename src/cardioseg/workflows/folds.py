@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from cardioseg.data.looks import Looks, data_digest
+from cardioseg.data.looks import Looks, data_digest, labels_digest
 from cardioseg.data.splits import Split, folds, written_out
 from cardioseg.datasets import Dataset
 from cardioseg.errors import ConfigError
@@ -39,9 +39,10 @@ def cross_validate(
 ) -> Report:
     """Train one network a fold and measure each on the patients that it did not see.
 
-    The held-out patients of a fold also validate its training, so where a configuration keeps the
-    best epoch rather than the last, each figure is a little optimistic. Subjects that share a
-    scan, an image or a near copy of one stay in one fold.
+    The held-out patients of a fold also validate its training: they choose the epoch, where a
+    configuration keeps the best one rather than the last, and the temperature of the scores is
+    fitted to them. So Dice and distances may be a little optimistic, and cross-entropy is. Subjects
+    that share a scan, an image or a near copy of one stay in one fold.
 
     Parameters
     ----------
@@ -69,9 +70,12 @@ def cross_validate(
     cases, looks = dataset.labelled_cases, Looks()
     people = people_of(cases, listener.tell, looks)
     splits = _splits(config, people, count)
-    digest = data_digest(looks, cases)
+    digests = {
+        "data_digest": data_digest(looks, cases),
+        "labels_digest": labels_digest(looks, cases),
+    }
     make_folder(output)
-    _claim(output, config, splits, digest)
+    _claim(output, config, splits, digests)
     reports = []
     for number, split in enumerate(splits):
         listener.tell(f"fold {number + 1} of {count}")
@@ -85,7 +89,7 @@ def cross_validate(
         "config": config.model_dump(mode="json"),
         "folds": count,
         "data": dataset.name,
-        "data_digest": digest,
+        **digests,
     }
     write_run(output, "cross-validate", facts, started)
     return report
@@ -100,20 +104,25 @@ def _splits(
     return tuple(written_out(split, people) for split in drawn)
 
 
-def _claim(output: Path, config: TrainConfig, splits: tuple[Split, ...], digest: str) -> None:
+def _claim(
+    output: Path, config: TrainConfig, splits: tuple[Split, ...], digests: Mapping[str, str]
+) -> None:
     """Record what is cross-validated here; refuse a folder that holds something else."""
     record = {
         "config": config.model_dump(mode="json"),
         "validation": [list(split.validation) for split in splits],
-        "data_digest": digest,
+        **digests,
     }
     path = output / RECORD
     if not path.exists():
         write_text(path, json.dumps(record, indent=1) + "\n")
-    elif json.loads(path.read_text(encoding="utf-8")) != record:
+        return
+    found = json.loads(path.read_text(encoding="utf-8"))
+    # Earlier programs did not record the labels.
+    if {"labels_digest": digests["labels_digest"], **found} != record:
         raise ConfigError(
-            f"{output}: holds a cross-validation of another configuration, data or number of "
-            "folds; name another folder"
+            f"{output}: holds a cross-validation of another configuration, other images or labels, "
+            "or another number of folds; name another folder"
         )
 
 

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cardioseg.core.case import Case
+from cardioseg.data.leakage import require_no_leak
+from cardioseg.data.looks import Looks
 from cardioseg.data.splits import Split
 from cardioseg.datasets import Dataset
 from cardioseg.engines.int8 import to_int8
@@ -42,8 +44,8 @@ class Judgement:
     Parameters
     ----------
     before, after
-        Mean Dice per volume of every structure, in float32 and in int8: frames of a subject are
-        averaged first; a structure that the reference lacks does not count there.
+        Mean Dice per volume of every structure that a subject has, in float32 and in int8: frames
+        of a subject are averaged first; a structure that the reference lacks does not count there.
     subjects
         Validation subjects.
     calibration_slices
@@ -90,11 +92,13 @@ def quantise(
     Raises
     ------
     ConfigError
-        If the drop is larger; nothing is written.
+        If the drop is larger, or a part has no labelled case or no structure; nothing is written.
     OutputExistsError
         If `output` is not an empty folder.
     DatasetError
-        If the split names subjects that are not there, or a part has no labelled case.
+        If the split names subjects that are not there.
+    LeakageError
+        If a subject, a scan, an image or a near copy of one is in both parts.
     """
     started = time.monotonic()
     if not is_empty(output):
@@ -103,6 +107,11 @@ def quantise(
     judging, training = split.cases(cases, "validation"), split.cases(cases, "training")
     if not judging or not training:
         raise ConfigError("int8 needs labelled training and validation patients; see --split")
+    require_no_leak(
+        {"training": training, "validation": judging},
+        Looks(),
+        near_duplicates=not split.allow_near_duplicates,
+    )
     slices = calibration_slices(model, training)
     network = to_int8((model.folder / NETWORK).read_bytes(), slices)
     judgement = _judge(model, network, judging, len(slices), watch)
@@ -160,7 +169,14 @@ def _judge(
             for structure, pair in pairs.items():
                 subject.setdefault(structure, []).append(pair)
     watch(len(cases), len(cases), "")
-    names = [each.name for each in model.plan.label_scheme.structures]
+    # What no validation patient has can't be judged: as 0 it would make the drop smaller.
+    names = [
+        each.name
+        for each in model.plan.label_scheme.structures
+        if any(each.name in subject for subject in found.values())
+    ]
+    if not names:
+        raise ConfigError("int8 is judged by Dice, and the validation patients' labels are empty")
     before = {name: _mean_over(found.values(), name, 0) for name in names}
     after = {name: _mean_over(found.values(), name, 1) for name in names}
     return Judgement(before, after, len(found), slices)
@@ -190,7 +206,7 @@ def _mean_over(
         for subject in subjects
         if structure in subject
     ]
-    return mean(means) if means else 0.0
+    return mean(means)
 
 
 def _write(

@@ -17,8 +17,9 @@ from cardioseg.errors import ConfigError, DatasetError, first_problem
 from cardioseg.training.checkpoint import CHECKPOINT, weights_digest
 from cardioseg.training.config import TrainConfig
 from cardioseg.training.repeat import largest_difference, machine, use_threads
+from cardioseg.workflows.origin import SOURCE, SPLIT
 from cardioseg.workflows.provenance import RUN, Json, file_digest, read_run, versions, write_run
-from cardioseg.workflows.train import CONFIG, SOURCE, SPLIT, Listener, Start, train
+from cardioseg.workflows.train import CONFIG, Listener, Start, train
 
 _OWN = ("cardioseg", "python", "numpy", "scipy", "torch")
 """Versions that decide the last bits of the weights."""

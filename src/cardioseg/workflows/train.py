@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from cardioseg.data.looks import Looks, data_digest, labels_digest
 from cardioseg.data.slices import SliceStore
 from cardioseg.datasets import Dataset
-from cardioseg.errors import ConfigError, LeakageError, OutputExistsError
+from cardioseg.errors import ConfigError, OutputExistsError
 from cardioseg.evaluation import learning_curves, png_bytes
 from cardioseg.io.atomic import is_empty, make_folder, write_bytes, write_text
 from cardioseg.model import Model
@@ -29,16 +28,15 @@ from cardioseg.training.temperature import calibrate
 from cardioseg.training.validation import subject_dice
 from cardioseg.workflows.card import Outcome, model_card
 from cardioseg.workflows.export import network_files
+from cardioseg.workflows.origin import Beginning, begin
 from cardioseg.workflows.parts import Parts, Told, opened_parts, prepared_parts
-from cardioseg.workflows.provenance import RUN, Json, file_digest, write_run
+from cardioseg.workflows.provenance import Json, write_run
 
 if TYPE_CHECKING:
     from torch import nn
 
-CONFIG, SPLIT, MODEL, CURVES = "config.json", "split.json", "model", "learning.png"
+CONFIG, MODEL, CURVES = "config.json", "model", "learning.png"
 CACHE = "cache"
-SOURCE = "source.json"
-"""Where the data lay on this machine: for `reproduce`, and not for others, unlike run.json."""
 
 CHECK_SLICES = 32
 """Prepared slices on which half-precision weights must give the labels of the full ones."""
@@ -119,7 +117,8 @@ def train(
         If a subject, a scan, an image or a near copy of one is in two parts, or the run whose
         weights are the first has trained on who validates here.
     ConfigError, DatasetError
-        If configuration, data or split cannot be used.
+        If configuration, data or split cannot be used, or are not those that a run which goes on
+        began with.
     """
     tell, started = listener.tell, time.monotonic()
     asked, recorded = config, recorded_in(output / CONFIG)
@@ -127,13 +126,12 @@ def train(
     _open_run(output, config, start.resume)
     if recorded is None and (slower := why_slower(asked, config, start.processes.kind)):
         tell(f"training without compiled kernels: {slower}")
-    source = {"format_version": 1, "data": dataset.source, "scheme": dataset.scheme.name}
-    write_text(output / SOURCE, json.dumps(source) + "\n")
     keep_freed_memory()
     cases, looks = dataset.labelled_cases, Looks()
     parts = prepared_parts(config, cases, split, output / CACHE, tell, looks)
-    _require_unseen(start.weights_of, dataset.name, parts.record)
-    write_text(output / SPLIT, parts.record)
+    labels = labels_digest(looks, cases)
+    beginning = Beginning(dataset, labels, parts.record, start.weights_of)
+    started_from = begin(output, beginning, start.resume)
     validating = f"validating on {len(parts.validation)}" if parts.validation else "no validation"
     tell(f"training on {len(parts.training)} slices, {validating}")
     with joined(start.processes):
@@ -156,12 +154,12 @@ def train(
         "config": config.model_dump(mode="json"),
         "data": dataset.name,
         "data_digest": data_digest(looks, cases),
-        "labels_digest": labels_digest(looks, cases),
+        "labels_digest": labels,
         "epochs": progress.epoch,
         "best_epoch": progress.best_epoch,
         "best_validation_dice": progress.best_dice if parts.validation else None,
         "calibration": asdict(outcome.calibration) if outcome.calibration else None,
-        "started_from": file_digest(start.weights_of / CHECKPOINT) if start.weights_of else None,
+        "started_from": started_from,
         "seconds": progress.seconds,
     }
     write_run(output, "train", facts, started)
@@ -213,27 +211,6 @@ def _check_slices(store: SliceStore) -> NDArray[np.float32]:
     count = min(CHECK_SLICES, len(store))
     positions = np.linspace(0, len(store) - 1, count).round().astype(np.intp)
     return store.images[positions].astype(np.float32)[:, None]
-
-
-def _require_unseen(run: Path | None, data: str, record: str) -> None:
-    """Refuse first weights that have trained on who validates or tests here.
-
-    Subjects are told by name, so only a run on a data set of the same name is compared.
-    """
-    if run is None or not (run / SPLIT).is_file():
-        return
-    before, now = (json.loads(text) for text in ((run / SPLIT).read_text("utf-8"), record))
-    facts = json.loads((run / RUN).read_text("utf-8")) if (run / RUN).is_file() else {}
-    if facts.get("data", data) != data:
-        return
-    held_out = {*now.get("validation", ()), *now.get("test", ())}
-    everybody = before.get("split") == "slices"
-    seen = sorted(held_out if everybody else held_out & set(before.get("training", ())))
-    if seen:
-        raise LeakageError(
-            f"leak: {run} has trained on {len(seen)} subjects that are held out here, {seen[0]} "
-            f"first; start from the same split (--split {run / SPLIT}), or from other weights"
-        )
 
 
 def _open_run(output: Path, config: TrainConfig, resume: bool) -> None:

@@ -12,21 +12,24 @@ import optuna
 from filelock import FileLock
 
 from cardioseg.core.case import Case
-from cardioseg.data.looks import Looks, data_digest
+from cardioseg.data.looks import Looks, data_digest, labels_digest
 from cardioseg.datasets import Dataset
 from cardioseg.errors import ConfigError, DatasetError, OutputExistsError
 from cardioseg.io.atomic import is_leftover, make_folder, write_text
-from cardioseg.prepare.plan import Plan
 from cardioseg.training.allocator import keep_freed_memory
 from cardioseg.training.checkpoint import Progress
 from cardioseg.training.config import TrainConfig
 from cardioseg.training.fit import Step, Watch, fit
 from cardioseg.training.storage import kept_in, masked, open_study, sqlite_url
 from cardioseg.training.tune import Search, TrialWatch, bind, run_search
+from cardioseg.workflows.origin import SPLIT
 from cardioseg.workflows.parts import Parts, Told, prepared_parts
 from cardioseg.workflows.provenance import Json
 from cardioseg.workflows.search_results import Found, found_so_far, told_line, write_results
-from cardioseg.workflows.train import CACHE, SPLIT
+from cardioseg.workflows.train import CACHE
+
+_GRID = {"plan.size", "plan.spacing_mm", "plan.whole_slices", "plan.plane"}
+"""Keys that set what validation sees."""
 
 SEARCH, TRIALS, STUDY, LOCK = "search.json", "trials", "study.db", "lock"
 _SQLITE_BESIDE = (f"{STUDY}-journal", f"{STUDY}-wal", f"{STUDY}-shm")
@@ -95,13 +98,19 @@ def tune(
     _require_search_folder(output)
     keep_freed_memory()
     cases = dataset.labelled_cases
+    if grids := sorted(_GRID & set(search.space.parameters)):
+        listener.tell(
+            f"warning: {', '.join(grids)}: each trial's Dice is of its own slices; one that sees "
+            "less of the heart may look better than it is"
+        )
     training = _Training(search.config, cases, split, output / CACHE, listener.tell)
-    parts = training.parts(search.config.plan)
+    parts = training.parts(search.config)
     digest = data_digest(training.looks, cases)
     asked = {
         "configuration": search.config.model_dump_json(),
         "space": search.space.to_json(),
         "data": digest,
+        "labels": labels_digest(training.looks, cases),
         "split": parts.record,
     }
     url = place.storage or sqlite_url(output / STUDY)
@@ -140,11 +149,11 @@ class _Training:
         self.looks = Looks()
         self._prepared: dict[str, Parts] = {}
 
-    def parts(self, plan: Plan) -> Parts:
-        """The slices by that plan. The base's seed draws the split, whatever a trial's seed is."""
-        key = plan.model_dump_json(exclude={"network"})
+    def parts(self, config: TrainConfig) -> Parts:
+        """A trial's slices. The base's seed draws the split, whatever the trial's seed is."""
+        key = f"{config.slice_step} {config.plan.model_dump_json(exclude={'network'})}"
         if key not in self._prepared:
-            config = self._base.model_copy(update={"plan": plan})
+            config = config.model_copy(update={"seed": self._base.seed})
             parts = prepared_parts(
                 config, self._cases, self._split, self._cache, self._tell, self.looks
             )
@@ -157,7 +166,7 @@ class _Training:
         return self._prepared[key]
 
     def __call__(self, config: TrainConfig, folder: Path, watch: Watch) -> Progress:
-        parts = self.parts(config.plan)
+        parts = self.parts(config)
         _, progress = fit(config, parts.training, parts.validation, folder, watch)
         return progress
 

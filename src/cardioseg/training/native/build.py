@@ -77,7 +77,7 @@ def load_kernels() -> ctypes.CDLL:
 
 def _compiler() -> tuple[str, ...]:
     if not sys.platform.startswith("linux"):
-        raise ConfigError("compiled kernels are for Linux; train with kernels = 'torch'")
+        raise ConfigError("compiled kernels are for Linux; train anew with kernels = 'torch'")
     named = tuple(shlex.split(os.environ.get(COMPILER, "")))
     for command in (named,) if named else (("g++",), ("clang++",)):
         if shutil.which(command[0]):
@@ -85,7 +85,7 @@ def _compiler() -> tuple[str, ...]:
     wanted = named[0] if named else "g++ or clang++"
     raise ConfigError(
         f"compiled kernels need a C++ compiler, and {wanted} is not on the PATH; "
-        "install g++ (Debian: apt install g++) or train with kernels = 'torch'"
+        "install g++ (Debian: apt install g++) or train anew with kernels = 'torch'"
     )
 
 
@@ -123,11 +123,11 @@ def _compile(source: bytes, compiler: tuple[str, ...], path: Path) -> None:
                 shown = "\n".join(told.stderr.splitlines()[:_SHOWN_LINES])
                 raise ConfigError(
                     f"{compiler[0]}: cannot compile the kernels; name another compiler by "
-                    f"{COMPILER} or train with kernels = 'torch'. It says:\n{shown}"
+                    f"{COMPILER} or train anew with kernels = 'torch'. It says:\n{shown}"
                 )
             made.replace(path)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ConfigError(
             f"{path.parent}: cannot compile the kernels here ({error}); name a folder of caches "
-            f"that can be written by {CACHE} or train with kernels = 'torch'"
+            f"that can be written by {CACHE} or train anew with kernels = 'torch'"
         ) from error

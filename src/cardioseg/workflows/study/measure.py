@@ -67,9 +67,11 @@ def _measure_case(predictor: Predictor, case: Case, held_out: HeldOut, folder: P
     return Report(tuple(row for row in report.rows if row.slice_index in counted))
 
 
-def slice_axis(geometry: Geometry, plan: Plan) -> int:
-    """The array axis along which a plan's slices are stacked, 0 to 2."""
-    return slice_orientation(geometry, _only_plane(plan)).axes[0]
+def slice_axis(geometry: Geometry, plan: Plan) -> int | None:
+    """The array axis along which a plan's slices are stacked, 0 to 2; None in several planes."""
+    if len(plan.planes) > 1:
+        return None
+    return slice_orientation(geometry, plan.planes[0]).axes[0]
 
 
 def native_slices(geometry: Geometry, plan: Plan, prepared: frozenset[int]) -> frozenset[int]:

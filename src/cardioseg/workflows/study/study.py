@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from cardioseg.core.case import Case
-from cardioseg.data.looks import Looks, data_digest
+from cardioseg.data.looks import Looks, data_digest, labels_digest
 from cardioseg.datasets import Dataset
 from cardioseg.errors import ConfigError, OutputExistsError
 from cardioseg.io.atomic import is_empty, make_folder, write_text
@@ -82,8 +82,9 @@ def run_study(
     listener.tell("reading the data and checking it for leaks")
     datas = tuple(dict.fromkeys(study.data_of(arm) for arm in study.arms))
     looks = Looks()
-    digest = data_digest(looks, used_cases(datas, cases))
-    _open(study, configs, digest, output)
+    used = used_cases(datas, cases)
+    digests = {"data_digest": data_digest(looks, used), "labels_digest": labels_digest(looks, used)}
+    _open(study, configs, digests, output)
     for data in datas:
         check_data(data, cases, listener.tell, looks)
     keep_freed_memory()
@@ -104,7 +105,7 @@ def run_study(
     facts: dict[str, Json] = {
         "study": study.model_dump(mode="json"),
         "data": dataset.name,
-        "data_digest": digest,
+        **digests,
         "models": dict(laboratory.model_ids()),
         "verdicts": list(sentences(results)),
     }
@@ -112,16 +113,18 @@ def run_study(
     return results
 
 
-def _open(study: Study, configs: Mapping[str, TrainConfig], digest: str, output: Path) -> None:
+def _open(
+    study: Study, configs: Mapping[str, TrainConfig], digests: Mapping[str, str], output: Path
+) -> None:
     """Begin a folder, or make sure that it holds this study on these data."""
     record = {
         "study": study.model_dump(mode="json"),
         "configs": {arm: config.model_dump(mode="json") for arm, config in configs.items()},
-        "data_digest": digest,
+        **digests,
     }
     path = output / CONFIG
     if path.is_file():
-        found = _as_today(path)
+        found = _as_today(path, digests)
         if found != record:
             changed = ", ".join(_differences(found, record)[:5])
             raise ConfigError(
@@ -135,7 +138,7 @@ def _open(study: Study, configs: Mapping[str, TrainConfig], digest: str, output:
     write_text(path, json.dumps(record, indent=1) + "\n")
 
 
-def _as_today(path: Path) -> dict[str, JsonValue]:
+def _as_today(path: Path, digests: Mapping[str, str]) -> dict[str, JsonValue]:
     """A folder's config.json; keys that were not known when it was written have their defaults."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -144,10 +147,11 @@ def _as_today(path: Path) -> dict[str, JsonValue]:
             arm: TrainConfig.model_validate(config).model_dump(mode="json")
             for arm, config in found["configs"].items()
         }
-        digest = found["data_digest"]
+        # Earlier programs did not record the labels.
+        recorded = {name: found.get(name, digest) for name, digest in digests.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{path}: not the record of a study; name another folder") from error
-    return {"study": study.model_dump(mode="json"), "configs": configs, "data_digest": digest}
+    return {"study": study.model_dump(mode="json"), "configs": configs, **recorded}
 
 
 def _differences(found: object, wanted: object, where: str = "") -> list[str]:
