@@ -155,6 +155,8 @@ def test_pooling_is_pytorchs_ties_too(shape, half, seed):
     images = drawn(shape, seed, half).round()  # whole numbers: many ties
     x, p = leaves(images)[0], leaves(images)[0]
     found, wanted = pool(x), functional.max_pool2d(p, 2)
+    with pytest.raises(ValueError, match="even sides"):
+        pool(x[:, :, 1:])
     slope = drawn(wanted.shape, seed + 1, half)
     found.backward(slope)
     wanted.backward(slope)

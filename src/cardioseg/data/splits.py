@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -41,8 +42,8 @@ class Split:
     allow_near_duplicates: bool = False
 
     def __post_init__(self) -> None:
-        parts = [*self.training, *self.validation, *self.test]
-        twice = sorted({subject for subject in parts if parts.count(subject) > 1})
+        named = Counter((*self.training, *self.validation, *self.test))
+        twice = sorted(subject for subject, times in named.items() if times > 1)
         if twice:
             raise DatasetError(f"split: subject {twice[0]} is in two parts or named twice")
 

@@ -195,6 +195,8 @@ class _Pool(torch.autograd.Function):
     def forward(ctx: Any, images: Tensor) -> Tensor:
         images = _laid_out(images)
         count, channels, height, width = images.shape
+        if height % 2 or width % 2:
+            raise ValueError(f"pooling {height} x {width} pixels: needs even sides")
         shape = (count, channels, height // 2, width // 2)
         answer = torch.empty(shape, dtype=images.dtype, memory_format=_LAYOUT)
         _call("pool_forward", images, (images, answer), _sizes(answer))
