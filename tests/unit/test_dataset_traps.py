@@ -59,6 +59,8 @@ def test_the_lv_of_mnms_is_1_and_of_acdc_3(tmp_path: Path) -> None:
     [
         ("External code,ED,ES\nB,0,1\n", "the table has no row of A"),
         ("External code,ED,ES\nA,,1\n", "the table has no frame ED of A"),
+        ("External code,ED,ES\nA,0\n", "the table has no frame ES of A"),
+        ("External code,ED,ES\nA,0.5,1\n", "the table has no frame ED of A"),
         ("External code,ED\nA,0\n", "no table with the columns 'External code', 'ED' and 'ES'"),
     ],
 )
@@ -74,6 +76,21 @@ def test_a_frame_of_mnms_that_is_not_there_is_told_when_it_is_read(tmp_path: Pat
     for read in (es.image, es.labels):
         with pytest.raises(DatasetError, match="2 frames, and the table names frame 2, from 0"):
             read()
+
+
+def test_the_empty_labels_of_mnms_unlabelled_patients_are_no_labels(tmp_path: Path) -> None:
+    """Read as labels they would teach that a heart is background."""
+    folder = mnms(tmp_path) / "Training" / "Unlabeled" / "B"
+    for name in ("B_sa", "B_sa_gt"):
+        numbers(folder / f"{name}.nii.gz", {0: 9}, frames=2)
+    (tmp_path / "facts.csv").write_text("External code,ED,ES\nA,0,1\nB,0,1\n")
+    labelled = {case.subject: case.load_labels is not None for case in read_mnms(tmp_path)}
+    assert labelled == {"A": True, "B": False}
+
+
+def test_frames_of_mnms_saved_with_a_decimal_point_are_frames(tmp_path: Path) -> None:
+    ed, es = read_mnms(mnms(tmp_path, "External code,ED,ES\nA,0.0,1.0\n"))
+    assert (ed.frame, es.frame) == (0, 1)
 
 
 def test_a_patient_of_mnms_without_its_file_is_told(tmp_path: Path) -> None:

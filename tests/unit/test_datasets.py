@@ -115,6 +115,12 @@ def test_hvsmr_copies_of_a_file_are_refused(tmp_path: Path) -> None:
         read_hvsmr(tmp_path)
 
 
+def test_hvsmr_files_in_folders_of_their_names_are_found(tmp_path: Path) -> None:
+    hvsmr(tmp_path / "training_axial_crop_pat4.nii.gz", "training_axial_crop_pat4")
+    (case,) = read_hvsmr(tmp_path)
+    assert case.id == "training_axial_crop_pat4"
+
+
 def test_hvsmr_labels_alone_are_no_case_but_can_be_read(tmp_path: Path) -> None:
     labels = LabelMap(np.ones((2, 3, 4), np.uint8), GRID, MYOCARDIUM_BLOOD)
     write_labels(labels, tmp_path / "training_axial_full_pat9-label.nii.gz")
@@ -141,6 +147,7 @@ def nnunet(root: Path, labels: object, *names: str) -> str:
     [
         {"background": 0, "RV": 3, "MYO": 2, "LV": 1},
         {"0": "background", "3": "right ventricle", "2": "LV_myocardium", "1": "left ventricle"},
+        {"background": 0, "LVBP": 1, "LVM": 2, "RV": 3},
     ],
 )
 def test_nnunet_numbers_are_translated_by_name(tmp_path: Path, labels: dict[str, object]) -> None:
@@ -152,6 +159,12 @@ def test_nnunet_numbers_are_translated_by_name(tmp_path: Path, labels: dict[str,
     assert dataset.scheme == ACDC
     assert dataset.license == "CC0"
     assert dataset.cases[0].labels().array.ravel().tolist() == [3, 2, 1]
+
+
+def test_nnunet_names_tell_the_phase(tmp_path: Path) -> None:
+    labels = {"background": 0, "LVBP": 1, "LVM": 2, "RV": 3}
+    spec = nnunet(tmp_path, labels, "A0S9V9_ED_0000", "A0S9V9_ES_0000", "b_DE_0000")
+    assert [case.phase for case in read_dataset(spec).cases] == ["ED", "ES", ""]
 
 
 def test_nnunet_of_eight_structures(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from tests.dicom_series import (
 
 from cardioseg.errors import CardiosegError, FormatError, GeometryError, ReadWarning
 from cardioseg.io.dicom import DicomScan, choose_series, find_series, holds_dicom, read_series
+from cardioseg.io.dicom.complete import require_complete
 from cardioseg.io.scans import read_scan
 
 GRID = oblique()
@@ -96,6 +97,27 @@ def test_an_enhanced_cine_is_read_by_its_functional_groups(tmp_path) -> None:
             number = source.frame_number
             assert number is not None
             assert np.array_equal(frame.array[:, :, k].T, raw[number - 1] * 2.0 - 10)
+
+
+def test_a_legacy_converted_cine_is_read_by_the_trigger_times_that_it_kept(tmp_path) -> None:
+    """Its frames may stand in any order; the times lie in a group of what has no other place."""
+    path = write_enhanced(tmp_path / "cine.dcm", CINE, GRID)
+    dataset = pydicom.dcmread(path)
+    for group in dataset.PerFrameFunctionalGroupsSequence:
+        kept = Dataset()
+        kept.TriggerTime = group.CardiacSynchronizationSequence[0].NominalCardiacTriggerDelayTime
+        group.UnassignedPerFrameConvertedAttributesSequence = [kept]
+        del group.CardiacSynchronizationSequence
+        del group.FrameContentSequence
+    shared = Dataset()
+    shared.EchoTime = "1.5"
+    dataset.SharedFunctionalGroupsSequence[0].UnassignedSharedConvertedAttributesSequence = [shared]
+    dataset.save_as(path)
+    scan = read(path).scan
+    assert scan.times_ms == (0, 40, 80, 120)
+    assert scan.notes == ()
+    for frame, written in zip(scan.frames, CINE, strict=True):
+        assert np.array_equal(values_at(frame, GRID), written * 2.0 - 10)
 
 
 def test_frames_of_the_old_kind_of_multi_frame_by_their_frame_time(tmp_path) -> None:
@@ -220,6 +242,89 @@ def test_frames_that_span_more_than_a_heartbeat_are_told(tmp_path) -> None:
     found, words = told(write_series(tmp_path, CINE, GRID, edit))
     assert found.scan.times_ms[-1] == 2700
     assert "2.7 s, longer than a heartbeat" in words
+
+
+TAKEN = ("095957", "095958.5", "100000", "100001")
+"""When each frame was taken: one a heartbeat, past a full hour."""
+
+
+def test_frames_that_were_taken_one_a_heartbeat_are_in_the_order_of_taking(tmp_path) -> None:
+    """A perfusion's trigger times scatter about one delay: their order would mix the beats."""
+
+    def edit(dataset: Dataset, t: int, k: int) -> None:
+        dataset.TriggerTime = ("105", "100", "110", "102.5")[t]
+        dataset.AcquisitionTime = TAKEN[t]
+
+    found, words = told(write_series(tmp_path, CINE, GRID, edit))
+    assert found.scan.times_ms == ()
+    assert "the frames span 4.0 s, longer than a heartbeat: not a cine of one cycle" in words
+    for frame, written in zip(found.scan.frames, CINE, strict=True):
+        assert np.array_equal(values_at(frame, GRID), written)
+
+
+@pytest.mark.parametrize(
+    "taken", [TAKEN, ("100003", "100002.4", "100001.8", "100001.2"), ("100000",) * 4]
+)
+def test_a_cine_taken_over_several_heartbeats_keeps_its_trigger_times(tmp_path, taken) -> None:
+    """A phase a beat, within one cycle backwards, or all phases at once."""
+
+    def edit(dataset: Dataset, t: int, k: int) -> None:
+        dataset.AcquisitionTime = taken[t]
+
+    scan = read(write_series(tmp_path, CINE, GRID, edit)).scan
+    assert scan.times_ms == (0, 40, 80, 120)
+    assert scan.notes == ()
+
+
+def kinds(dataset: Dataset, t: int, k: int) -> None:
+    dataset.ImageType = ["ORIGINAL", "PRIMARY", "MP"[t % 2]]
+
+
+def echoes(dataset: Dataset, t: int, k: int) -> None:
+    dataset.EchoTime = str(2 + 2 * t)
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (kinds, "magnitude against phase"),
+        (echoes, "magnitude, echo time 2 ms against magnitude, echo time 4 ms"),
+    ],
+)
+def test_kinds_of_image_with_times_of_their_own_are_no_cine(tmp_path, edit, told) -> None:
+    words = refused(write_series(tmp_path, CINE, GRID, edit))
+    assert f"one slice of two kinds ({told}): put the images of one acquisition" in words
+
+
+def test_kinds_of_image_in_one_object_need_another_export(tmp_path) -> None:
+    path = write_enhanced(tmp_path / "cine.dcm", CINE, GRID)
+    dataset = pydicom.dcmread(path)
+    for number, group in enumerate(dataset.PerFrameFunctionalGroupsSequence):
+        frame_type = Dataset()
+        frame_type.ComplexImageComponent = ("MAGNITUDE", "PHASE")[number % 2]
+        group.MRImageFrameTypeSequence = [frame_type]
+    del dataset.ImageType
+    dataset.save_as(path)
+    words = refused(path)
+    assert "frames 21 and 22 of cine.dcm are different images of one slice of two kinds" in words
+    assert "export it as single images, put the images of one acquisition into a folder" in words
+
+
+def test_images_of_several_slices_with_one_uid_are_no_copies(tmp_path) -> None:
+    def edit(dataset: Dataset, t: int, k: int) -> None:
+        dataset.SOPInstanceUID = "1.2.3.4"
+
+    scan = read(write_series(tmp_path, CINE, GRID, edit)).scan
+    assert scan.notes == ()
+    assert np.array_equal(values_at(scan.frames[3], GRID), CINE[3])
+
+
+def test_a_mosaic_is_no_slice(tmp_path) -> None:
+    def edit(dataset: Dataset, t: int, k: int) -> None:
+        dataset.ImageType = ["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"]
+
+    words = refused(write_series(tmp_path, STILL, GRID, edit), FormatError)
+    assert "a mosaic, many slices side by side in one picture: export single slices" in words
 
 
 def test_copies_are_left_out_and_told(tmp_path) -> None:
@@ -383,6 +488,21 @@ def test_truncated_and_damaged_files_are_named(tmp_path) -> None:
     for length in (200, 400, whole.index(b"\x28\x00\x02\x00"), len(whole) - 300):
         path.write_bytes(whole[:length])
         assert path.name in refused(folder, CardiosegError)
+
+
+def test_a_series_of_floating_point_pixels_is_complete(tmp_path) -> None:
+    """What the server asks before it takes an upload: it takes what is read."""
+
+    def edit(dataset: Dataset, t: int, k: int) -> None:
+        del dataset["PixelData"], dataset["BitsStored"], dataset["HighBit"]
+        del dataset["PixelRepresentation"]
+        dataset.BitsAllocated = 32
+        dataset.FloatPixelData = STILL[0, :, :, k].T.astype("<f4").tobytes()
+        dataset.save_as(tmp_path / f"{k}.dcm", enforce_file_format=True)
+
+    series = choose_series(find_series(write_series(tmp_path, STILL, GRID, edit)))
+    assert np.array_equal(values_at(read_series(series).scan.frames[0], GRID), STILL[0])
+    assert require_complete(series) == STILL[0].size * 4
 
 
 def test_headers_that_promise_too_much_are_refused(tmp_path, monkeypatch) -> None:

@@ -21,6 +21,7 @@ from cardioseg.io.images import (
     write_labels,
     write_volume,
 )
+from cardioseg.io.scans import read_scan
 
 SIDES = (5, 6, 4)
 VOXELS = np.arange(120, dtype="<f4").tobytes()
@@ -72,6 +73,7 @@ def of_four(kinds: str, directions: str, sizes: str = "5 6 4 1") -> bytes:
 
 NAN = np.full(120, np.nan, "<f4").tobytes()
 LAST_VECTOR = "(1,0,0) (0,1,0) (0,0,1) none"
+NO_SPACE = {"space": "", "space_directions": "", "space_origin": ""}
 
 CASES: dict[str, tuple[str, bytes, type[CardiosegError], str]] = {
     "empty": (".nrrd", b"", FormatError, "the file is empty"),
@@ -140,6 +142,18 @@ CASES: dict[str, tuple[str, bytes, type[CardiosegError], str]] = {
         of_four("domain domain domain vector", LAST_VECTOR),
         FormatError,
         "vectors or colours",
+    ),
+    "a picture in colours": (
+        ".nrrd",
+        nrrd(sizes="3 10 4", kinds="RGB-color domain domain", **NO_SPACE),
+        FormatError,
+        "three axes in space, this 2: a picture in colours",
+    ),
+    "a picture of vectors": (
+        ".nrrd",
+        nrrd(sizes="10 4 3", kinds="domain domain vector", **NO_SPACE),
+        FormatError,
+        "three axes in space, this 2: a picture in colours",
     ),
     "text encoding": (".nrrd", nrrd(encoding="ascii"), FormatError, "encoded as ascii"),
     "text voxels": (".mha", meta(BinaryData="False"), FormatError, "voxels written as text"),
@@ -254,8 +268,26 @@ def test_a_header_without_a_patient_space_is_told(
     else:
         data = data.replace(b"space directions: (1.5,0,0) (0,1.5,0) (0,0,8)", b"spacings: 1 2 3")
     (tmp_path / name).write_bytes(data)
-    with pytest.warns(ReadWarning, match=r"a\.(nrrd|mha): no (patient space|orientation)"):
-        assert read_volume(tmp_path / name).geometry.orientation == "LPS"
+    with pytest.warns(ReadWarning, match=r"a\.(nrrd|mha): no (patient space|orientation)") as told:
+        scan = read_scan(tmp_path / name)
+    assert scan.frames[0].geometry.orientation == "LPS"
+    assert [str(each.message) for each in told] == [f"{tmp_path / name}: {n}" for n in scan.notes]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.nrrd", nrrd(space_directions="(1.5,0,0) (0.4,1.5,0) (0,0,8)")),
+        ("a.mha", meta(TransformMatrix="1 0 0 0.28 0.96 0 0 0 1")),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::cardioseg.errors.ReadWarning")
+def test_a_sheared_grid_is_among_the_notes_of_a_scan(
+    tmp_path: Path, name: str, data: bytes
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    (note,) = read_scan(tmp_path / name).notes
+    assert note.startswith("a sheared grid: 5 x 6 x 4 voxels")
 
 
 @pytest.mark.parametrize(
@@ -263,6 +295,8 @@ def test_a_header_without_a_patient_space_is_told(
     [
         ("list domain domain domain", "none (1,0,0) (0,1,0) (0,0,1)", "2 5 6 2", True),
         ("domain domain domain list", "(1,0,0) (0,1,0) (0,0,1) none", "5 6 2 2", False),
+        ("list space domain space", "none (1,0,0) (0,1,0) (0,0,1)", "2 5 6 2", True),
+        ("space space space list", "(1,0,0) (0,1,0) (0,0,1) none", "5 6 2 2", False),
     ],
 )
 def test_frames_of_a_sequence_first_or_last(

@@ -160,6 +160,22 @@ def test_no_orientation_is_told(tmp_path: Path) -> None:
     assert geometry.spacing == (1.5, 1.5, 8.0)
 
 
+@pytest.mark.parametrize("pixdim", [[0, 1.5, 1.5, 8], [1, -1.5, 1.5, 8], [0, -1.5, -1.5, -8]])
+@pytest.mark.parametrize("forms", [(0, 0), (0, 1), (1, 1)])
+def test_a_qfac_of_0_is_1_and_a_spacing_has_no_sign(
+    tmp_path: Path, pixdim: list[float], forms: tuple[int, int]
+) -> None:
+    affine = np.diag([1.5, 1.5, 8.0, 1])
+    path = placed(tmp_path, (affine, forms[0]), (affine, forms[1]))
+    raw = bytearray(path.read_bytes())
+    raw[76:92] = np.array(pixdim, "<f4").tobytes()
+    path.write_bytes(raw)
+    header = read_header(path)
+    assert header.geometry.orientation == "RAS"
+    assert header.geometry.spacing == (1.5, 1.5, 8.0)
+    assert all("no orientation" in note for note in header.notes)
+
+
 def test_spacing_that_contradicts_the_sform_is_told(tmp_path: Path) -> None:
     path = placed(tmp_path, (np.diag([1.2, 1.2, 8.0, 1]), 1), (None, 0))
     with pytest.warns(ReadWarning, match=r"the header's spacing \(1.5, 1.5, 8\) mm is not its"):
@@ -357,6 +373,16 @@ def test_a_cine_has_the_times_of_its_header(
     expected = () if found is None else tuple(found * number for number in range(20))
     assert scan.times_ms == pytest.approx(expected, rel=1e-5)
     assert not any("heartbeat" in note for note in scan.notes)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_the_second_of_a_header_that_nobody_set_is_no_time(tmp_path: Path, count: int) -> None:
+    """Two or three frames of 1 s would pass for a slow heartbeat."""
+    write_frames(
+        [Volume(np.zeros(SHAPE, np.float32), Geometry(SHAPE, PIR))] * count, tmp_path / "a.nii"
+    )
+    scan = read_scan(tmp_path / "a.nii")
+    assert (scan.times_ms, scan.notes) == ((), ())
 
 
 @pytest.mark.parametrize("frame_ms", [40.0, 33.37, 21.8, None])

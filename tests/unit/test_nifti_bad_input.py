@@ -71,6 +71,7 @@ CASES: dict[str, tuple[bytes, type[CardiosegError], str]] = {
     "a promise of terabytes": (patched(DIM, [3, 32767, 32767, 32767], "<i2"), FormatError, "trunc"),
     "intercept of NaN": (patched(SLOPE, [2, np.nan], "<f4"), FormatError, "damaged NIfTI header"),
     "offset of NaN": (patched(108, np.nan, "<f4"), FormatError, "damaged NIfTI header"),
+    "endless offset": (patched(108, np.inf, "<f4"), FormatError, "damaged NIfTI header"),
     "zero spacing": (patched(SROW, np.zeros(4), "<f4"), GeometryError, "has length 0"),
     "affine of NaN": (patched(SROW, np.full(4, np.nan), "<f4"), GeometryError, "finite numbers"),
     "flat": (patched(SROW, [[1, 0, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0]], "<f4"), GeometryError, "fl"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from pathlib import Path
 
@@ -106,6 +107,32 @@ def test_a_mask_with_soft_edges_or_other_numbers_is_refused(tmp_path: Path) -> N
         read_labels(saved(tmp_path / "soft.png", soft), FOREGROUND)
     with pytest.raises(LabelError, match=r"white\.png: label values 255 are not in scheme acdc"):
         read_labels(saved(tmp_path / "white.png", (soft > 0) * np.uint8(255)), ACDC)
+
+
+@pytest.mark.parametrize(
+    ("kind", "samples"), [(2, [0, 0, 0, 3, 3, 3]), (4, [0, 65535, 3, 65535])], ids=["rgb", "alpha"]
+)
+def test_sixteen_bits_a_colour_would_be_cut_to_black(tmp_path: Path, kind: int, samples) -> None:
+    """The reader of PNG keeps the high byte: labels 1, 2 and 3 would all be background."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        )
+
+    row = bytes(1) + struct.pack(f">{len(samples)}H", *samples)
+    path = tmp_path / "deep.png"
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 1, 16, kind, 0, 0, 0))
+        + chunk(b"IDAT", zlib.compress(row))
+        + chunk(b"IEND", b"")
+    )
+    for read in (lambda: read_labels(path, ACDC), lambda: read_volume(path)):
+        with pytest.raises(
+            FormatError, match=r"deep\.png: 16 bits a colour, .*save the image in gr"
+        ):
+            read()
 
 
 @pytest.mark.parametrize(

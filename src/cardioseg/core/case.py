@@ -67,8 +67,10 @@ class Case:
         return image, labels
 
 
-_VIEW = re.compile(r"(.+)_(?:(?:2CH|4CH|SA|LA)_(ED|ES)|C0|DE|T2)")
+_VIEW = re.compile(r"(.+)_(?:(?:2CH|4CH|SA|LA)_(?:ED|ES)|C0|DE|T2)")
 """Names that tell the view and phase, or the sequence: CAMUS, M&Ms-2, MyoPS."""
+
+_PHASE = re.compile(r".+_(ED|ES)")
 
 
 def subject_of(name: str) -> str:
@@ -86,12 +88,12 @@ def subject_of(name: str) -> str:
 
 
 def phase_of(name: str) -> str:
-    """`ED` or `ES` where a case's name ends in a view and a phase, else empty.
+    """`ED` or `ES` where a case's name ends in it, else empty.
 
     Examples
     --------
-    >>> phase_of("patient0001_4CH_ED"), phase_of("patient002_frame01")
-    ('ED', '')
+    >>> phase_of("patient0001_4CH_ED"), phase_of("A0S9V9_ES"), phase_of("patient002_frame01")
+    ('ED', 'ES', '')
     """
-    match = _VIEW.fullmatch(name)
-    return (match[2] or "") if match else ""
+    match = _PHASE.fullmatch(name)
+    return match[1] if match else ""

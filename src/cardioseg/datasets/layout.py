@@ -121,7 +121,8 @@ def images_matching(root: Path, pattern: re.Pattern[str]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in sorted(root.rglob("*")):
         name = stem(path)
-        if not pattern.fullmatch(name):
+        # Some sites pack each file into a folder of its name.
+        if not pattern.fullmatch(name) or not path.is_file():
             continue
         if name in found:
             raise DatasetError(f"{found[name]} and {path} are the same file; remove one of them")

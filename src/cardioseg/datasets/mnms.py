@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -21,15 +22,19 @@ SOURCE_VALUES = {1: 3, 2: 2, 3: 1}
 """1 is the LV here and 3 the RV: the reverse of ACDC."""
 
 TABLE = "211230_M&Ms_Dataset_information_diagnosis_opendataset.csv"
-_PARTS = ("Training/Labeled", "Training/Unlabeled", "Validation", "Testing")
+_UNLABELLED = "Training/Unlabeled"
+_PARTS = ("Training/Labeled", _UNLABELLED, "Validation", "Testing")
 _PHASES = ("ED", "ES")
 _SUBJECT = "External code"
+_FRAME = re.compile(r"(\d+)(?:\.0*)?")
+"""A program that knows no empty whole number saves the table with 9.0 for 9."""
 
 
 def read_mnms(folder: str | Path) -> tuple[Case, ...]:
     r"""List the cases of an M&Ms folder: ED and ES of each patient; no image is opened.
 
-    The files number the LV 1 and the RV 3; they are translated to ACDC's numbers.
+    The files number the LV 1 and the RV 3; they are translated to ACDC's numbers. Patients of
+    `Training/Unlabeled` have no labels, though files of empty ones lie beside their images.
 
     Parameters
     ----------
@@ -94,13 +99,18 @@ def _cases(patient: Path, facts: Mapping[str, Mapping[str, str]], root: Path) ->
     image, labels = files.get(f"{patient.name}_sa"), files.get(f"{patient.name}_sa_gt")
     if image is None:
         raise wrong_layout(patient, f"{patient.name}_sa.nii.gz")
+    if patient.parent == root / _UNLABELLED:
+        labels = None
     row = facts.get(patient.name)
     if row is None:
         raise DatasetError(f"{root}: the table has no row of {patient.name}; restore it")
     for phase in _PHASES:
-        if not row[phase].strip().isdecimal():
-            raise DatasetError(f"{root}: the table has no frame {phase} of {patient.name}")
-        frame = int(row[phase])
+        number = _FRAME.fullmatch((row[phase] or "").strip())
+        if number is None:
+            raise DatasetError(
+                f"{root}: the table has no frame {phase} of {patient.name}; restore its row"
+            )
+        frame = int(number[1])
         yield Case(
             id=f"{patient.name}_frame{frame:02d}",
             subject=patient.name,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from cardioseg.core.case import Case, subject_of
+from cardioseg.core.case import Case, phase_of, subject_of
 from cardioseg.core.labels import SCHEMES, LabelScheme, Structure
 from cardioseg.core.volume import LabelMap
 from cardioseg.datasets.layout import images_by_stem, require_folder, wrong_layout
@@ -23,7 +23,7 @@ _PARTS = (("imagesTr", "labelsTr"), ("imagesTs", "labelsTs"))
 
 _ALIASES: Mapping[str, frozenset[str]] = {
     "RV cavity": frozenset({"rv", "rvc", "right ventricle"}),
-    "LV cavity": frozenset({"lv", "lvc", "left ventricle"}),
+    "LV cavity": frozenset({"lv", "lvc", "lvbp", "left ventricle"}),
     "myocardium": frozenset({"myo", "mlv", "lvm", "lv myocardium"}),
     "blood pool": frozenset({"blood", "bp"}),
     "LV": frozenset({"left ventricle"}),
@@ -82,7 +82,8 @@ def read_nnunet(folder: str | Path, scheme: LabelScheme) -> tuple[Case, ...]:
     Returns
     -------
     tuple of Case
-        Sorted by id. The subject is the name before `_frame`, as the layout has no other.
+        Sorted by id. The subject is the name without its frame, view or sequence
+        (:func:`cardioseg.core.case.subject_of`), as the layout has no other.
 
     Raises
     ------
@@ -219,4 +220,5 @@ def _cases(
             subject=subject_of(match[1]),
             load_image=partial(read_volume, path),
             load_labels=partial(load_labels, reference) if reference else None,
+            phase=phase_of(match[1]),
         )

@@ -161,9 +161,6 @@ def is_segmentation(path: str | Path) -> bool:
 def _read(path: str | Path) -> tuple[ItkHeader, Geometry, tuple[NDArray[Any], ...]]:
     """Header, grid and stored numbers, what the header leaves open told."""
     header, geometry, frames = read_itk(path)
-    notes = header.notes
-    if not geometry.is_orthogonal:
-        notes = (*notes, f"a sheared grid: {geometry.describe()}")
-    for note in notes:
+    for note in header.notes:
         warnings.warn(f"{path}: {note}", ReadWarning, stacklevel=4)
     return header, geometry, frames

@@ -13,7 +13,7 @@ from cardioseg.core.labels import LabelScheme
 from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.io import image, nifti, picture
 from cardioseg.io.frames import only
-from cardioseg.io.itk_file import ITK_SUFFIXES
+from cardioseg.io.itk_file import ITK_SUFFIXES, read_itk_header
 from cardioseg.io.nifti_file import read_header
 
 
@@ -40,10 +40,10 @@ def is_picture(path: str | Path) -> bool:
 
 
 def notes_of(path: str | Path) -> tuple[str, ...]:
-    """What a NIfTI file's or a picture's header leaves open; empty for another format."""
+    """What a file's header leaves open or contradicts; readers tell the same as warnings."""
     if is_picture(path):
         return picture.notes_of(path)
-    return () if is_itk(path) else read_header(path).notes
+    return (read_itk_header(path)[0] if is_itk(path) else read_header(path)).notes
 
 
 def read_geometry(path: str | Path) -> Geometry:

@@ -10,6 +10,7 @@ import io
 import struct
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,11 @@ def read_itk_header(path: str | Path) -> tuple[ItkHeader, Geometry]:
     """
     with naming(path):
         header = _parse(Path(path), _bytes(Path(path), 0, _LONGEST_HEADER))
-        return header, _geometry(path, header)
+        geometry = _geometry(path, header)
+        if not geometry.is_orthogonal:
+            sheared = f"a sheared grid: {geometry.describe()}"
+            header = replace(header, notes=(*header.notes, sheared))
+        return header, geometry
 
 
 def read_itk(path: str | Path) -> tuple[ItkHeader, Geometry, tuple[NDArray[Any], ...]]:
@@ -190,6 +195,11 @@ def _geometry(path: str | Path, header: ItkHeader) -> Geometry:
             f"its voxels cannot be placed: {_reason(error)}; export the image again"
         ) from error
     axes = reader.GetDimension()
+    if axes < 3:
+        raise FormatError(
+            f"a volume has three axes in space, this {axes}: a picture in colours or vectors; "
+            "export a grey-scale image, one number each"
+        )
     directions = np.reshape(reader.GetDirection(), (axes, axes))
     if axes == 4 and (directions[:3, 3].any() or directions[3, :3].any()):
         raise GeometryError("time and space are mixed in the header; export the image again")

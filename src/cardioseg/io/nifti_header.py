@@ -122,7 +122,7 @@ def parse_header(block: bytes, source: str) -> NiftiHeader:
         return _parse(block)
     except CardiosegError as error:
         raise type(error)(f"{source}: {error}") from error
-    except (HeaderDataError, ValueError) as error:
+    except (HeaderDataError, ValueError, OverflowError) as error:
         raise FormatError(f"{source}: damaged NIfTI header: {error}; export it again") from error
 
 
@@ -135,6 +135,7 @@ def _frame_ms(raw: Any, shape: tuple[int, ...]) -> float | None:
 
 def _parse(block: bytes) -> NiftiHeader:
     raw, version = _raw_header(block)
+    _mend_spacing(raw)
     shape = _shape(raw)
     dtype = _dtype(raw)
     slope, intercept = raw.get_slope_inter()
@@ -155,6 +156,13 @@ def _parse(block: bytes) -> NiftiHeader:
         notes=notes,
         frame_ms=_frame_ms(raw, shape),
     )
+
+
+def _mend_spacing(raw: _RawHeader) -> None:
+    """The standard reads qfac, `pixdim[0]`, as 1 where it is 0, and a spacing has no sign."""
+    if raw["pixdim"][0] == 0:
+        raw["pixdim"][0] = 1
+    raw["pixdim"][1:4] = np.abs(raw["pixdim"][1:4])
 
 
 def _raw_header(block: bytes) -> tuple[_RawHeader, int]:
@@ -246,7 +254,7 @@ def _in_mm(affine: Float64Array, mm: float) -> Float64Array:
 def _disagreements(raw: _RawHeader, geometry: Geometry, mm: float) -> list[str]:
     """Where the rest of the header contradicts the sform."""
     sides = 2 if _is_picture(raw) else 3
-    pixdim = np.abs(raw["pixdim"][1 : 1 + sides].astype(np.float64)) * mm
+    pixdim = raw["pixdim"][1 : 1 + sides].astype(np.float64) * mm
     spacing = np.asarray(geometry.spacing[:sides])
     if not (np.abs(pixdim - spacing) <= _PIXDIM_AGREES * spacing).all():
         told = ", ".join(f"{n:.4g}" for n in pixdim)

@@ -29,6 +29,7 @@ _PACKINGS: Mapping[str, Literal["raw", "gzip"]] = {"raw": "raw", "gzip": "gzip",
 _PATIENT_SPACES = ("left-posterior-superior", "right-anterior-superior", "left-anterior-superior")
 _SHORT_SPACES = ("lps", "ras", "las")
 _FRAMES = ("list", "time")
+_PLACES = {"domain", "space"}
 _END = re.compile(rb"\r?\n\r?\n")
 _ITK_LINE_END = re.compile(rb"\r\n|\r|\n")
 _LONGEST_FIELD = 500
@@ -110,9 +111,9 @@ def _shape(own: Mapping[str, str]) -> tuple[tuple[int, int, int], int, bool]:
     if len(found) != 4:
         return require_volume(found), 1, False
     kinds = own.get("kinds", " ".join(["domain"] * 4)).lower().split()
-    if len(kinds) == 4 and kinds[0] in _FRAMES and kinds[1:] == ["domain"] * 3:
+    if len(kinds) == 4 and kinds[0] in _FRAMES and set(kinds[1:]) <= _PLACES:
         return require_volume(found[1:]), found[0], True
-    if len(kinds) == 4 and kinds[3] in (*_FRAMES, "domain") and kinds[:3] == ["domain"] * 3:
+    if len(kinds) == 4 and kinds[3] in (*_FRAMES, *_PLACES) and set(kinds[:3]) <= _PLACES:
         return require_volume(found[:3]), found[3], False
     raise FormatError(
         f"four axes of the kinds {', '.join(kinds)}: vectors or colours, where a grey-scale image, "

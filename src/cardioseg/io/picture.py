@@ -34,6 +34,8 @@ _MM_PER_INCH = 25.4
 _WHITE = 255
 _GREY_MODES = ("1", "L", "I", "I;16", "I;16B")
 _PALETTE = "P"
+_DEEP = ";16B"
+"""End of Pillow's name for samples of 16 bits; but in grey it keeps the high 8 of them."""
 
 
 def read_geometry(path: str | Path) -> Geometry:
@@ -47,7 +49,7 @@ def read_frames(path: str | Path) -> tuple[Volume]:
     Parameters
     ----------
     path
-        PNG file: grey in 1, 8 or 16 bits, or in three colours that are equal everywhere.
+        PNG file: grey in 1, 8 or 16 bits, or in three colours of 8 bits that are equal everywhere.
 
     Returns
     -------
@@ -63,7 +65,8 @@ def read_frames(path: str | Path) -> tuple[Volume]:
     Raises
     ------
     FormatError
-        If the file is missing, empty, damaged, no PNG, or in colour.
+        If the file is missing, empty, damaged, no PNG, in colour, or has 16 bits a colour or
+        beside transparency.
     """
     array, shape, spacing = _opened(path, labels=False)
     if spacing is None:
@@ -166,6 +169,11 @@ def _values(picture: Any, path: str | Path, *, labels: bool) -> NDArray[Any]:
     if picture.mode in _GREY_MODES or (labels and picture.mode == _PALETTE):
         array = np.asarray(picture)
         return array.astype(np.uint8) if array.dtype == bool else array
+    if any(tile[3].endswith(_DEEP) for tile in picture.tile):
+        raise FormatError(
+            f"{path}: 16 bits a colour, of which 8 would be lost; save the image in grey, and a "
+            "mask as numbers (grey or with a palette)"
+        )
     grey = np.empty((picture.height, picture.width), np.uint8)
     for top in range(0, picture.height, _BAND_ROWS):
         bottom = min(top + _BAND_ROWS, picture.height)

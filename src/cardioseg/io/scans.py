@@ -13,7 +13,7 @@ SHORTEST_BEAT_MS, LONGEST_BEAT_MS = 250.0, 3000.0
 """A cycle of 240 and of 20 beats a minute: what a cine of one heartbeat may take."""
 
 _UNSET_MS = 1000.0
-"""What a header says that nobody set: one second."""
+"""What a header says that nobody set: one second, too long between the frames of a beat."""
 
 
 def read_scan(path: str | Path, series: str | int | None = None) -> Scan:
@@ -62,18 +62,17 @@ def read_scan(path: str | Path, series: str | int | None = None) -> Scan:
 def times_of(path: str | Path) -> tuple[tuple[float, ...], tuple[str, ...]]:
     """Time of each frame of a NIfTI cine in ms, the first at 0, and what to know about them.
 
-    Empty for a still image and another format, and where the header gives no unit of time or the
-    frames together would not take as long as a heartbeat does: many programs leave 1 s there.
+    Empty for a still image and another format, and where the header gives no unit of time, leaves
+    the 1 s that many programs write unasked, or the frames together would not take as long as a
+    heartbeat does.
     """
     if is_itk(path) or is_picture(path):
         return (), ()
     header = read_header(path)
-    if header.frame_ms is None:
+    if header.frame_ms is None or header.frame_ms == _UNSET_MS:
         return (), ()
     step, count = header.frame_ms, header.frames
     if SHORTEST_BEAT_MS <= step * count <= LONGEST_BEAT_MS:
         return tuple(step * number for number in range(count)), ()
-    if step == _UNSET_MS:
-        return (), ()
     told = f"{count} frames {step:g} ms apart by the header: no heartbeat, so times are unknown"
     return (), (told,)

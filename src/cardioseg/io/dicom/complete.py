@@ -7,11 +7,11 @@ from pydicom.uid import UID
 
 from cardioseg.errors import FormatError
 from cardioseg.io.dicom.header import read_dataset, refusing, whole
+from cardioseg.io.dicom.pixels import PIXEL_KEYWORDS
 from cardioseg.io.dicom.series import Series
 
 _BITS_PER_BYTE = 8
 _FLOAT_BYTES = 4
-_PIXELS = "PixelData"
 
 
 def require_complete(series: Series) -> int:
@@ -51,8 +51,8 @@ def require_complete(series: Series) -> int:
 
 
 def _pixel_bytes(dataset: Dataset) -> int:
-    value = dataset.get(_PIXELS)
-    return len(value) if isinstance(value, bytes) else 0
+    values = (dataset.get(keyword) for keyword in PIXEL_KEYWORDS)
+    return sum(len(value) for value in values if isinstance(value, bytes))
 
 
 def _is_packed(dataset: Dataset) -> bool:

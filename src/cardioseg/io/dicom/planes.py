@@ -33,8 +33,11 @@ _MACROS = (
     "MRImageFrameTypeSequence",
     "MREchoSequence",
     "PixelValueTransformationSequence",
+    "UnassignedPerFrameConvertedAttributesSequence",
+    "UnassignedSharedConvertedAttributesSequence",
 )
-"""Functional groups that place, time or scale a frame (PS3.3, C.7.6.16 and C.8.13.5)."""
+"""Functional groups that place, time or scale a frame (PS3.3, C.7.6.16 and C.8.13.5); the last two
+hold what a legacy-converted object has kept of its single images, trigger times too."""
 
 _COMPONENTS = {
     "magnitude": {"M", "MAGNITUDE", "M_FFE", "M_SE", "M_IR"},
@@ -217,6 +220,10 @@ def _require_grey(file: DicomFile, dataset: Dataset) -> None:
         raise FormatError(
             f"{file.name}: no Rows and Columns: truncated, or no image; copy it again, "
             "or choose a series of images"
+        )
+    if "MOSAIC" in texts(dataset, "ImageType"):
+        raise FormatError(
+            f"{file.name}: a mosaic, many slices side by side in one picture: export single slices"
         )
     samples = whole(dataset, "SamplesPerPixel")
     if samples not in (None, 1):

@@ -84,11 +84,15 @@ def _copies_told(copies: int) -> tuple[str, ...]:
 
 
 def _without_copies(planes: Sequence[Plane]) -> tuple[int, list[Plane]]:
-    """Each SOP instance and frame once, and how many were left out."""
+    """Each SOP instance and frame once, and how many were left out.
+
+    Place and time count too: programs are met that give all images one UID.
+    """
     seen: dict[Hashable, Plane] = {}
     for plane in planes:
         uid = text(plane.dataset, "SOPInstanceUID")
-        seen.setdefault((uid or id(plane.dataset), plane.frame), plane)
+        moment = (tuple(plane.position), plane.trigger_ms, plane.temporal, plane.order)
+        seen.setdefault((uid or id(plane.dataset), plane.frame, moment), plane)
     return len(planes) - len(seen), list(seen.values())
 
 
