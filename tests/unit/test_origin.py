@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cardioseg.datasets import read_dataset
-from cardioseg.errors import ConfigError, LeakageError
+from cardioseg.errors import ConfigError, DatasetError, LeakageError
 from cardioseg.io.nifti import read_labels, write_labels
 from cardioseg.prepare.plan import NetworkPlan, Plan
 from cardioseg.training.checkpoint import CHECKPOINT
@@ -125,3 +125,12 @@ def test_who_was_seen_two_runs_ago_is_seen(hearts, tmp_path) -> None:
     third = tmp_path / "third"
     with pytest.raises(LeakageError, match="1 subjects that are held out here, patient001"):
         train(config, dataset, split(tmp_path, "23", "1"), third, start=Start(weights_of=second))
+
+
+def test_a_start_that_failed_leaves_no_run(hearts, tmp_path) -> None:
+    dataset, output = read_dataset(f"acdc:{hearts}"), tmp_path / "run"
+    config = CONFIG.model_copy(update={"epochs": 1})
+    for missing in (str(tmp_path / "nope.json"), split(tmp_path, "129", "4")):
+        with pytest.raises((ConfigError, DatasetError)):
+            train(config, dataset, missing, output)
+    assert train(config, dataset, split(tmp_path, "123", "4"), output).progress.epoch == 1

@@ -74,7 +74,8 @@ def begin(output: Path, beginning: Beginning, resume: bool) -> str | None:
     if weights_of is not None:
         _require_unseen(weights_of, seen, beginning)
     started_from = noted.get("started_from")
-    if weights_of is not None:
+    # Where there is no checkpoint, who reads the weights says so.
+    if weights_of is not None and (weights_of / CHECKPOINT).is_file():
         started_from = file_digest(weights_of / CHECKPOINT)
     facts: dict[str, Json] = {
         "format_version": _FORMAT_VERSION,

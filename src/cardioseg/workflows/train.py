@@ -123,7 +123,7 @@ def train(
     tell, started = listener.tell, time.monotonic()
     asked, recorded = config, recorded_in(output / CONFIG)
     config = settled(asked, recorded, start.processes.kind)
-    _open_run(output, config, start.resume)
+    _require_place(output, start.resume)
     if recorded is None and (slower := why_slower(asked, config, start.processes.kind)):
         tell(f"training without compiled kernels: {slower}")
     keep_freed_memory()
@@ -132,6 +132,8 @@ def train(
     labels = labels_digest(looks, cases)
     beginning = Beginning(dataset, labels, parts.record, start.weights_of)
     started_from = begin(output, beginning, start.resume)
+    if not (output / CONFIG).exists():
+        write_text(output / CONFIG, config.model_dump_json(indent=2) + "\n")
     validating = f"validating on {len(parts.validation)}" if parts.validation else "no validation"
     tell(f"training on {len(parts.training)} slices, {validating}")
     with joined(start.processes):
@@ -213,14 +215,13 @@ def _check_slices(store: SliceStore) -> NDArray[np.float32]:
     return store.images[positions].astype(np.float32)[:, None]
 
 
-def _open_run(output: Path, config: TrainConfig, resume: bool) -> None:
+def _require_place(output: Path, resume: bool) -> None:
+    """Refuse a folder with another run or other files; slices that were prepared may be there."""
     if (output / CHECKPOINT).exists() or (output / CONFIG).exists():
         if not resume:
             raise OutputExistsError(f"{output}: holds a run; add --resume or name another folder")
     elif resume:
         raise ConfigError(f"{output}: no run to resume; leave out --resume to start one")
-    elif not is_empty(output):
+    elif not is_empty(output) and {each.name for each in output.iterdir()} != {CACHE}:
         raise OutputExistsError(f"{output}: is not empty; name another folder")
     make_folder(output)
-    if not (output / CONFIG).exists():
-        write_text(output / CONFIG, config.model_dump_json(indent=2) + "\n")
