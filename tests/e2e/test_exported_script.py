@@ -158,6 +158,23 @@ def test_the_script_is_short_and_says_how_it_is_used(tmp_path: Path) -> None:
     assert "python run_exported.py MODEL.onnx IMAGE.nii.gz LABELS.nii.gz" in done.stderr
 
 
+def test_the_script_overwrites_nothing_and_names_what_is_missing(tmp_path: Path) -> None:
+    _, path = export(tmp_path, PLANS["native"])
+    grid = Geometry((8, 8, 3), np.diag([2.0, 2.0, 8.0, 1.0]))
+    write_volume(Volume(np.ones(grid.shape, np.float32), grid), tmp_path / "scan.nii")
+    before = (tmp_path / "scan.nii").read_bytes()
+    for source, target, words in (
+        ("scan.nii", "scan.nii", "scan.nii: is already there"),
+        ("nothing.nii", "out.nii", "nothing.nii: no such file"),
+    ):
+        command = [sys.executable, tmp_path / SCRIPT, path, tmp_path / source, tmp_path / target]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert words in done.stderr
+        assert "Traceback" not in done.stderr
+    assert (tmp_path / "scan.nii").read_bytes() == before
+
+
 def test_what_the_script_cannot_do_is_told(tmp_path: Path) -> None:
     _, path = export(tmp_path, PLANS["native"])
     grid = Geometry((8, 8, 8), np.eye(4))

@@ -10,8 +10,16 @@ from tests.short_axis_heart import round_heart
 from typer.testing import CliRunner, Result
 
 from cardioseg.cli.app import app
+from cardioseg.core.labels import MYOCARDIUM_BLOOD
 from cardioseg.core.volume import LabelMap
-from cardioseg.errors import CardiosegError, DatasetError, FormatError, OutputExistsError
+from cardioseg.errors import (
+    CardiosegError,
+    ConfigError,
+    DatasetError,
+    FormatError,
+    LabelError,
+    OutputExistsError,
+)
 from cardioseg.io.nifti import write_label_frames, write_labels
 from cardioseg.workflows.phantoms import write_phantoms
 
@@ -37,13 +45,35 @@ def cine(tmp_path: Path) -> Path:
 def test_a_cine_prints_a_table(cine: Path) -> None:
     done = run(cine, "--height", 1.8, "--weight", 80, "--sex", "F", "--heart-rate", 60)
     assert done.exit_code == 0, done.output
-    assert "cine: ED frame 0, ES frame 2" in done.stdout
+    assert "cine: ED frame 1, ES frame 3" in done.stdout
     line = next(x for x in done.stdout.splitlines() if x.startswith("ejection fraction"))
     assert "LV cavity" in line
     assert float(line.split()[4]) == pytest.approx(51.0, abs=1.5)  # 1 - 0.7 squared
     assert "51 to 71" in line
     assert "end-diastolic volume index" in done.stdout
     assert "cardiac output" in done.stdout
+
+
+def test_labels_are_measured_as_their_headers_say(tmp_path: Path) -> None:
+    for number, each in enumerate(frames()[:2], start=1):
+        write_labels(each.read_as(MYOCARDIUM_BLOOD), tmp_path / f"heart_frame{number:02}.nii.gz")
+    done = run(tmp_path)
+    assert done.exit_code == 0, done.output
+    assert "blood pool" in done.stdout
+    assert "RV cavity" not in done.stdout
+    refused = run(tmp_path, "--scheme", "acdc").exception
+    assert isinstance(refused, LabelError)
+    assert "heart_frame01.nii.gz: the header says" in str(refused)
+
+
+def test_one_persons_body_is_not_that_of_many(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_labels(frames()[0], tmp_path / f"{name}.nii.gz")
+    refused = run(tmp_path, "--height", 1.8).exception
+    assert isinstance(refused, ConfigError)
+    assert "2 hearts" in str(refused)
+    done = run(tmp_path)
+    assert "a: ED frame unknown, ES frame unknown" in done.stdout
 
 
 def test_a_cine_writes_tables_and_figures_that_agree(cine: Path, tmp_path: Path) -> None:
@@ -85,7 +115,7 @@ def test_frames_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
         write_labels(frame, tmp_path / f"p_frame{number}.nii.gz")
     done = run(tmp_path, "--json")
     found = json.loads(done.stdout)["subjects"]["p"]
-    assert (found["ed"], found["es"]) == (0, 2)
+    assert (found["ed"], found["es"]) == (1, 3)
     assert found["volumes_ml"]["LV cavity"] == sorted(
         found["volumes_ml"]["LV cavity"], reverse=True
     )

@@ -149,16 +149,18 @@ def test_two_inputs_of_one_name_are_refused_before_anything_runs(one: Path, tmp_
 def test_ctrl_c_leaves_only_whole_files_and_a_record_of_them(hearts: Path, tmp_path: Path) -> None:
     arguments = ["predict", str(hearts), "--output", str(tmp_path)]
     program = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTIBLE, *arguments], stderr=subprocess.DEVNULL
+        [sys.executable, "-c", INTERRUPTIBLE, *arguments], stderr=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 120
     # A name with a dot in front is a file that is still being written.
     while not list(tmp_path.glob("[!.]*.nii.gz")) and time.monotonic() < deadline:
         time.sleep(0.02)
     program.send_signal(signal.SIGINT)
-    code = program.wait(timeout=60)
+    _, told = program.communicate(timeout=60)
+    code = program.returncode
     written = sorted(path.name for path in tmp_path.glob("*.nii.gz"))
     assert code in (0, 130)  # 0 where the last file was faster than the signal
+    assert ("interrupted; what was finished is whole" in told) == (code == 130)
     assert written
     for name in written:
         read_labels(tmp_path / name, ACDC)

@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect, sync_playwright
 from tests.live_server import PATIENCE_S, Live, live, small_cine, small_heart
 
+from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import ACDC
-from cardioseg.io.nifti import read_labels
+from cardioseg.core.volume import Volume
+from cardioseg.io.nifti import read_labels, read_volume, write_volume
 from cardioseg.service.page import has_viewer
 from cardioseg.workflows.provenance import file_digest
 
@@ -229,3 +231,224 @@ def test_every_control_has_a_name(page: Page, server: Live) -> None:
     )
     assert nameless == []
     assert page.title() == "cardioseg"
+
+
+def held_labels(page: Page, method: str) -> list[Route]:
+    """Hold back the first request of a kind for the labels of a frame; the others go on."""
+    held: list[Route] = []
+
+    def handle(route: Route) -> None:
+        if route.request.method == method and not held:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/api/jobs/*/labels/*", handle)
+    return held
+
+
+def start_correcting(page: Page) -> None:
+    page.click("#brush")
+    page.wait_for_selector("#tools:not([hidden])")
+    page.select_option("#label", "2")
+
+
+def edit_of(page: Page, server: Live) -> dict[str, object] | None:
+    job = page.get_attribute("#canvas", "data-shown")
+    return server.client.get(f"/api/jobs/{job}").json()["edit"]
+
+
+def frames_saved(page: Page) -> list[str]:
+    """Frames whose labels the page saves from now on."""
+    frames: list[str] = []
+    page.on(
+        "request",
+        lambda each: (
+            frames.append(each.url.split("/")[-1].split("?")[0]) if each.method == "PUT" else None
+        ),
+    )
+    return frames
+
+
+def test_a_correction_that_cannot_be_saved_is_kept_told_and_saved_later(
+    page: Page, server: Live, tmp_path: Path
+) -> None:
+    open_page(page, server)
+    upload(page, small_cine(tmp_path / "cine.nii.gz"))
+    start_correcting(page)
+    refusal = {"code": "no_space", "message": "the server cannot store it now"}
+    failing = [True]
+    page.route(
+        "**/api/jobs/*/labels/*",
+        lambda route: (
+            route.fulfill(status=507, json=refusal)
+            if failing[0] and route.request.method == "PUT"
+            else route.continue_()
+        ),
+    )
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    stroke(page)
+    expect(page.locator("#saved")).to_contain_text("Not saved: the server cannot store it now")
+    page.click("#brush")
+    expect(page.locator("#error")).to_contain_text("the server cannot store it now")
+    assert len(asked) == 1
+    page.fill("#frame", "2")
+    wait_until(page, lambda: len(asked) == 2)
+    expect(page.locator("#frame-told")).to_have_text("1")
+    assert page.is_visible("#tools")
+    assert edit_of(page, server) is None
+    failing[0] = False
+    wait_until(page, lambda: voxels(page) > 0)
+    assert edit_of(page, server)["frames"] == [0]  # type: ignore[index]
+
+
+def test_a_correction_that_cannot_be_saved_may_be_dropped(
+    page: Page, server: Live, tmp_path: Path
+) -> None:
+    open_page(page, server)
+    upload(page, small_heart(tmp_path / "heart.nii.gz"))
+    start_correcting(page)
+    page.route(
+        "**/api/jobs/*/labels/*",
+        lambda route: route.abort() if route.request.method == "PUT" else route.continue_(),
+    )
+    stroke(page)
+    expect(page.locator("#saved")).to_contain_text("The server does not answer")
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.accept()))
+    page.click("#brush")
+    page.wait_for_selector("#tools", state="hidden")
+    assert ["Drop it?" in each for each in asked] == [True]
+    assert edit_of(page, server) is None
+
+
+def test_a_scan_that_was_replaced_is_not_shown(page: Page, server: Live, tmp_path: Path) -> None:
+    open_page(page, server)
+    held: list[Route] = []
+    page.route(
+        "**/api/jobs/*/events", lambda route: route.continue_() if held else held.append(route)
+    )
+    page.set_input_files("#file", small_heart(tmp_path / "heart.nii.gz"))
+    wait_until(page, lambda: held)
+    upload(page, small_cine(tmp_path / "cine.nii.gz"))
+    shown = page.get_attribute("#canvas", "data-shown")
+    with page.expect_response("**/events"):
+        held[0].continue_()
+    page.wait_for_timeout(1000)
+    assert page.get_attribute("#canvas", "data-shown") == shown
+    assert page.is_visible("#cine")
+    assert page.locator("#jobs button").count() == 1
+    assert page.is_hidden("#jobs")
+
+
+def test_the_frame_that_is_shown_is_the_one_that_is_edited(
+    page: Page, server: Live, tmp_path: Path
+) -> None:
+    open_page(page, server)
+    upload(page, small_cine(tmp_path / "cine.nii.gz"))
+    held, frames = held_labels(page, "GET"), frames_saved(page)
+    page.click("#brush")
+    wait_until(page, lambda: held)
+    page.fill("#frame", "2")
+    page.wait_for_timeout(300)
+    held[0].continue_()
+    expect(page.locator("#frame-told")).to_have_text("2")
+    page.wait_for_selector("#tools:not([hidden])")
+    page.wait_for_load_state("networkidle")
+    page.select_option("#label", "2")
+    stroke(page)
+    wait_until(page, lambda: voxels(page) > 0)
+    assert set(frames) == {"1"}
+    assert page.inner_text("#frame-told") == "2"
+
+
+def test_a_quick_slider_while_correcting(page: Page, server: Live, tmp_path: Path) -> None:
+    open_page(page, server)
+    upload(page, small_cine(tmp_path / "cine.nii.gz"))
+    start_correcting(page)
+    frames = frames_saved(page)
+    stroke(page)
+    page.evaluate(
+        """for (const value of ["2", "1", "2"]) {
+            const slider = document.getElementById("frame");
+            slider.value = value;
+            slider.dispatchEvent(new Event("input"));
+        }"""
+    )
+    expect(page.locator("#frame-told")).to_have_text("2")
+    page.wait_for_selector("#tools:not([hidden])")
+    page.wait_for_load_state("networkidle")
+    assert page.inner_text("#error") == ""
+    before = voxels(page)
+    assert before > 0
+    page.select_option("#label", "1")
+    stroke(page)
+    wait_until(page, lambda: voxels(page) > before)
+    assert frames == ["0", "1"]
+
+
+def test_a_stream_that_is_cut_is_followed_again(page: Page, server: Live, tmp_path: Path) -> None:
+    open_page(page, server)
+    cuts: list[Route] = []
+
+    def cut(route: Route) -> None:
+        if len(cuts) == 2:
+            return route.continue_()
+        cuts.append(route)
+        if len(cuts) == 2:
+            return route.abort()
+        return route.fulfill(status=200, content_type="text/event-stream", body=": ping\n\n")
+
+    page.route("**/api/jobs/*/events", cut)
+    upload(page, small_heart(tmp_path / "heart.nii.gz"))
+    assert len(cuts) == 2
+    assert "ml" in page.inner_text("#table")
+
+
+def test_a_deleted_job_is_told_in_words(page: Page, server: Live, tmp_path: Path) -> None:
+    open_page(page, server, "?lang=es")
+    gone = "event: gone\ndata: {}\n\n"
+    page.route(
+        "**/api/jobs/*/events",
+        lambda route: route.fulfill(status=200, content_type="text/event-stream", body=gone),
+    )
+    page.set_input_files("#file", small_heart(tmp_path / "heart.nii.gz"))
+    expect(page.locator("#error")).to_contain_text("El servidor ha borrado este trabajo")
+
+
+def test_the_language_changes_while_a_cine_plays(page: Page, server: Live, tmp_path: Path) -> None:
+    open_page(page, server)
+    upload(page, small_cine(tmp_path / "cine.nii.gz"))
+    page.click("#play")
+    page.select_option("#language", "es")
+    assert page.get_attribute("#play", "aria-pressed") == "true"
+    assert page.inner_text("#play") == "Pausa"
+
+
+def test_after_a_revert_nothing_is_offered_as_corrected(
+    page: Page, server: Live, tmp_path: Path
+) -> None:
+    open_page(page, server)
+    upload(page, small_heart(tmp_path / "heart.nii.gz"))
+    start_correcting(page)
+    stroke(page)
+    wait_until(page, lambda: voxels(page) > 0)
+    assert page.is_visible("#remake")
+    page.click("#revert")
+    wait_until(page, lambda: voxels(page) == 0)
+    assert page.is_hidden("#remake")
+    assert page.locator("#files [data-file='training.zip']").count() == 0
+
+
+def test_the_stack_of_a_single_thin_picture_is_shown_from_the_front(
+    page: Page, server: Live, tmp_path: Path
+) -> None:
+    heart = read_volume(small_heart(tmp_path / "heart.nii.gz"))
+    affine = heart.geometry.affine @ np.diag([1, 1, 0.05, 1])
+    middle = heart.array[:, :, heart.array.shape[2] // 2, None]
+    write_volume(Volume(middle, Geometry(middle.shape, affine)), tmp_path / "picture.nii.gz")
+    open_page(page, server)
+    upload(page, tmp_path / "picture.nii.gz")
+    page.click("#planes [data-plane=stack]")
+    wait_until(page, lambda: coloured(page) > 500, tries=50)

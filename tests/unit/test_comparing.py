@@ -10,6 +10,7 @@ import pytest
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import ACDC, MYOCARDIUM_BLOOD
 from cardioseg.core.volume import LabelMap, Volume
+from cardioseg.errors import DatasetError, LabelError
 from cardioseg.evaluation import Report, Row
 from cardioseg.io.nifti import write_labels, write_volume
 from cardioseg.workflows.compare import Comparing, compare_files, shown_cases
@@ -98,3 +99,27 @@ def test_merged_structures_keep_base_mid_and_apex(tmp_path: Path) -> None:
         regions[target] = {row.region for row in report.rows if row.level == "slice"}
     assert {"base", "mid", "apex"} <= regions[None]
     assert regions[MYOCARDIUM_BLOOD] == regions[None]
+
+
+def test_labels_are_read_as_their_headers_say(tmp_path: Path) -> None:
+    for folder, scheme in (("predictions", MYOCARDIUM_BLOOD), ("references", ACDC)):
+        (tmp_path / folder).mkdir()
+        write_labels(heart(STACK).read_as(scheme), tmp_path / folder / "case.nii.gz")
+    options = EvaluationOptions(ACDC, read_as=MYOCARDIUM_BLOOD)
+    folders = (tmp_path / "predictions", tmp_path / "references")
+    report = evaluate_files(*folders, options, tmp_path / "merged").report
+    assert report.mean("dice", "blood pool") == 1
+    with pytest.raises(LabelError, match=r"predictions/case\.nii\.gz: .*myocardium_blood"):
+        evaluate_files(*folders, EvaluationOptions(ACDC), tmp_path / "own")
+
+
+@pytest.mark.parametrize("rows", ["", "case,subject\n", "case,subject\na,1\n", "just words\n"])
+def test_a_file_of_subjects_tells_whose_every_case_is(cohort: Path, rows: str) -> None:
+    subjects = cohort / "subjects.csv"
+    subjects.write_text(rows)
+    options = EvaluationOptions(ACDC, subjects=subjects)
+    with pytest.raises(DatasetError, match=r"subjects\.csv: "):
+        evaluate_files(cohort / "second", cohort / "references", options, cohort / "out")
+    subjects.write_text("case,subject\na,1\nb,1\nc,2\n")
+    report = evaluate_files(cohort / "second", cohort / "references", options, cohort / "out")
+    assert report.report.subjects == ("1", "2")

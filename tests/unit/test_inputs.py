@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cardioseg.errors import DatasetError
+from cardioseg.errors import DatasetError, FormatError
+from cardioseg.io.folders import files_below
 from cardioseg.workflows.inputs import gather_images, gather_labels, of_part
 
 
@@ -80,3 +81,24 @@ def test_sequences_of_camus_and_labels_of_myops_are_no_inputs(tmp_path: Path) ->
     _touch(tmp_path, "myops_training_101_gd.nii.gz", "myops_training_101_T2.nii.gz")
     found = gather_images([tmp_path])
     assert [each.subject for each in found] == ["myops_training_101", "patient0001"]
+
+
+def test_a_segmentation_stands_for_its_own_case_alone(tmp_path: Path) -> None:
+    _touch(tmp_path, "a.nii.gz", "a.seg.nrrd", "b.nii.gz", "c.nii.gz")
+    found = {each.name: each.path.name for each in gather_labels(tmp_path)}
+    assert found == {"a": "a.seg.nrrd", "b": "b.nii.gz", "c": "c.nii.gz"}
+
+
+def test_links_are_followed_once_and_capitals_are_read(tmp_path: Path) -> None:
+    _touch(tmp_path, "real/patient/x.nii.gz", "farm/UPPER.NII.GZ")
+    (tmp_path / "farm" / "linked").symlink_to(tmp_path / "real")
+    (tmp_path / "farm" / "round").symlink_to(tmp_path / "farm")
+    (tmp_path / "farm" / "gone.nii").symlink_to(tmp_path / "nowhere.nii")
+    # A link that leads nowhere is an input that can't be read, not one that is left out.
+    found = gather_images([tmp_path / "farm"])
+    assert sorted(each.name for each in found) == ["UPPER", "gone", "x"]
+
+
+def test_a_folder_that_cannot_be_listed_is_told(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="absent: cannot be listed: No such file"):
+        files_below(tmp_path / "absent")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import io
 import json
+import socket
 import time
 import zipfile
 from collections.abc import Iterator
@@ -18,7 +20,9 @@ from tests.live_server import Live, live, small_cine, small_heart
 from cardioseg.core.labels import ACDC
 from cardioseg.core.volume import LabelMap
 from cardioseg.datasets import read_dataset
+from cardioseg.errors import WriteError
 from cardioseg.io.nifti import read_labels, write_labels
+from cardioseg.service.app import create_app
 from cardioseg.workflows.provenance import file_digest
 
 NOBODY = "0" * 32
@@ -386,6 +390,108 @@ def test_a_record_of_corrections_has_an_end(heart: bytes) -> None:
         assert [each.status_code for each in answers] == [200, 200, 409]
 
 
+def corrected_once(server: Live, job: object) -> httpx.Response:
+    """Another label in one voxel of the first frame."""
+    url = f"/api/jobs/{job}/labels/0"
+    labels = bytearray(server.client.get(url).content)
+    labels[-1] = (labels[-1] + 1) % 4
+    return server.client.put(url, content=bytes(labels))
+
+
+def test_a_correction_that_was_cut_off_is_answered(
+    server: Live, heart: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = server.finished(server.upload(heart).json()["id"])
+    url = f"/api/jobs/{job['id']}"
+    written = []
+
+    def ended(*rest: object) -> None:
+        written.append(server.client.get(url))
+        raise WriteError("as if the server ended here")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("cardioseg.service.corrections.write_measurements", ended)
+        assert corrected_once(server, job["id"]).status_code == 507
+    for answer in (*written, server.client.get(url)):
+        assert answer.status_code == 200
+        assert (answer.json()["edit"], answer.json()["measurements"]) == (
+            None,
+            job["measurements"],
+        )
+
+
+def test_a_correction_without_measurements_is_measured_anew(server: Live, heart: bytes) -> None:
+    job = server.finished(server.upload(heart).json()["id"])["id"]
+    before = corrected_once(server, job).json()
+    (server.server.store.get(str(job)).edits / "measurements.json").unlink()
+    answer = server.client.get(f"/api/jobs/{job}")
+    assert answer.status_code == 200
+    for found, written in zip(answer.json()["measurements"], before["measurements"], strict=True):
+        value = pytest.approx(written["value"], rel=1e-4)
+        assert found == {**written, "value": value}
+
+
+def test_a_correction_is_as_large_as_its_grid_and_counts(server: Live, heart: bytes) -> None:
+    job = str(server.finished(server.upload(heart).json()["id"])["id"])
+    before = server.server.store.get(job).size
+    answer = server.client.put(f"/api/jobs/{job}/labels/0", content=bytes(1 << 20))
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    assert corrected_once(server, job).status_code == 200
+    found = server.server.store.get(job)
+    edits = sum(path.stat().st_size for path in found.edits.iterdir())
+    assert found.size >= before + edits
+
+
+def test_one_correction_of_a_job_comes_at_a_time(server: Live, heart: bytes) -> None:
+    job = str(server.finished(server.upload(heart).json()["id"])["id"])
+    folder = server.server.store.get(job).folder
+    address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+    head = f"PUT /api/jobs/{job}/labels/0 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
+    with socket.create_connection(address) as slow:
+        slow.sendall(f"{head}\r\n".encode() + bytes(10))
+        while not list(folder.glob("incoming-*")):
+            time.sleep(0.01)
+        second = corrected_once(server, job)
+        assert (second.status_code, second.json()["code"]) == (503, "busy")
+        assert "retry-after" in second.headers
+    while list(folder.glob("incoming-*")):
+        time.sleep(0.01)
+    assert corrected_once(server, job).status_code == 200
+
+
+def test_what_was_reverted_is_not_corrected(server: Live, heart: bytes) -> None:
+    job = server.finished(server.upload(heart).json()["id"])["id"]
+    assert corrected_once(server, job).status_code == 200
+    assert server.client.delete(f"/api/jobs/{job}/labels/0").status_code == 200
+    for answer in (
+        server.client.post(f"/api/jobs/{job}/corrected"),
+        server.client.get(f"/api/jobs/{job}/training"),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (409, "not_corrected")
+
+
+def test_a_client_that_leaves_is_no_failure_of_the_server(server: Live) -> None:
+    sent = []
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message["type"])
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/api/jobs",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost")],
+    }
+    before = sorted(path.name for path in server.server.store.root.iterdir())
+    asyncio.run(create_app(server.server)(scope, receive, send))
+    assert sent[0] == "http.response.start"
+    assert sorted(path.name for path in server.server.store.root.iterdir()) == before
+
+
 # Who may ask.
 
 
@@ -410,7 +516,9 @@ def test_this_machine_is_answered_by_its_names(server: Live, host: str) -> None:
     assert server.client.get("/api/models", headers={"Host": host}).status_code == 200
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1"])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://["]
+)
 def test_another_sites_page_is_refused(server: Live, heart: bytes, origin: str) -> None:
     answer = server.client.post("/api/jobs", content=heart, headers={"Origin": origin})
     assert (answer.status_code, answer.json()["code"]) == (403, "wrong_origin")

@@ -65,13 +65,57 @@ def test_jobs_are_finished_reported_and_shown_again(tmp_path: Path, heart: bytes
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[" * 9000, '{"format_version": 2}'])
-def test_a_record_that_is_not_one_is_removed_with_its_job(
+def test_a_job_whose_record_cannot_be_read_is_left_and_told(
     tmp_path: Path, heart: bytes, text: str
 ) -> None:
     identity = left_behind(tmp_path, heart)
     (tmp_path / identity / RECORD).write_text(text)
-    assert read_records(tmp_path, 0.0) == ()
-    assert list(tmp_path.iterdir()) == []
+    told: list[str] = []
+    assert read_records(tmp_path, 0.0, told.append) == ()
+    assert (tmp_path / identity / "upload.nii.gz").read_bytes() == heart
+    assert told == [
+        f"job {identity}: left as it is: its job.json is damaged or of another version; serve it "
+        "with the version that wrote it, or remove its folder"
+    ]
+
+
+@pytest.mark.parametrize("version", [1, 3])
+def test_a_job_of_another_version_keeps_its_corrections(
+    tmp_path: Path, heart: bytes, version: int
+) -> None:
+    identity = left_behind(tmp_path, heart)
+    folder = tmp_path / identity
+    record = json.loads((folder / RECORD).read_text())
+    (folder / RECORD).write_text(json.dumps({**record, "format_version": version}))
+    (folder / "edits").mkdir()
+    (folder / "edits" / "edited.nii.gz").write_bytes(b"a person's work")
+    with live(jobs=tmp_path) as running:
+        assert running.client.get(f"/api/jobs/{identity}").status_code == 404
+        assert any(f"job {identity}: left as it is" in line for line in running.log)
+    assert (folder / "edits" / "edited.nii.gz").read_bytes() == b"a person's work"
+
+
+def test_a_finished_job_stays_where_its_model_is_no_longer_offered(
+    tmp_path: Path, heart: bytes
+) -> None:
+    with live(jobs=tmp_path) as running:
+        job = running.finished(running.upload(heart).json()["id"])["id"]
+        url = f"/api/jobs/{job}"
+        labels = bytearray(running.client.get(f"{url}/labels/0").content)
+        labels[400] = (labels[400] + 1) % 4
+        assert running.client.put(f"{url}/labels/0", content=bytes(labels)).status_code == 200
+        before = running.client.get(url).json()
+    with live(models=("active-contour",), jobs=tmp_path) as other:
+        now = other.client.get(url).json()
+        assert {**now, "seconds_left": 0, "done": 1} == {**before, "seconds_left": 0, "done": 1}
+        assert other.client.get(f"{url}/edited").status_code == 200
+        assert other.client.get(f"{url}/labels/0").content == bytes(labels)
+        _, extra = other.made(job, "nrrd")
+        assert extra["state"] == "made"
+        remade = other.client.post(f"{url}/corrected")
+        assert (remade.status_code, remade.json()["code"]) == (404, "no_such_model")
+    with live(jobs=tmp_path) as again:
+        assert again.client.get(url).json()["edit"] == before["edit"]
 
 
 @pytest.mark.parametrize("path", ["/etc/hostname", "../other/upload", "absent", ""])
@@ -79,13 +123,13 @@ def test_a_record_cannot_point_elsewhere(tmp_path: Path, heart: bytes, path: str
     identity = left_behind(tmp_path, heart)
     record = json.loads((tmp_path / identity / RECORD).read_text())
     (tmp_path / identity / RECORD).write_text(json.dumps({**record, "path": path}))
-    assert read_records(tmp_path, 0.0) == ()
+    assert read_records(tmp_path, 0.0, lambda line: None) == ()
 
 
 def test_jobs_keep_their_order_and_their_age(tmp_path: Path, heart: bytes) -> None:
     identities = [left_behind(tmp_path, heart, touched=float(-age)) for age in (10, 30, 20)]
     store = JobStore(tmp_path, Limits())
-    found = read_records(tmp_path, store.clock())
+    found = read_records(tmp_path, store.clock(), lambda line: None)
     assert [job.id for job in found] == [identities[1], identities[2], identities[0]]
     assert found[0].touched == pytest.approx(-30, abs=1)
 

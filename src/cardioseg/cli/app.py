@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import inspect as inspect_module
 import os
+import signal
 import sys
 from collections.abc import Callable
+from types import FrameType
+from typing import Annotated
 
 import typer
 
 from cardioseg.cli.classical import baseline
-from cardioseg.cli.console import EXIT_BAD_INPUT, EXIT_INTERRUPTED, say, told_warnings
+from cardioseg.cli.console import (
+    EXIT_BAD_INPUT,
+    EXIT_INTERRUPTED,
+    result,
+    say,
+    told_warnings,
+)
 from cardioseg.cli.converting import convert
 from cardioseg.cli.facts import info, inspect, models
 from cardioseg.cli.functioning import function
@@ -37,6 +46,24 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        result(version("cardioseg"))
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    pass
 
 
 def _help(command: Callable[..., None]) -> str:
@@ -78,15 +105,17 @@ def main() -> None:
     # numpy's matrix products here are small: threads of their own only wait, and take the cores
     # from the network's. Read when numpy is first imported, which no module above does.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    former = signal.signal(signal.SIGINT, _interrupt)
     try:
         with told_warnings():
             app()
     except CardiosegError as error:
         say(f"error: {error}")
         sys.exit(EXIT_BAD_INPUT)
-    except KeyboardInterrupt:
-        say("interrupted; what was finished is whole")
-        sys.exit(EXIT_INTERRUPTED)
+    except SystemExit as ended:
+        if ended.code == EXIT_INTERRUPTED:  # what Typer makes of Ctrl-C
+            say("interrupted; what was finished is whole")
+        raise
     except OSError as error:
         # A file or folder that no step could name better: gone meanwhile, or not to be read.
         named = f"{error.filename}: " if error.filename else ""
@@ -103,3 +132,11 @@ def main() -> None:
             "what was finished is whole"
         )
         sys.exit(EXIT_BAD_INPUT)
+    finally:
+        signal.signal(signal.SIGINT, former)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """End in order; a second Ctrl-C ends at once, since every file is whole or not there."""
+    signal.signal(signal.SIGINT, lambda *_: os._exit(EXIT_INTERRUPTED))
+    raise KeyboardInterrupt

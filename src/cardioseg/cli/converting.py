@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cardioseg.cli.console import result
+from cardioseg.cli.console import fail, result
 
 
 def convert(
@@ -35,4 +35,6 @@ def convert(
     from cardioseg.core.labels import scheme_named
     from cardioseg.workflows.convert import convert_file
 
+    if source.is_dir():
+        fail(f"{source}: a folder; name one NIfTI, NRRD or MetaImage file")
     result(convert_file(source, target, scheme_named(scheme) if scheme else None, force=force))

@@ -66,6 +66,10 @@ def inspect(
     if is_dataset:
         _inspect_dataset(path, fix, as_json)
         return
+    if place.is_dir():
+        raise DatasetError(
+            f"{path}: a folder without DICOM; name a file in it, or a data set, such as acdc:{path}"
+        )
     facts = inspect_file(place)
     if as_json:
         result_json(facts.to_dict())

@@ -15,7 +15,10 @@ def function(
     output: Annotated[
         Path | None, typer.Option("--output", help="Folder for tables and figures.")
     ] = None,
-    scheme: Annotated[str, typer.Option("--scheme", help="Numbering of the labels.")] = "acdc",
+    scheme: Annotated[
+        str,
+        typer.Option("--scheme", help="Numbering of the labels; default: as headers tell, acdc."),
+    ] = "",
     reference: Annotated[
         str, typer.Option("--reference", help="Data set to compare with, such as acdc:FOLDER.")
     ] = "",
@@ -60,7 +63,7 @@ def function(
     if sex not in ("", "F", "M"):
         raise typer.BadParameter(f"--sex {sex}: write F or M, or leave it out")
     inputs = FunctionInputs(
-        scheme=scheme_named(scheme),
+        scheme=scheme_named(scheme) if scheme else None,
         body=Body(height, weight, sex, age),
         frame_ms=frame_ms,
         heart_rate_bpm=heart_rate,
@@ -75,7 +78,8 @@ def function(
         return
     for name, each in done.functions.items():
         if not done.pairs:
-            phases = f"ED frame {frame_number(each.ed)}, ES frame {frame_number(each.es)}"
+            frames = (("ED", frame_number(each.ed)), ("ES", frame_number(each.es)))
+            phases = ", ".join(f"{phase} frame {number or 'unknown'}" for phase, number in frames)
             result(table(shown_rows(each), f"{name}: {phases}\n"))
         for note in each.notes:
             say(f"{name}: {note}")

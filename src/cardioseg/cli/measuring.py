@@ -14,7 +14,9 @@ from cardioseg.errors import MissingExtraError
 if TYPE_CHECKING:
     from cardioseg.workflows.evaluate import EvaluationOptions
 
-SchemeName = Annotated[str, typer.Option("--scheme", help="Numbering of both inputs.")]
+SchemeName = Annotated[
+    str, typer.Option("--scheme", help="Numbering of both, where no header tells it.")
+]
 ReadAs = Annotated[str, typer.Option("--read-as", help="Merge both into this scheme first.")]
 Scores = Annotated[
     Path | None, typer.Option("--scores", help="Folder of probabilities, for the cross-entropy.")
@@ -103,7 +105,7 @@ def compare(
     """Compare two sets of predictions, paired by patient; or train and compare by a study.
 
     A study is a TOML file or one that comes with the program: slides-acdc, slides-acdc-128,
-    split-inflation, hvsmr-paper.
+    split-inflation, losses, hvsmr-paper.
 
     Examples:
       cardioseg compare unet1 unet2 acdc/training --scheme acdc --output comparison

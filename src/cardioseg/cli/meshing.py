@@ -66,10 +66,17 @@ def mesh(
     from cardioseg.workflows.inputs import gather_labels
     from cardioseg.workflows.mesh import MeshOptions, heart_meshes
     from cardioseg.workflows.mesh_cuts import read_cut
-    from cardioseg.workflows.mesh_files import meshes_json, write_mesh_run, write_meshes
+    from cardioseg.workflows.mesh_files import (
+        meshes_json,
+        require_formats,
+        write_mesh_run,
+        write_meshes,
+    )
 
     started = time.monotonic()
 
+    if keep != "both" and not cut:
+        fail(f"--keep {keep}: nothing is cut; add --cut, or leave it out")
     if solid not in ("", "blood-pool"):
         fail(f"--solid {solid}: choose blood-pool, or leave it out")
     options = MeshOptions(
@@ -84,10 +91,11 @@ def mesh(
     if labels.is_dir():
         fail(f"{labels}: a folder; name one label map")
     (source,) = gather_labels(labels)
+    kinds = [each.strip().lower() for each in formats.split(",") if each.strip()]
+    require_formats(kinds)
     with Bar("modelling") as bar:
         read = read_labels(source.path, _scheme(source.path, scheme))
         results = heart_meshes(read, options, bar.show)
-        kinds = [each.strip().lower() for each in formats.split(",") if each.strip()]
         written = write_meshes(results, output, source.name, kinds, force=force)
         write_mesh_run(source.path, read.scheme, options, output, started)
         if picture:
@@ -110,10 +118,12 @@ def mesh(
 
 def _scheme(path: Path, name: str) -> LabelScheme:
     from cardioseg.core.labels import SCHEMES, scheme_named
-    from cardioseg.io.nifti_scheme import told_scheme
+    from cardioseg.io.nifti_scheme import require_told, told_scheme
 
     if name:
-        return scheme_named(name)
+        scheme = scheme_named(name)
+        require_told(path, scheme)
+        return scheme
     told = told_scheme(path)
     if told is None:
         names = ", ".join(scheme.name for scheme in SCHEMES)

@@ -269,7 +269,7 @@ def _finish(outcomes: tuple[Outcome, ...], output: Path, seconds: float, as_json
             ]
         )
     elif done:
-        result(f"{done} of {len(outcomes)} written to {output} in {seconds:.1f} s")
+        result(f"{done - skipped} of {len(outcomes)} written to {output} in {seconds:.1f} s")
     if failed and done:
         fail(f"{len(failed)} of {len(outcomes)} files failed", EXIT_SOME_FAILED)
     if failed:

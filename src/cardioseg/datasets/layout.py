@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cardioseg.errors import DatasetError
+from cardioseg.io.folders import files_below
 from cardioseg.io.picture import PICTURE_SUFFIXES
 
 IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
@@ -79,8 +80,8 @@ def _without(path: Path, suffixes: tuple[str, ...]) -> str:
     if path.name.startswith("."):
         return ""
     for suffix in suffixes:
-        if path.name.endswith(suffix):
-            return path.name.removesuffix(suffix)
+        if path.name.lower().endswith(suffix):
+            return path.name[: -len(suffix)]
     return ""
 
 
@@ -119,9 +120,9 @@ def images_matching(root: Path, pattern: re.Pattern[str]) -> dict[str, Path]:
         If one name is there twice.
     """
     found: dict[str, Path] = {}
-    for path in sorted(root.rglob("*")):
+    # Files only: some sites pack each file into a folder of its name.
+    for path in files_below(root):
         name = stem(path)
-        # Some sites pack each file into a folder of its name.
         if not pattern.fullmatch(name) or not path.is_file():
             continue
         if name in found:

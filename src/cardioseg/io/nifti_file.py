@@ -69,9 +69,10 @@ def read_stored(path: str | Path) -> tuple[NiftiHeader, NDArray[Any]]:
         header = parse_header(block, str(path))
         body = _body(stream, block, header, limit)
     if len(body) < header.data_bytes:
+        there = f"{len(body)} are there" if body else "the file is too small for them"
         raise FormatError(
-            f"{path}: truncated: the header promises {header.data_bytes} bytes of voxels, "
-            f"{len(body)} are there; copy or export the file again"
+            f"{path}: truncated: the header promises {header.data_bytes} bytes of voxels, {there}; "
+            "copy or export the file again"
         )
     stored = np.frombuffer(body, header.dtype, count=header.data_bytes // header.dtype.itemsize)
     return header, stored.reshape(header.shape, order="F")
@@ -149,7 +150,8 @@ def write_array(
     """
     name = Path(path).name.lower()
     if not name.endswith((".nii", ".nii.gz")):
-        raise FormatError(f"{path}: cannot be written: end the name in .nii.gz or .nii")
+        endings = ".nii.gz, .nii, .nrrd or .mha"
+        raise FormatError(f"{path}: cannot be written: end the name in {endings}")
     if max(array.shape) > _LONGEST_SIDE:
         raise FormatError(f"{path}: cannot be written: NIfTI-1 holds no side above {_LONGEST_SIDE}")
     header = _new_header(array, geometry, description, intent)

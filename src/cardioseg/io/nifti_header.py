@@ -176,7 +176,7 @@ def _raw_header(block: bytes) -> tuple[_RawHeader, int]:
         raise FormatError("one half of a .hdr/.img pair; save it as a single .nii.gz file")
     if block[128:132] == b"DICM":
         raise FormatError(
-            "a DICOM file, not NIfTI: take the ending .nii off, or name the folder of its series"
+            "a DICOM file, not NIfTI: give `predict` or `inspect` the folder of its series"
         )
     raise FormatError("not a NIfTI file; .nii and .nii.gz (NIfTI-1 and NIfTI-2) are read")
 

@@ -6,8 +6,25 @@ import re
 from pathlib import Path
 
 from cardioseg.core.labels import SCHEMES, LabelScheme
+from cardioseg.errors import LabelError
 
 _TOLD = re.compile(r"cardioseg labels, (\w+)")
+
+
+def require_told(path: str | Path, scheme: LabelScheme) -> None:
+    """Refuse to read a label map otherwise than its header says.
+
+    Raises
+    ------
+    LabelError
+        If the header names another scheme.
+    """
+    told = told_scheme(path)
+    if told not in (None, scheme):
+        raise LabelError(
+            f"{path}: the header says that its labels are those of {told.name}, not of "
+            f"{scheme.name}; read it as what it is"
+        )
 
 
 def told_scheme(path: str | Path) -> LabelScheme | None:

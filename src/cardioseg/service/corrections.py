@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from cardioseg.evaluation.function import heart_function
 from cardioseg.io.atomic import atomic_path, write_text
 from cardioseg.io.nifti import (
     read_frames,
+    read_geometry,
     read_label_frames,
     read_labels,
     write_label_frames,
@@ -28,7 +29,7 @@ from cardioseg.io.nifti import (
     write_volume,
 )
 from cardioseg.ops.shape_interpolation import propagate
-from cardioseg.prepare.plan import FrozenModel
+from cardioseg.service.edit_record import Action, Correction, EditRecord
 from cardioseg.service.jobs import Job, Summary
 from cardioseg.service.problems import ProblemError, without_path
 from cardioseg.service.results import IMAGE, LABELS, MEASUREMENTS, write_measurements
@@ -37,64 +38,9 @@ from cardioseg.workflows.result import volumes
 
 EDITED, RECORD, FRAME, TRAINING = "edited.nii.gz", "edit.json", "frame.nii", "training.zip"
 
-Action = Literal["brush", "propagate", "revert"]
-
-
-class Correction(FrozenModel):
-    """One saved correction.
-
-    Parameters
-    ----------
-    frame
-        Frame of the cine, from 0.
-    action
-        `brush` by hand, `propagate` by the server, `revert` to the model's labels.
-    seconds
-        Time that the person worked on it; 0 for the other actions.
-    voxels_changed
-        Voxels whose label is another than before this correction.
-    """
-
-    frame: int
-    action: Action
-    seconds: float
-    voxels_changed: int
-
-
-class EditRecord(FrozenModel):
-    """What edit.json says beside a corrected label map.
-
-    Parameters
-    ----------
-    edited
-        Always true: a person changed these labels.
-    parent_sha256
-        SHA-256 of the model's label map, the parent.
-    sha256
-        SHA-256 of the corrected label map.
-    model, model_id, scheme
-        What made the parent, and what its numbers mean.
-    frames
-        Frames that differ from the parent.
-    voxels_changed
-        Voxels that differ from the parent.
-    seconds
-        Time of all corrections by hand.
-    corrections
-        Each of them, in order.
-    """
-
-    format_version: Literal[1] = 1
-    edited: Literal[True] = True
-    parent_sha256: str
-    sha256: str
-    model: str
-    model_id: str
-    scheme: str
-    frames: tuple[int, ...]
-    voxels_changed: int
-    seconds: float
-    corrections: tuple[Correction, ...]
+_LONGEST_NUMBER_BYTES = 8
+_HEADER_BYTES = 1 << 16
+"""Room for a header and the extensions that other programs add."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +66,12 @@ class Desk:
         """What the numbers mean."""
         return scheme_named(self.summary.scheme)
 
+    @property
+    def most_bytes(self) -> int:
+        """Most bytes that the labels of one frame need, whatever numbers they are stored as."""
+        voxels = math.prod(read_geometry(self.job.results / LABELS).shape)
+        return voxels * _LONGEST_NUMBER_BYTES + _HEADER_BYTES
+
     def parent(self) -> tuple[LabelMap, ...]:
         """The model's label maps."""
         return read_label_frames(self.job.results / LABELS, self.scheme)
@@ -135,6 +87,19 @@ class Desk:
         if not path.is_file():
             return None
         return EditRecord.model_validate_json(path.read_bytes())
+
+    def corrected(self) -> EditRecord:
+        """What has been corrected.
+
+        Raises
+        ------
+        ProblemError
+            409 where no frame differs from the model's.
+        """
+        record = self.record()
+        if record is None or not record.frames:
+            raise not_corrected()
+        return record
 
     def frame(self, number: int) -> Path:
         """The current labels of one frame as a file of their own, not packed."""
@@ -200,6 +165,7 @@ class Desk:
         return self._write(frames, (*former, entry))
 
     def _write(self, frames: list[LabelMap], entries: tuple[Correction, ...]) -> EditRecord:
+        measured = self._measured(frames)
         self.job.edits.mkdir(exist_ok=True)
         path = self.job.edits / EDITED
         if len(frames) == 1:
@@ -222,8 +188,9 @@ class Desk:
             seconds=sum(each.seconds for each in entries),
             corrections=entries,
         )
+        write_measurements(measured, self.job.edits / MEASUREMENTS)
+        # Last: whoever sees the record finds what it speaks of.
         write_text(self.job.edits / RECORD, record.model_dump_json(indent=2) + "\n")
-        write_measurements(self._measured(frames), self.job.edits / MEASUREMENTS)
         return record
 
     def _measured(self, frames: Sequence[LabelMap]) -> tuple[Measurement, ...]:
@@ -236,6 +203,9 @@ class Desk:
         """Of the corrected labels where there are any, else of the model's."""
         record = self.record()
         folder = self.job.edits if record and record.frames else self.job.results
+        if not (folder / MEASUREMENTS).is_file():
+            # As a server left it that wrote the record first and was killed then.
+            return self._measured(self.current())
         document = json.loads((folder / MEASUREMENTS).read_text(encoding="utf-8"))
         return tuple(Measurement(**each) for each in document["measurements"])
 
@@ -247,9 +217,7 @@ class Desk:
         ProblemError
             409 where no frame is corrected.
         """
-        record = self.record()
-        if record is None or not record.frames:
-            raise ProblemError(409, "not_corrected", "no frame is corrected; correct one first")
+        record = self.corrected()
         images, labels = read_frames(self.job.results / IMAGE), self.current()
         with (
             atomic_path(self.job.edits / TRAINING) as temporary,
@@ -280,6 +248,11 @@ class Desk:
             },
             indent=2,
         )
+
+
+def not_corrected() -> ProblemError:
+    """What a job without corrections answers."""
+    return ProblemError(409, "not_corrected", "no frame is corrected; correct one first")
 
 
 def _frame(frames: tuple[LabelMap, ...] | list[LabelMap], number: int) -> LabelMap:

@@ -76,14 +76,26 @@ class Dispatcher:
         try:
             while (item := self._waiting.get()) is not None and not self._closing.is_set():
                 identity, extra = item
-                if not self.store.exists(identity):
-                    continue
-                if extra is None:
-                    self._run(identity, worker)
-                else:
-                    self._make(identity, extra, worker)
+                if self.store.exists(identity):
+                    self._do(identity, extra, worker)
         finally:
             worker.stop()
+
+    def _do(self, identity: str, extra: ExtraName | None, worker: Worker) -> None:
+        """Run a job or make an extra; whatever goes wrong ends that alone, not the thread."""
+        try:
+            if extra is None:
+                self._run(identity, worker)
+            else:
+                self._make(identity, extra, worker)
+        except Exception as error:
+            worker.stop()
+            words = f"the server could not go on with it ({type(error).__name__}); try again"
+            if extra is None:
+                self.store.finish(identity, "failed", error=words)
+            else:
+                self.store.answer(identity, Extra(extra, "failed", words))
+            self.tell(f"job {identity}: {extra or 'it'} failed ({type(error).__name__})")
 
     def _run(self, identity: str, worker: Worker) -> None:
         job = self.store.get(identity)
@@ -111,9 +123,8 @@ class Dispatcher:
 
     def _make(self, identity: str, name: ExtraName, worker: Worker) -> None:
         job = self.store.get(identity)
-        source = offer_named(self.offers, job.model).source
         answer = worker.run(
-            Task(job.upload, job.results, source, extra=name, summary=job.summary),
+            Task(job.upload, job.results, job.model, extra=name, summary=job.summary),
             lambda done, total: None,
             lambda: self._is_wanted(identity),
         )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from cardioseg.core.labels import LabelScheme
 from cardioseg.core.measurement import Measurement
-from cardioseg.service.corrections import Desk, EditRecord
+from cardioseg.service.corrections import Desk
+from cardioseg.service.edit_record import EditRecord
 from cardioseg.service.extras import ExtraName, extras_of
 from cardioseg.service.jobs import Job
-from cardioseg.service.offers import Offer, offer_named
+from cardioseg.service.offers import Offer
 from cardioseg.service.results import FINDINGS, result_files
 from cardioseg.service.store import JobStore
 from cardioseg.workflows.report.messages import Language
@@ -168,13 +169,13 @@ def model_view(offer: Offer) -> ModelView:
         name=offer.name,
         id=offer.id,
         scheme=offer.scheme.name,
-        structures=_structures(offer),
+        structures=_structures(offer.scheme),
         licence=offer.licence,
         validation=offer.validation,
     )
 
 
-def job_view(job: Job, store: JobStore, offers: Sequence[Offer]) -> JobView:
+def job_view(job: Job, store: JobStore) -> JobView:
     """What a client sees of a job."""
     view = JobView(
         id=job.id,
@@ -195,7 +196,7 @@ def job_view(job: Job, store: JobStore, offers: Sequence[Offer]) -> JobView:
             "frames": job.summary.frames,
             "native_axis": job.summary.native_axis,
             "times_ms": job.summary.times_ms,
-            "structures": _structures(offer_named(offers, job.model)),
+            "structures": _structures(desk.scheme),
             "notes": job.summary.notes,
             "quality": _quality(job),
             "files": _files(job),
@@ -206,9 +207,9 @@ def job_view(job: Job, store: JobStore, offers: Sequence[Offer]) -> JobView:
     )
 
 
-def _structures(offer: Offer) -> tuple[StructureView, ...]:
+def _structures(scheme: LabelScheme) -> tuple[StructureView, ...]:
     return tuple(
-        StructureView(name=s.name, value=s.value, color=s.color) for s in offer.scheme.structures
+        StructureView(name=s.name, value=s.value, color=s.color) for s in scheme.structures
     )
 
 

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from cardioseg.io.atomic import write_text
 from cardioseg.service.jobs import ID_PATTERN, Extra, Job, State, Summary
+from cardioseg.service.store import bytes_below
 from cardioseg.service.uploads import Kind, Upload
 
 RECORD = "job.json"
@@ -81,22 +83,36 @@ def write_record(job: Job, now: float) -> None:
     write_text(job.folder / RECORD, json.dumps(asdict(record), indent=1) + "\n")
 
 
-def read_records(root: Path, now: float) -> tuple[Job, ...]:
-    """The jobs that a former server left, in the order in which they came; the rest is removed.
+def read_records(root: Path, now: float, tell: Callable[[str], None]) -> tuple[Job, ...]:
+    """The jobs that a former server left, in the order in which they came.
 
     A job that waited waits again, and so does one that ran, but not more than twice. An upload that
-    was not whole has no record: its client never had an answer.
+    was not whole has no record and is removed: its client never had an answer. A job whose record
+    this version cannot read is left as it is: there may be a person's corrections in it.
+
+    Parameters
+    ----------
+    root
+        The server's folder.
+    now
+        What the store's own clock says, in seconds.
+    tell
+        Gets a line for a job that is left as it is.
     """
     jobs = []
     for folder in root.iterdir():
         if not folder.is_dir() or not re.fullmatch(ID_PATTERN, folder.name):
             continue
-        job = _read(folder, now)
-        if job is None:
+        if not (folder / RECORD).exists():
             shutil.rmtree(folder, ignore_errors=True)
-        else:
+        elif (job := _read(folder, now)) is not None:
             jobs.append(_to_go_on(job))
             _tidy(folder)
+        else:
+            tell(
+                f"job {folder.name}: left as it is: its {RECORD} is damaged or of another version; "
+                "serve it with the version that wrote it, or remove its folder"
+            )
     return tuple(sorted(jobs, key=lambda job: job.touched))
 
 
@@ -120,7 +136,7 @@ def _read(folder: Path, now: float) -> Job | None:
         error=record.error,
         summary=record.summary,
         touched=now - age,
-        size=sum(each.stat().st_size for each in folder.rglob("*") if each.is_file()),
+        size=bytes_below(folder),
         starts=record.starts,
         extras=record.extras,
     )

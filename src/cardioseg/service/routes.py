@@ -70,8 +70,9 @@ def _add_jobs(router: APIRouter, server: Server) -> None:
     async def upload(request: Request, model: ModelName = "", series: SeriesName = "") -> JobView:
         """Upload a scan as the request's body: NIfTI (.nii, .nii.gz) or a zip of DICOM files."""
         chosen = offer_named(server.offers, model).name
-        with steps.reserved(server) as (identity, folder):
-            taken = await steps.received(request, folder / UPLOAD, server)
+        limit = server.store.limits.upload_bytes
+        with steps.reserved(server, steps.declared(request) or limit) as (identity, folder):
+            taken = await steps.received(request, folder / UPLOAD, limit)
             checked = await anyio.to_thread.run_sync(
                 inspect_upload, taken, server.store.limits, series
             )
@@ -83,7 +84,7 @@ def _add_jobs(router: APIRouter, server: Server) -> None:
         """Segment a job's scan with another model, as a job of its own."""
         former = server.store.get(job_id)
         chosen = offer_named(server.offers, model).name
-        with steps.reserved(server) as (identity, folder):
+        with steps.reserved(server, former.size) as (identity, folder):
             copy = steps.copied(former.upload, folder)
             added = server.store.add(identity, folder, copy, chosen)
         return steps.queued(server, added)
@@ -91,11 +92,13 @@ def _add_jobs(router: APIRouter, server: Server) -> None:
     @router.post("/jobs/{job_id}/corrected", status_code=202)
     def corrected(job_id: JobId) -> JobView:
         """Take the corrected labels as a job of its own, to make every file from."""
-        former = steps.finished(server, job_id)
+        desk = steps.finished(server, job_id)
+        former = desk.job
+        # A former server may have offered it; its name and scheme are needed again.
+        offer_named(server.offers, former.model)
         with server.store.edit_lock(job_id):
-            if not (former.edits / corrections.RECORD).is_file():
-                raise steps.not_corrected()
-            with steps.reserved(server) as (identity, folder):
+            desk.corrected()
+            with steps.reserved(server, former.size) as (identity, folder):
                 copy = steps.copied(former.upload, folder)
                 (folder / "results").mkdir()
                 shutil.copyfile(
@@ -109,7 +112,7 @@ def _add_jobs(router: APIRouter, server: Server) -> None:
     @router.get("/jobs/{job_id}")
     def job(job_id: JobId) -> JobView:
         """How far a job is, and what it has to show."""
-        return job_view(server.store.get(job_id), server.store, server.offers)
+        return job_view(server.store.get(job_id), server.store)
 
     @router.get(
         "/jobs/{job_id}/events",
@@ -121,7 +124,7 @@ def _add_jobs(router: APIRouter, server: Server) -> None:
         server.store.get(job_id)
         stream = job_events(
             lambda: server.store.get(job_id),
-            lambda each: job_view(each, server.store, server.offers),
+            lambda each: job_view(each, server.store),
         )
         return StreamingResponse(stream, media_type=MEDIA_TYPE)
 
@@ -141,7 +144,7 @@ def _add_results(router: APIRouter, server: Server) -> None:
     )
     def file(job_id: JobId, name: Annotated[str, InPath(max_length=200)]) -> FileResponse:
         """One of the files that the job lists."""
-        found = steps.finished(server, job_id)
+        found = steps.finished(server, job_id).job
         # Looked up among the job's own files: the name never becomes a path.
         kind = result_files(found.results).get(name)
         if kind is None:
@@ -151,14 +154,14 @@ def _add_results(router: APIRouter, server: Server) -> None:
     @router.post("/jobs/{job_id}/extras/{name}", status_code=202)
     def extra(job_id: JobId, name: ExtraName) -> JobView:
         """Have files made that the job offers as `extras`; then it lists them among its files."""
-        found = steps.finished(server, job_id)
+        found = steps.finished(server, job_id).job
         if name not in extras_of(found.upload):
             raise ProblemError(
                 409, "not_dicom", "SEG and SR refer to DICOM images, and this upload is NIfTI"
             )
         if server.store.ask(job_id, name):
             server.dispatcher.submit_extra(job_id, name)
-        return job_view(server.store.get(job_id), server.store, server.offers)
+        return job_view(server.store.get(job_id), server.store)
 
     @router.get(
         "/jobs/{job_id}/edited",
@@ -167,9 +170,9 @@ def _add_results(router: APIRouter, server: Server) -> None:
     )
     def edited(job_id: JobId) -> FileResponse:
         """The corrected label map; what it is and its parent's digest are in `edit` of the job."""
-        path = steps.finished(server, job_id).edits / corrections.EDITED
+        path = steps.finished(server, job_id).job.edits / corrections.EDITED
         if not path.is_file():
-            raise steps.not_corrected()
+            raise corrections.not_corrected()
         return steps.download(path, "application/gzip")
 
     @router.get(
@@ -180,7 +183,7 @@ def _add_results(router: APIRouter, server: Server) -> None:
     def training(job_id: JobId) -> FileResponse:
         """Images and corrected labels, packed as `train --data nnunet:FOLDER` reads them."""
         with server.store.edit_lock(job_id):
-            return steps.download(steps.desk_of(server, job_id).training_zip(), "application/zip")
+            return steps.download(steps.finished(server, job_id).training_zip(), "application/zip")
 
 
 def _add_corrections(router: APIRouter, server: Server) -> None:
@@ -192,7 +195,7 @@ def _add_corrections(router: APIRouter, server: Server) -> None:
     def labels(job_id: JobId, frame: Frame) -> Response:
         """The current labels of one frame as NIfTI, not packed."""
         with server.store.edit_lock(job_id):
-            data = steps.desk_of(server, job_id).frame(frame).read_bytes()
+            data = steps.finished(server, job_id).frame(frame).read_bytes()
         return Response(data, media_type=_BINARY)
 
     @router.put("/jobs/{job_id}/labels/{frame}", openapi_extra=_BODY)
@@ -203,23 +206,20 @@ def _add_corrections(router: APIRouter, server: Server) -> None:
         seconds: Annotated[float, Query(ge=0, le=86_400, allow_inf_nan=False)] = 0.0,
     ) -> JobView:
         """Save corrected labels of one frame: NIfTI on the scan's grid, in the model's numbers."""
-        desk = steps.desk_of(server, job_id)
-        folder = desk.job.folder / f"incoming-{server.new_name()}"
-        folder.mkdir()
-        try:
-            taken = await steps.received(request, folder / UPLOAD, server)
+        desk = steps.finished(server, job_id)
+        with steps.incoming(desk) as folder:
+            limit = min(desk.most_bytes, server.store.limits.upload_bytes)
+            taken = await steps.received(request, folder / UPLOAD, limit)
             await anyio.to_thread.run_sync(
                 steps.save_correction, server, desk, frame, taken, seconds
             )
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
         return await anyio.to_thread.run_sync(steps.touched_view, server, job_id)
 
     @router.delete("/jobs/{job_id}/labels/{frame}")
     def revert(job_id: JobId, frame: Frame) -> JobView:
         """Take the model's labels of one frame again."""
         with server.store.edit_lock(job_id):
-            steps.desk_of(server, job_id).revert(frame)
+            steps.finished(server, job_id).revert(frame)
         return steps.touched_view(server, job_id)
 
     @router.post("/jobs/{job_id}/labels/{frame}/propagate")
@@ -231,5 +231,5 @@ def _add_corrections(router: APIRouter, server: Server) -> None:
     ) -> JobView:
         """Carry the corrected slices of one frame to the slices between and beside them."""
         with server.store.edit_lock(job_id):
-            steps.desk_of(server, job_id).propagate(frame, axis, reach)
+            steps.finished(server, job_id).propagate(frame, axis, reach)
         return steps.touched_view(server, job_id)

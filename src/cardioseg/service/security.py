@@ -85,7 +85,7 @@ class Guard:
             return _refuse(
                 421, "wrong_host", "this server answers as localhost only; open it by that name"
             )
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and not _is_own(origin, host):
             return _refuse(403, "wrong_origin", "requests of other sites' pages are not answered")
         if self.token and scope["path"].startswith(API) and not self._shown(headers):
             return _refuse(401, "token", "a token is needed: Authorization: Bearer TOKEN")
@@ -105,6 +105,13 @@ def _name(host: str) -> str:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return ""
+
+
+def _is_own(origin: str, host: str) -> bool:
+    try:
+        return urlsplit(origin).netloc == host
+    except ValueError:
+        return False
 
 
 def _refuse(status: int, code: str, message: str) -> JSONResponse:

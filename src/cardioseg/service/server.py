@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,10 +27,6 @@ class Server:
     dispatcher: Dispatcher
     tell: Told
 
-    def new_name(self) -> str:
-        """A name for a file that no client can guess or choose."""
-        return secrets.token_hex(8)
-
 
 @contextmanager
 def running_server(settings: Settings, tell: Told) -> Iterator[Server]:
@@ -50,7 +45,7 @@ def running_server(settings: Settings, tell: Told) -> Iterator[Server]:
         if settings.jobs is not None:
             store.remember = lambda job: write_record(job, store.clock())
         dispatcher = Dispatcher(store, offers, settings.workers, tell)
-        for job in _former(store, offers):
+        for job in _former(store, offers, tell):
             dispatcher.submit(job.id)
         dispatcher.start()
         try:
@@ -60,14 +55,14 @@ def running_server(settings: Settings, tell: Told) -> Iterator[Server]:
             store.close()
 
 
-def _former(store: JobStore, offers: tuple[Offer, ...]) -> Iterator[Job]:
+def _former(store: JobStore, offers: tuple[Offer, ...], tell: Told) -> Iterator[Job]:
     """Take over what a former server left; the jobs that are still to be done."""
     names = {offer.name for offer in offers}
-    for job in read_records(store.root, store.clock()):
+    for job in read_records(store.root, store.clock(), tell):
         store.take(job)
-        if job.model not in names:
-            store.finish(job.id, "failed", error=f"{job.model} is no longer offered here")
-        elif job.state == "queued":
+        if job.state != "queued":
+            store.remember(job)
+        elif job.model in names:
             yield job
         else:
-            store.remember(job)
+            store.finish(job.id, "failed", error=f"{job.model} is no longer offered here")

@@ -10,7 +10,8 @@ from pathlib import Path
 from fastapi import Request
 from fastapi.responses import FileResponse
 
-from cardioseg.service.corrections import Desk, EditRecord
+from cardioseg.service.corrections import Desk
+from cardioseg.service.edit_record import EditRecord
 from cardioseg.service.jobs import Job
 from cardioseg.service.messages import JobView, job_view
 from cardioseg.service.problems import ProblemError, storing
@@ -19,10 +20,10 @@ from cardioseg.service.uploads import Upload, inspect_upload, receive
 
 
 @contextmanager
-def reserved(server: Server) -> Iterator[tuple[str, Path]]:
-    """A new job's id and folder, which is removed if the job does not come to be."""
+def reserved(server: Server, expected: int) -> Iterator[tuple[str, Path]]:
+    """A new job's id and folder for so many bytes, removed if the job does not come to be."""
     with storing():
-        identity, folder = server.store.reserve()
+        identity, folder = server.store.reserve(expected)
     try:
         with storing():
             yield identity, folder
@@ -43,23 +44,45 @@ def copied(upload: Upload, folder: Path) -> Upload:
     return Upload(upload.kind, copy, upload.series)
 
 
-def not_corrected() -> ProblemError:
-    """What a job without corrections answers."""
-    return ProblemError(409, "not_corrected", "no frame is corrected; correct one first")
+def declared(request: Request) -> int:
+    """The body's length as the client told it; 0 where it did not."""
+    told = request.headers.get("content-length", "")
+    return int(told) if told.isascii() and told.isdigit() else 0
 
 
-async def received(request: Request, path: Path, server: Server) -> Path:
-    """The request's body, written to `path` within the server's limits."""
-    declared = request.headers.get("content-length", "")
-    length = int(declared) if declared.isascii() and declared.isdigit() else 0
-    await receive(request.stream(), path, length, server.store.limits.upload_bytes)
+async def received(request: Request, path: Path, limit: int) -> Path:
+    """The request's body, written to `path`; of at most `limit` bytes."""
+    await receive(request.stream(), path, declared(request), limit)
     return path
+
+
+@contextmanager
+def incoming(desk: Desk) -> Iterator[Path]:
+    """Folder of a correction while it comes, removed at the end.
+
+    Raises
+    ------
+    ProblemError
+        503 where one of the same job is coming already; 507 where the disk is full.
+    """
+    folder = desk.job.folder / "incoming-correction"
+    with storing():
+        try:
+            folder.mkdir()
+        except FileExistsError as error:
+            raise ProblemError(
+                503, "busy", "another correction of this job is being saved; try again then"
+            ) from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def queued(server: Server, job: Job) -> JobView:
     """The view of a job that was just added, which now waits its turn."""
     server.dispatcher.submit(job.id)
-    return job_view(job, server.store, server.offers)
+    return job_view(job, server.store)
 
 
 def save_correction(
@@ -76,22 +99,14 @@ def save_correction(
 def touched_view(server: Server, job_id: str) -> JobView:
     """The view of a job somebody works on: its time to be kept starts anew."""
     server.store.touch(job_id)
-    return job_view(server.store.get(job_id), server.store, server.offers)
+    return job_view(server.store.get(job_id), server.store)
 
 
-def finished(server: Server, job_id: str) -> Job:
-    """The job of that id, if it is done; 409 if not."""
+def finished(server: Server, job_id: str) -> Desk:
+    """The labels of the job of that id, if it is done; 409 if not."""
     found = server.store.get(job_id)
     if found.summary is None:
         raise ProblemError(409, "not_done", f"the job is {found.state}; wait until it is done")
-    return found
-
-
-def desk_of(server: Server, job_id: str) -> Desk:
-    """Where the corrections of a finished job are made."""
-    found = finished(server, job_id)
-    if found.summary is None:
-        raise ProblemError(409, "not_done", "the job is not done")
     return Desk(found, found.summary, server.store.limits.corrections)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -44,14 +45,20 @@ class JobStore:
     clock: Callable[[], float] = time.monotonic
     remember: Callable[[Job], None] = lambda job: None
     _jobs: dict[str, Job] = field(default_factory=dict)
-    _coming: set[str] = field(default_factory=set)
+    _coming: dict[str, int] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
+    _remembering: threading.Lock = field(default_factory=threading.Lock)
     _edit_locks: dict[str, threading.Lock] = field(default_factory=dict)
 
-    def reserve(self) -> tuple[str, Path]:
+    def reserve(self, expected: int = 0) -> tuple[str, Path]:
         """A new id and its empty folder, before anything is known of the upload.
 
-        It counts as one that waits until it is released.
+        It counts as one that waits and is kept until it is released.
+
+        Parameters
+        ----------
+        expected
+            Bytes that are to come.
 
         Raises
         ------
@@ -60,15 +67,16 @@ class JobStore:
         """
         with self._lock:
             waiting = sum(job.state == "queued" for job in self._jobs.values()) + len(self._coming)
-            stored = sum(job.size for job in self._jobs.values())
+            kept = len(self._jobs) + len(self._coming)
+            stored = sum(job.size for job in self._jobs.values()) + sum(self._coming.values())
             if waiting >= self.limits.waiting:
                 raise ProblemError(503, "busy", f"{waiting} jobs are waiting; try again later")
-            if len(self._jobs) >= self.limits.kept or stored >= self.limits.kept_bytes:
+            if kept >= self.limits.kept or stored >= self.limits.kept_bytes:
                 raise ProblemError(
                     503, "full", "the server keeps as much as it may; delete a job or wait"
                 )
             identity = secrets.token_hex(_ID_BYTES)
-            self._coming.add(identity)
+            self._coming[identity] = expected
         folder = self.root / identity
         try:
             folder.mkdir(mode=0o700)
@@ -80,13 +88,13 @@ class JobStore:
     def release(self, identity: str) -> None:
         """An upload has come or has failed: it no longer counts as one that is coming."""
         with self._lock:
-            self._coming.discard(identity)
+            self._coming.pop(identity, None)
 
     def add(
         self, identity: str, folder: Path, upload: Upload, model: str, labels: Path | None = None
     ) -> Job:
         """Take a checked upload into the queue."""
-        size = _bytes_below(folder)
+        size = bytes_below(folder)
         job = Job(identity, folder, upload, model, labels, touched=self.clock(), size=size)
         # Before it is known: whoever is told of a job finds it again.
         self.remember(job)
@@ -96,6 +104,7 @@ class JobStore:
     def take(self, job: Job) -> None:
         """Take a job as it is."""
         with self._lock:
+            self.release(job.id)
             self._jobs[job.id] = job
             self._edit_locks[job.id] = threading.Lock()
 
@@ -115,22 +124,31 @@ class JobStore:
 
     def update(self, identity: str, **changes: object) -> None:
         """Change a job; one that has been deleted meanwhile is left alone."""
+        self._change(identity, changes)
+        if _REMEMBERED & changes.keys():
+            self._remember(identity)
+
+    def _change(self, identity: str, changes: Mapping[str, object]) -> None:
         with self._lock:
             job = self._jobs.get(identity)
             if job is not None:
                 changed = {"version": job.version + 1, **changes}
-                job = self._jobs[identity] = replace(job, **changed)  # type: ignore[arg-type]
-                if _REMEMBERED & changes.keys():
-                    # A disk that is full must not stop what runs: a restart would do it again.
-                    with suppress(FormatError):
-                        self.remember(job)
+                self._jobs[identity] = replace(job, **changed)  # type: ignore[arg-type]
+
+    def _remember(self, identity: str) -> None:
+        """Keep a job as it is now; the lock, for which all requests wait, is not held for it."""
+        with self._remembering:
+            job = self._jobs.get(identity)
+            if job is not None:
+                # A disk that is full must not stop what runs: a restart would do it again.
+                with suppress(FormatError):
+                    self.remember(job)
 
     def finish(
         self, identity: str, state: State, summary: Summary | None = None, error: str = ""
     ) -> None:
         """End a job; its time to be kept starts now. What a deleted one left is removed."""
-        job = self._jobs.get(identity)
-        size = _bytes_below(job.folder) if job is not None else 0
+        size = self._measured(identity)
         self.update(
             identity, state=state, summary=summary, error=error, size=size, touched=self.clock()
         )
@@ -141,24 +159,27 @@ class JobStore:
             job = self.get(identity)
             if any(each.name == name and each.state != "failed" for each in job.extras):
                 return False
-            self._set_extra(job, Extra(name, "waiting"))
-            return True
+            self._change(identity, {"extras": _with(job, Extra(name, "waiting"))})
+        self.touch(identity)
+        return True
 
     def answer(self, identity: str, extra: Extra) -> None:
         """Say what became of an extra; a job that has been deleted meanwhile is left alone."""
         with self._lock:
             job = self._jobs.get(identity)
             if job is not None:
-                self._set_extra(job, extra)
-
-    def _set_extra(self, job: Job, extra: Extra) -> None:
-        others = tuple(each for each in job.extras if each.name != extra.name)
-        size = _bytes_below(job.folder)
-        self.update(job.id, extras=(*others, extra), touched=self.clock(), size=size)
+                # Else its time might be over before the next line.
+                changes = {"extras": _with(job, extra), "touched": self.clock()}
+                self._change(identity, changes)
+        self.touch(identity)
 
     def touch(self, identity: str) -> None:
-        """Start a job's time to be kept anew."""
-        self.update(identity, touched=self.clock())
+        """Start a job's time to be kept anew, and count its bytes."""
+        self.update(identity, size=self._measured(identity), touched=self.clock())
+
+    def _measured(self, identity: str) -> int:
+        job = self._jobs.get(identity)
+        return bytes_below(job.folder) if job is not None else 0
 
     def exists(self, identity: str) -> bool:
         """Whether a job is still there."""
@@ -172,9 +193,15 @@ class JobStore:
         return ids.index(job.id) if job.id in ids else 0
 
     def edit_lock(self, identity: str) -> threading.Lock:
-        """Held while a job's corrections are read and written."""
+        """Held while a job's corrections are read and written.
+
+        Raises
+        ------
+        ProblemError
+            404 where there is no such job.
+        """
         with self._lock:
-            return self._edit_locks.setdefault(identity, threading.Lock())
+            return self._edit_locks[self.get(identity).id]
 
     def seconds_left(self, job: Job) -> float:
         """Seconds until the job is deleted; one that the server is at work for is not."""
@@ -195,7 +222,8 @@ class JobStore:
         ProblemError
             404 where there is none.
         """
-        with self._lock:
+        # Not while it is remembered, which would leave a record where the folder was.
+        with self._remembering, self._lock:
             job = self._jobs.pop(identity, None)
             self._edit_locks.pop(identity, None)
         if job is None:
@@ -207,7 +235,9 @@ class JobStore:
         with self._lock:
             over = tuple(job.id for job in self._jobs.values() if self.expired(job))
         for identity in over:
-            self.delete(identity)
+            # A client may have deleted it meanwhile.
+            with suppress(ProblemError):
+                self.delete(identity)
         return over
 
     def close(self) -> None:
@@ -216,5 +246,16 @@ class JobStore:
             self._jobs.clear()
 
 
-def _bytes_below(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+def bytes_below(folder: Path) -> int:
+    """Bytes of all files below a folder; what vanishes meanwhile counts nothing."""
+    size = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                size += Path(parent, name).lstat().st_size
+    return size
+
+
+def _with(job: Job, extra: Extra) -> tuple[Extra, ...]:
+    """A job's extras with this one in place of one of its name."""
+    return (*(each for each in job.extras if each.name != extra.name), extra)

@@ -36,7 +36,7 @@ class Task:
     output
         Folder of the results.
     model
-        Model folder, installed model or baseline.
+        Model folder, installed model or baseline; an extra needs none of them opened.
     labels
         A person's labels that take the place of the model's.
     extra

@@ -14,8 +14,13 @@ from cardioseg.errors import DatasetError
 from cardioseg.evaluation import Report, compare, comparison_figure, comparison_table, png_bytes
 from cardioseg.evaluation.rows import BACKGROUND, Level
 from cardioseg.io.atomic import write_bytes, write_text
-from cardioseg.io.images import read_labels, read_volume
-from cardioseg.workflows.evaluate import EvaluationOptions, evaluate_files
+from cardioseg.io.images import read_volume
+from cardioseg.workflows.evaluate import (
+    EvaluationOptions,
+    evaluate_files,
+    own_labels,
+    read_as,
+)
 from cardioseg.workflows.inputs import gather_images, gather_labels
 from cardioseg.workflows.provenance import Json, write_run
 
@@ -122,7 +127,7 @@ def _picture(
     folders = (compared.references, compared.first, compared.second)
     # Where missing predictions count, a case may have none: its column is left out.
     labels = {
-        title: read_labels(path, options.scheme).read_as(target)
+        title: read_as(own_labels(path, options.scheme), target, path)
         for title, folder in zip(("reference", *names), folders, strict=True)
         if (path := _file(folder, case)) is not None
     }

@@ -16,13 +16,14 @@ from cardioseg.core.geometry import require_same_grid
 from cardioseg.core.labels import LabelScheme
 from cardioseg.core.volume import LabelMap
 from cardioseg.datasets.acdc import phase_and_group
-from cardioseg.errors import CardiosegError, DatasetError, OutputExistsError
+from cardioseg.errors import CardiosegError, DatasetError, LabelError, OutputExistsError
 from cardioseg.evaluation import Report, box_plots, combine, png_bytes
 from cardioseg.evaluation.measure import evaluate
 from cardioseg.evaluation.volumetry import slice_regions
 from cardioseg.io.atomic import make_folder, write_bytes, write_text
 from cardioseg.io.images import read_labels
 from cardioseg.io.nifti import read_scores
+from cardioseg.io.nifti_scheme import told_scheme
 from cardioseg.workflows.inputs import Input, gather_labels
 from cardioseg.workflows.provenance import Json, file_digest, write_run
 
@@ -44,7 +45,7 @@ class EvaluationOptions:
     Parameters
     ----------
     scheme
-        Numbering of both predictions and references.
+        Numbering of predictions and references whose headers tell none.
     read_as
         Merge both into this scheme first; None keeps `scheme`.
     scores
@@ -106,7 +107,9 @@ def evaluate_files(
     Raises
     ------
     DatasetError
-        If a prediction has no reference.
+        If a prediction has no reference, or the file of subjects does not tell whose a case is.
+    LabelError
+        If labels cannot be read as those that are asked for.
     OutputExistsError
         If there is a report and `force` is not set.
     CardiosegError
@@ -116,7 +119,9 @@ def evaluate_files(
     if (output / REPORT_JSON).exists() and not force:
         raise OutputExistsError(f"{output}: holds a report; add --force to overwrite it")
     pairs, missing = _pairs(predictions, references)
-    known = _read_subjects(options.subjects) if options.subjects else {}
+    measured = [each.name for each, _ in pairs]
+    measured += [each.name for each in missing] if options.count_missing else []
+    known = _read_subjects(options.subjects, measured) if options.subjects else {}
     reports, records = [], []
     for done, (prediction, reference) in enumerate(pairs):
         watch(done, len(pairs), prediction.name)
@@ -150,8 +155,8 @@ def _evaluate(
     prediction: Input | None, reference: Input, facts: _Facts, options: EvaluationOptions
 ) -> Report:
     target = options.read_as or options.scheme
-    own = read_labels(reference.path, options.scheme)
-    truth = own.read_as(target)
+    own = own_labels(reference.path, options.scheme)
+    truth = read_as(own, target, reference.path)
     # Base and apex are told by the left ventricle, which the merged scheme may not know.
     axis = own.geometry.native_axis
     regions = () if axis is None else slice_regions(own, axis)
@@ -159,7 +164,7 @@ def _evaluate(
         answer = LabelMap(np.zeros_like(truth.array), truth.geometry, target)
         report = evaluate(answer, truth, case=reference.name, subject=facts.subject)
         return report.tagged(facts.group, facts.phase, regions)
-    answer = read_labels(prediction.path, options.scheme).read_as(target)
+    answer = read_as(own_labels(prediction.path, options.scheme), target, prediction.path)
     scores = _scores(prediction.name, truth, options)
     try:
         report = evaluate(answer, truth, case=prediction.name, subject=facts.subject, scores=scores)
@@ -167,6 +172,19 @@ def _evaluate(
         words = f"{prediction.path} against {reference.path}: {error}"
         raise type(error)(words) from error
     return report.tagged(facts.group, facts.phase, regions)
+
+
+def own_labels(path: Path, scheme: LabelScheme) -> LabelMap:
+    """A label map in the scheme that its header tells, else in the one given."""
+    return read_labels(path, told_scheme(path) or scheme)
+
+
+def read_as(labels: LabelMap, target: LabelScheme, path: Path) -> LabelMap:
+    """The labels in a coarser scheme; a LabelError names the file."""
+    try:
+        return labels.read_as(target)
+    except LabelError as error:
+        raise LabelError(f"{path}: {error}") from error
 
 
 def _scores(
@@ -213,11 +231,12 @@ def _facts(reference: Input) -> _Facts:
     return _Facts(reference.subject, group, phase or phase_of(reference.name))
 
 
-def _read_subjects(path: Path) -> dict[str, _Facts]:
+def _read_subjects(path: Path, cases: Sequence[str]) -> dict[str, _Facts]:
+    """What the file tells of each case; it must tell of all, or two rules would name subjects."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             rows = list(csv.DictReader(stream))
-        return {
+        known = {
             row["case"]: _Facts(row["subject"], row.get("group") or "", row.get("phase") or "")
             for row in rows
         }
@@ -225,6 +244,13 @@ def _read_subjects(path: Path) -> dict[str, _Facts]:
         raise DatasetError(
             f"{path}: not a CSV with the columns case and subject: {error}"
         ) from error
+    missing = [case for case in cases if case not in known or not known[case].subject]
+    if missing:
+        raise DatasetError(
+            f"{path}: tells no subject of {missing[0]} ({len(missing)} of {len(cases)} cases are "
+            "not in its column case); add them"
+        )
+    return known
 
 
 def write_report(report: Report, output: Path) -> None:

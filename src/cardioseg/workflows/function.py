@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cardioseg.core.case import Case
-from cardioseg.core.labels import LabelScheme
+from cardioseg.core.labels import ACDC, LabelScheme
 from cardioseg.core.scan import Body
 from cardioseg.core.volume import LabelMap
 from cardioseg.datasets import read_dataset
@@ -24,6 +24,7 @@ from cardioseg.evaluation.function import FunctionOptions, HeartFunction, heart_
 from cardioseg.evaluation.function_agreement import FunctionPair
 from cardioseg.evaluation.measured_errors import MeasuredErrors
 from cardioseg.io.images import read_label_frames
+from cardioseg.io.nifti_scheme import require_told, told_scheme
 from cardioseg.io.scans import times_of
 from cardioseg.workflows.function_output import FUNCTION_JSON, FunctionResults, write_function
 from cardioseg.workflows.inputs import Input, gather_labels
@@ -38,7 +39,8 @@ class FunctionInputs:
     Parameters
     ----------
     scheme
-        Numbering of the label maps.
+        Numbering of the label maps; None takes the one that their headers tell, and `acdc` where
+        they tell none.
     body
         Height, weight, sex and age; for one cine.
     frame_ms
@@ -53,7 +55,7 @@ class FunctionInputs:
         Whether the grids' directions are the patients'; a reference data set says it itself.
     """
 
-    scheme: LabelScheme
+    scheme: LabelScheme | None = None
     body: Body = field(default_factory=Body)
     frame_ms: float | None = None
     heart_rate_bpm: float | None = None
@@ -103,6 +105,8 @@ def function_of_files(
         If the reference lacks a case or its labels.
     ConfigError
         If a person's body or heart rate is given and there are several hearts.
+    LabelError
+        If a header names another scheme than is given, or than the others' headers.
     CardiosegError
         If a file cannot be read.
     """
@@ -117,6 +121,7 @@ def function_of_files(
             f"{labels}: {len(subjects)} hearts; height, weight, sex, age and heart rate are one "
             "person's: give that person's label maps alone"
         )
+    scheme = _scheme(subjects, inputs.scheme)
     functions: dict[str, HeartFunction] = {}
     groups: dict[str, str] = {}
     pairs: list[FunctionPair] = []
@@ -126,11 +131,11 @@ def function_of_files(
         try:
             known = _cases_of(subject, cases) if inputs.reference else ()
             options = _with_phases(options, known)
-            function = _measure(subject, inputs, options)
+            function = _measure(subject, scheme, inputs, options)
             functions[subject.name] = function
             groups[subject.name] = known[0].group if known else _group(subject)
             if known:
-                pairs.append(_pair(subject, function, known, inputs.scheme))
+                pairs.append(_pair(subject, function, known, scheme))
         except CardiosegError as error:
             words = str(error)
             place = str(subject.files[0].path)
@@ -138,7 +143,7 @@ def function_of_files(
     watch(len(subjects), len(subjects), "")
     named = {name: group for name, group in groups.items() if group}
     kind = inputs.reference.partition(":")[0]
-    results = FunctionResults(inputs.scheme, functions, tuple(pairs), named, kind)
+    results = FunctionResults(scheme, functions, tuple(pairs), named, kind)
     if output is not None:
         files = [each for subject in subjects for each in subject.files]
         write_function(results, files, output, started)
@@ -182,8 +187,20 @@ def _frames(subject: _Subject, scheme: LabelScheme) -> tuple[LabelMap, ...]:
     return tuple(frame for each in frames for frame in each)
 
 
-def _measure(subject: _Subject, inputs: FunctionInputs, options: FunctionOptions) -> HeartFunction:
-    labels = _frames(subject, inputs.scheme)
+def _scheme(subjects: Sequence[_Subject], given: LabelScheme | None) -> LabelScheme:
+    """The scheme that is given or told by the files' headers; all must agree."""
+    paths = [each.path for subject in subjects for each in subject.files]
+    told = dict.fromkeys(found for path in paths if (found := told_scheme(path)) is not None)
+    scheme = given or next(iter(told), ACDC)
+    for path in paths:
+        require_told(path, scheme)
+    return scheme
+
+
+def _measure(
+    subject: _Subject, scheme: LabelScheme, inputs: FunctionInputs, options: FunctionOptions
+) -> HeartFunction:
+    labels = _frames(subject, scheme)
     times: tuple[float, ...] = ()
     # Frames of several files are phases of a cycle that is not there as a whole.
     if len(subject.files) == 1:

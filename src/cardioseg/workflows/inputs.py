@@ -14,13 +14,17 @@ from cardioseg.data.splits import read_split
 from cardioseg.datasets.layout import picture_stem, stem
 from cardioseg.errors import DatasetError
 from cardioseg.io.dicom import holds_dicom
+from cardioseg.io.folders import files_below
 from cardioseg.io.scans import read_scan
 from cardioseg.workflows.provenance import file_digest
 
 if TYPE_CHECKING:
     from cardioseg.io.dicom import DicomScan
 
-LABEL_ENDINGS = ("_gt", "-label", "_label", "_seg", ".seg", "_gd")
+SEGMENTATION_ENDING = ".seg"
+"""Of 3D Slicer's segmentations, which `predict` writes beside its label maps."""
+
+LABEL_ENDINGS = ("_gt", "-label", "_label", "_seg", SEGMENTATION_ENDING, "_gd")
 SKIPPED_ENDINGS = (*LABEL_ENDINGS, "_4d", "CH_sequence", "CH_half_sequence")
 
 
@@ -227,14 +231,18 @@ def gather_labels(path: Path) -> tuple[Input, ...]:
     """Label maps: one file, or all below a folder, named by case.
 
     In a folder that also holds the images (a data set as it comes), only files with a label ending
-    count; PNG masks count where a folder holds no other image.
+    count; `NAME.seg` beside others stands for NAME alone. PNG masks count where a folder holds no
+    other image.
     """
     if not path.is_dir():
         file = _named_file(path)
         return (Input(label_name(file.name), file.path),)
     named = _named(path, stem) or _named(path, picture_stem)
     marked = [each for each in named if each.name.endswith(LABEL_ENDINGS)]
-    found = [replace(each, name=label_name(each.name)) for each in marked or named]
+    if all(each.name.endswith(SEGMENTATION_ENDING) for each in marked):
+        cases = {label_name(each.name) for each in marked}
+        marked += [each for each in named if each not in marked and each.name not in cases]
+    found = [replace(each, name=label_name(each.name)) for each in sorted(marked, key=_by_path)]
     if not found:
         raise DatasetError(
             f"{path}: no label map in this folder (looked for .nii, .nii.gz, .nrrd, .mha and, "
@@ -244,10 +252,13 @@ def gather_labels(path: Path) -> tuple[Input, ...]:
     return tuple(found)
 
 
+def _by_path(each: Input) -> Path:
+    return each.path
+
+
 def _named(folder: Path, of: Callable[[Path], str]) -> list[Input]:
     """Files below a folder by their names without suffix."""
-    files = sorted(folder.rglob("*"))
-    return [Input(name, file) for file in files if (name := of(file)) and file.is_file()]
+    return [Input(name, file) for file in files_below(folder) if (name := of(file))]
 
 
 def _named_file(path: Path) -> Input:

@@ -54,10 +54,7 @@ def write_meshes(
     OutputExistsError
         If a file is there and `force` is not set; nothing has been written then.
     """
-    unknown = [each for each in formats if each not in FORMATS]
-    if unknown or not formats:
-        told = ", ".join(unknown) or "none"
-        raise FormatError(f"unknown mesh format: {told}; choose of {', '.join(FORMATS)}")
+    require_formats(formats)
     meshes = [result.mesh for result in results]
     planned = [
         (output / f"{name}-{_in_a_name(mesh.name)}.{kind}", [mesh])
@@ -76,6 +73,14 @@ def write_meshes(
         write_mesh_file(held, path)
     write_text(told_in, meshes_json(results))
     return (*(path for path, _ in planned), told_in)
+
+
+def require_formats(formats: Sequence[str]) -> None:
+    """Refuse a format that meshes are not written in, and none; a FormatError lists them."""
+    unknown = [each for each in formats if each not in FORMATS]
+    if unknown or not formats:
+        told = ", ".join(unknown) or "none"
+        raise FormatError(f"unknown mesh format: {told}; choose of {', '.join(FORMATS)}")
 
 
 def write_mesh_run(

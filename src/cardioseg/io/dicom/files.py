@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cardioseg.errors import FormatError
+from cardioseg.io.folders import files_below
 
 PREAMBLE_BYTES = 132
 """128 free bytes and `DICM` open a DICOM file (PS3.10, 7.1)."""
@@ -104,8 +104,7 @@ def find_files(path: Path) -> FoundFiles:
         If the path does not exist, or is a zip that is damaged or encrypted.
     """
     if path.is_dir():
-        files = sorted(Path(top) / name for top, _, names in os.walk(path) for name in names)
-        candidates = [DicomFile(file) for file in files]
+        candidates = [DicomFile(file) for file in files_below(path) if file.is_file()]
     elif not path.is_file():
         raise FormatError(f"{path}: no such file or folder")
     elif is_zip(path):
@@ -122,8 +121,7 @@ def holds_dicom(path: Path) -> bool:
     A zip counts as one without being opened: no other input is packed like that.
     """
     if path.is_dir():
-        files = (Path(top) / name for top, _, names in os.walk(path) for name in sorted(names))
-        return any(is_dicom_file(DicomFile(file)) for file in files)
+        return any(is_dicom_file(DicomFile(f)) for f in files_below(path) if f.is_file())
     return path.is_file() and (is_zip(path) or is_dicom_file(DicomFile(path)))
 
 

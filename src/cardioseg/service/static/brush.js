@@ -1,6 +1,7 @@
 // A correction in progress: undo and redo, time at work, and saving by itself.
 
 const SAVE_AFTER_MS = 1000;
+const TRY_AGAIN_MS = 5000;
 const LONGEST_PAUSE_MS = 5000;
 const MOST_STEPS = 100;
 const NIFTI_HEADER = 352;
@@ -29,7 +30,13 @@ export class Correction {
     this.last = performance.now();
     this.pending = null;
     this.saving = Promise.resolve();
+    this.underWay = 0;
+    this.dirty = false;
+    this.failure = null;
+    this.isOver = false;
   }
+
+  get isUnsaved() { return this.dirty || this.underWay > 0; }
 
   /** A sign of life: pauses longer than a few seconds are not counted as work. */
   alive() {
@@ -65,20 +72,46 @@ export class Correction {
 
   changed() {
     this.told(this.steps.length > 0, this.undone.length > 0);
-    clearTimeout(this.pending);
-    this.pending = setTimeout(() => this.flush(), SAVE_AFTER_MS);
     this.dirty = true;
+    this.saveIn(SAVE_AFTER_MS);
   }
 
-  /** Save now what is not saved yet; one save after another. */
+  saveIn(ms) {
+    clearTimeout(this.pending);
+    if (!this.isOver) this.pending = setTimeout(() => this.flush(), ms);
+  }
+
+  /** Save now what is not saved yet, one save after another; what fails is tried again by itself. */
   flush() {
     clearTimeout(this.pending);
     if (!this.dirty) return this.saving;
     this.dirty = false;
-    const seconds = this.worked / 1000;
+    const { worked } = this;
     this.worked = 0;
+    this.underWay++;
     const body = new Blob([this.header, this.labels.slice()]);
-    this.saving = this.saving.then(() => this.save(body, seconds)).catch(() => { this.dirty = true; });
+    const failed = (error) => {
+      this.failure = error;
+      this.dirty = true;
+      this.worked += worked;
+      this.saveIn(TRY_AGAIN_MS);
+    };
+    this.saving = this.saving.then(() => this.save(body, worked / 1000))
+      .then(() => { this.failure = null; }, failed).finally(() => { this.underWay--; });
     return this.saving;
+  }
+
+  /** Save everything, also what is drawn meanwhile; why that fails is thrown. */
+  async finish() {
+    do {
+      await this.flush();
+      if (this.failure) throw this.failure;
+    } while (this.dirty);
+  }
+
+  /** Save nothing more. */
+  drop() {
+    this.isOver = true;
+    clearTimeout(this.pending);
   }
 }

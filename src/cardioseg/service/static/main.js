@@ -10,19 +10,39 @@ const $ = (id) => document.getElementById(id);
 const DEFAULT_FRAME_MS = 50;
 const JOBS = "cardioseg-jobs";
 
-const state = { jobs: [], shown: null, file: null, viewer: null, correction: null, timer: null, models: [] };
+const state = {
+  jobs: [], shown: null, file: null, viewer: null, correction: null, timer: null, models: [],
+  // Uploads are numbered: the last one chosen, and the one whose jobs are shown.
+  chosen: 0, scan: 0,
+  // The last change of frame that was asked for.
+  asked: 0,
+};
 
 function tell(text) { $("status").textContent = text; }
 
 function refuse(error) {
   if (error instanceof server.Problem && error.status === 401) return askToken();
-  $("error").textContent = error instanceof server.Problem ? problemWords(error) : error instanceof TypeError ? word("offline") : String(error);
+  $("error").textContent = failureWords(error);
+}
+
+function failureWords(error) {
+  if (error instanceof server.Problem) return problemWords(error);
+  return error instanceof server.Offline ? word("offline") : String(error);
 }
 
 /** Run something that may fail; its failure is told on the page. */
 const safely = (action) => async (...values) => {
   $("error").textContent = "";
   try { return await action(...values); } catch (error) { return refuse(error); }
+};
+
+let turn = Promise.resolve();
+
+/** One at a time, in the order asked for: what changes which job and frame are shown or corrected. */
+const inTurn = (action) => (...values) => {
+  const mine = turn.then(() => action(...values));
+  turn = mine.catch(() => {});
+  return mine;
 };
 
 function askToken() {
@@ -36,27 +56,27 @@ function askToken() {
 
 const upload = safely(async (file, series = "") => {
   if (!file) return;
-  await stopCorrecting();
-  state.file = file;
+  const scan = ++state.chosen;
+  await doneCorrecting();
   $("series-line").hidden = true;
   showProgress(0, 1);
   try {
     const job = await server.upload(file, $("model").value, series, (share) => {
+      if (scan !== state.chosen) return;
       showProgress(share, 1);
       tell(word("uploading", { percent: Math.round(100 * share) }));
     });
-    // Another scan: the results of the former one are no longer shown.
-    state.jobs = [];
-    await follow(job);
+    await follow(scan, job);
   } catch (error) {
     $("progress").hidden = true;
     tell("");
-    if (error.code === "choose_series") offerSeries(error.details.series);
+    if (error.code === "choose_series") offerSeries(file, error.details.series);
     throw error;
   }
 });
 
-function offerSeries(series) {
+function offerSeries(file, series) {
+  state.file = file;
   $("series").replaceChildren(...series.map((each) => new Option(`${each.number}: ${each.description} (${each.images} × ${each.size})`, each.choice)));
   $("series-line").hidden = false;
   $("series").focus();
@@ -68,35 +88,53 @@ function showProgress(done, total) {
   $("progress").value = done;
 }
 
-async function follow(first) {
+/** Wait for a job of a scan and show it, unless a later scan is shown by then. */
+async function follow(scan, first) {
   let job = first;
-  await server.follow(first.id, (now) => {
-    job = now;
-    showProgress(now.done, now.total);
-    tell(word(now.state, now));
-  });
+  const isOld = () => scan < state.scan;
+  try {
+    await server.follow(first.id, (now) => {
+      job = now;
+      if (isOld()) return;
+      showProgress(now.done, now.total);
+      tell(word(now.state, now));
+    });
+  } catch (error) {
+    if (!isOld()) throw error;
+  }
+  if (isOld()) return;
   $("progress").hidden = true;
   tell(word(job.state));
   if (job.state === "failed") throw new server.Problem(422, { code: "failed", message: job.error });
+  if (scan > state.scan) {
+    // The jobs of another scan.
+    state.scan = scan;
+    state.jobs = [];
+  }
   state.jobs.push(job);
   await show(job);
 }
 
 const segmentAgain = safely(async () => {
   const model = $("model").value;
+  const { scan, shown } = state;
   const there = state.jobs.find((job) => job.model === model && !job.corrected);
-  await stopCorrecting();
+  await doneCorrecting();
   if (there) await show(await server.job(there.id));
-  else if (state.shown) await follow(await server.again(state.shown.id, model));
+  else if (shown) await follow(scan, await server.again(shown.id, model));
 });
 
 /** A job of its own with every file made from the corrected labels. */
 const remake = safely(async () => {
-  await stopCorrecting();
-  await follow(await server.corrected(state.shown.id));
+  const { scan, shown } = state;
+  await doneCorrecting();
+  await follow(scan, await server.corrected(shown.id));
 });
 
-async function show(job) {
+const show = inTurn(async (job) => {
+  showJobs();
+  play(false);
+  await leaveCorrection();
   state.shown = job;
   $("view").hidden = false;
   $("again").disabled = false;
@@ -110,14 +148,15 @@ async function show(job) {
   $("frame").max = job.frames;
   $("frame").value = 1;
   $("frame-told").textContent = "1";
-  $("brush").disabled = !state.viewer;
+  $("brush").disabled = true;
   if (!state.viewer) return;
   const [image, labels] = await Promise.all([server.bytes(`jobs/${job.id}/files/image.nii.gz`), server.bytes(labelsPath(job))]);
-  await state.viewer.show(image, labels, job.structures);
+  await state.viewer.show(image, labels, job.structures, job.native_axis);
   // A model is made for one job, when it is asked for.
   choosePlane(state.viewer.wanted === "model" ? "multi" : state.viewer.wanted);
+  $("brush").disabled = false;
   $("canvas").dataset.shown = job.id;
-}
+});
 
 const labelsPath = (job) => (job.edit ? `jobs/${job.id}/edited` : `jobs/${job.id}/files/result.nii.gz`);
 
@@ -173,12 +212,12 @@ function showJobs() {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = job.corrected ? `${job.model} (${word("by_person")})` : job.model;
-    button.ariaPressed = String(job.id === state.shown.id);
-    button.onclick = safely(async () => { await stopCorrecting(); await show(await server.job(job.id)); });
+    button.ariaPressed = String(job.id === state.shown?.id);
+    button.onclick = safely(async () => show(await server.job(job.id)));
     return button;
   }));
   $("jobs").className = "buttons";
-  $("jobs").hidden = state.jobs.length < 2;
+  $("jobs").hidden = state.jobs.every((job) => job.id === state.shown?.id);
 }
 
 function fileItem(text, data, action, waits = false) {
@@ -196,7 +235,8 @@ function fileItem(text, data, action, waits = false) {
 function showFiles(job) {
   const names = { measurements: "measurements_file" };
   const offers = job.files.map((file) => [word(names[file.kind] ?? file.kind), `jobs/${job.id}/files/${file.name}`, file.name]);
-  if (job.edit) offers.push(
+  const isCorrected = job.edit?.frames.length > 0;
+  if (isCorrected) offers.push(
     [word("corrected_map"), `jobs/${job.id}/edited`, "edited.nii.gz"],
     [word("training"), `jobs/${job.id}/training`, "training.zip"],
   );
@@ -205,7 +245,7 @@ function showFiles(job) {
     ...offers.map(([title, path, name]) => fileItem(`${title}: ${name}`, { file: name }, () => server.download(path, name))),
     ...more.map(({ name, state: end }) => fileItem(word(`make.${name}`), { extra: name }, () => make(name), end === "waiting")),
   );
-  $("remake").hidden = !job.edit;
+  $("remake").hidden = !isCorrected;
   $("kept").textContent = word("kept", { minutes: Math.round(job.seconds_left / 60) });
   $("saved").textContent = job.edit ? savedWords(job.edit) : "";
 }
@@ -213,7 +253,8 @@ function showFiles(job) {
 const savedWords = (edit) =>
   `${word("saved", { voxels: edit.voxels_changed, seconds: edit.seconds.toFixed(0) })}. ${word("edited", { parent: edit.parent_sha256.slice(0, 12) })}`;
 
-const forget = safely(async () => {
+const forget = safely(inTurn(async () => {
+  if (!state.shown) return;
   const { id } = state.shown;
   await stopCorrecting(false);
   await server.remove(id);
@@ -226,7 +267,7 @@ const forget = safely(async () => {
   $("again").disabled = true;
   for (const each of ["table", "all", "quality", "notes", "jobs"]) $(each).replaceChildren();
   tell(word("deleted"));
-});
+}));
 
 // View.
 
@@ -236,13 +277,23 @@ function setFrame(frame) {
   state.viewer?.setFrame(frame - 1);
 }
 
-const changeFrame = safely(async (frame) => {
-  const count = state.shown?.frames ?? 1;
-  const wanted = ((frame - 1 + count) % count) + 1;
-  if (!state.correction) return setFrame(wanted);
-  await stopCorrecting();
-  setFrame(wanted);
-  return startCorrecting();
+const changeFrame = safely((frame) => {
+  const asked = ++state.asked;
+  return inTurn(async () => {
+    // A slider asks for many at once: the last one counts.
+    if (asked !== state.asked) return;
+    const count = state.shown?.frames ?? 1;
+    const wanted = ((frame - 1 + count) % count) + 1;
+    if (!state.correction) return setFrame(wanted);
+    try {
+      await stopCorrecting();
+    } catch (error) {
+      setFrame(state.viewer.frame + 1);
+      throw error;
+    }
+    setFrame(wanted);
+    await startCorrecting();
+  })();
 });
 
 function play(on) {
@@ -258,7 +309,7 @@ function play(on) {
 
 const changePlane = safely(async (name) => {
   if (name === "model" && state.viewer) {
-    await stopCorrecting();
+    await doneCorrecting();
     if (!state.viewer.hasModel) await showModel();
   }
   choosePlane(name);
@@ -290,6 +341,9 @@ async function startCorrecting() {
   const { id } = state.shown;
   const frame = Number($("frame").value) - 1;
   const file = await server.bytes(`jobs/${id}/labels/${frame}`);
+  // The frame that is edited is the one that is shown, whatever was played or moved meanwhile.
+  play(false);
+  setFrame(frame + 1);
   state.correction = new Correction(file, (body, seconds) => saveLabels(id, frame, body, seconds), canUndo);
   canUndo(false, false);
   state.viewer.drawn = () => state.correction?.stroke(state.viewer.drawing());
@@ -304,30 +358,43 @@ async function startCorrecting() {
 async function saveLabels(id, frame, body, seconds) {
   $("saved").textContent = word("saving");
   try { update(await server.save(id, frame, body, seconds)); } catch (error) {
-    $("saved").textContent = word("unsaved") + (error instanceof server.Problem ? problemWords(error) : word("offline"));
+    $("saved").textContent = word("unsaved") + failureWords(error);
     throw error;
   }
 }
 
-async function stopCorrecting(keep = true) {
-  play(false);
-  if (!state.correction) return;
-  if (keep) await state.correction.flush();
+/** End the correction; what cannot be saved is dropped only where a person says so. */
+async function leaveCorrection(keep = true) {
+  const { correction } = state;
+  if (!correction) return;
+  if (keep) await correction.finish().catch((error) => {
+    if (!confirm(word("drop_unsaved", { why: failureWords(error) }))) throw error;
+  });
+  correction.drop();
   state.correction = null;
   state.viewer.endDrawing();
   $("tools").hidden = true;
   $("brush").ariaPressed = "false";
   $("brush").textContent = word("start");
+}
+
+async function stopCorrecting(keep = true) {
+  play(false);
+  if (!state.correction) return;
+  await leaveCorrection(keep);
   if (keep) await state.viewer.showLabels(await server.bytes(labelsPath(state.shown)));
 }
 
+const doneCorrecting = inTurn(stopCorrecting);
+
 /** Have the server change the labels of this frame, then go on with them. */
-const onServer = (change) => safely(async () => {
-  await state.correction.flush();
-  update(await change(state.shown.id, Number($("frame").value) - 1));
+const onServer = (change) => safely(inTurn(async () => {
+  if (!state.correction) return;
+  await state.correction.finish();
+  update(await change(state.shown.id, state.viewer.frame));
   await stopCorrecting();
   await startCorrecting();
-});
+}));
 
 function replay(direction) {
   const labels = direction === "undo" ? state.correction?.undo() : state.correction?.redo();
@@ -383,7 +450,7 @@ function wire() {
   for (const button of $("planes").children) button.onclick = () => changePlane(button.dataset.plane);
   $("play").onclick = () => play(!state.timer && !state.correction);
   $("frame").oninput = () => changeFrame(Number($("frame").value));
-  $("brush").onclick = safely(() => (state.correction ? stopCorrecting() : startCorrecting()));
+  $("brush").onclick = safely(inTurn(() => (state.correction ? stopCorrecting() : startCorrecting())));
   for (const id of ["label", "size", "filled"]) $(id).oninput = takeBrush;
   $("undo").onclick = () => replay("undo");
   $("redo").onclick = () => replay("redo");
@@ -395,7 +462,7 @@ function wire() {
   $("canvas").addEventListener("keydown", onKey, { capture: true });
   for (const name of ["pointermove", "wheel"]) $("canvas").addEventListener(name, () => state.correction?.alive(), { passive: true });
   wireDrop();
-  addEventListener("beforeunload", (event) => { if (state.correction?.dirty) event.preventDefault(); });
+  addEventListener("beforeunload", (event) => { if (state.correction?.isUnsaved) event.preventDefault(); });
 }
 
 function wireDrop() {
@@ -418,6 +485,7 @@ function redraw() {
   showLabels(state.shown.structures);
   $("label").value = value;
   $("brush").textContent = word(state.correction ? "stop" : "start");
+  $("play").textContent = word(state.timer ? "pause" : "play");
 }
 
 const start = safely(async () => {

@@ -1,6 +1,10 @@
 // The server's API; a token, where one is needed, goes with every request and nowhere else.
 
+import { word } from "./words.js";
+
 const TOKEN = "cardioseg-token";
+const FOLLOW_AGAIN_MS = 1000;
+const MOST_VAIN = 10;
 
 export class Problem extends Error {
   constructor(status, body) {
@@ -10,6 +14,13 @@ export class Problem extends Error {
     this.details = body.details ?? {};
   }
 }
+
+/** The server does not answer. */
+export class Offline extends Error {}
+
+/** What fetch promised; a failed connection is a TypeError there, as a mistake of the page's is. */
+const connected = (promise) =>
+  promise.catch((error) => { throw error instanceof TypeError ? new Offline(error.message) : error; });
 
 export function keepToken(token) {
   sessionStorage.setItem(TOKEN, token);
@@ -21,25 +32,24 @@ function authorization() {
 }
 
 async function ask(path, options = {}) {
-  const answer = await fetch(`/api/${path}`, { ...options, headers: { ...authorization(), ...options.headers } });
+  const answer = await connected(fetch(`/api/${path}`, { ...options, headers: { ...authorization(), ...options.headers } }));
   if (!answer.ok) throw new Problem(answer.status, await answer.json().catch(() => ({})));
   return answer;
 }
 
-export const models = async () => (await ask("models")).json();
-export const health = async () => (await ask("health")).json();
-export const job = async (id) => (await ask(`jobs/${id}`)).json();
-export const again = async (id, model) =>
-  (await ask(`jobs/${id}/again?${new URLSearchParams({ model })}`, { method: "POST" })).json();
-export const corrected = async (id) => (await ask(`jobs/${id}/corrected`, { method: "POST" })).json();
-export const make = async (id, extra) => (await ask(`jobs/${id}/extras/${extra}`, { method: "POST" })).json();
+const told = async (path, options) => connected((await ask(path, options)).json());
+
+export const models = () => told("models");
+export const job = (id) => told(`jobs/${id}`);
+export const again = (id, model) => told(`jobs/${id}/again?${new URLSearchParams({ model })}`, { method: "POST" });
+export const corrected = (id) => told(`jobs/${id}/corrected`, { method: "POST" });
+export const make = (id, extra) => told(`jobs/${id}/extras/${extra}`, { method: "POST" });
 export const remove = (id) => ask(`jobs/${id}`, { method: "DELETE" });
-export const bytes = async (path) => (await ask(path)).arrayBuffer();
-export const save = async (id, frame, body, seconds) =>
-  (await ask(`jobs/${id}/labels/${frame}?seconds=${seconds.toFixed(1)}`, { method: "PUT", body })).json();
-export const revert = async (id, frame) => (await ask(`jobs/${id}/labels/${frame}`, { method: "DELETE" })).json();
-export const propagate = async (id, frame, reach) =>
-  (await ask(`jobs/${id}/labels/${frame}/propagate?reach=${reach}`, { method: "POST" })).json();
+export const bytes = async (path) => connected((await ask(path)).arrayBuffer());
+export const save = (id, frame, body, seconds) =>
+  told(`jobs/${id}/labels/${frame}?seconds=${seconds.toFixed(1)}`, { method: "PUT", body });
+export const revert = (id, frame) => told(`jobs/${id}/labels/${frame}`, { method: "DELETE" });
+export const propagate = (id, frame, reach) => told(`jobs/${id}/labels/${frame}/propagate?reach=${reach}`, { method: "POST" });
 
 /** Upload a file as the request's body, telling the share that is sent; its name stays here. */
 export function upload(file, model, series, told) {
@@ -52,25 +62,39 @@ export function upload(file, model, series, told) {
     request.upload.onprogress = (event) => event.lengthComputable && told(event.loaded / event.total);
     request.onload = () =>
       request.status < 300 ? resolve(request.response) : reject(new Problem(request.status, request.response ?? {}));
-    request.onerror = () => reject(new TypeError("offline"));
+    request.onerror = () => reject(new Offline());
     request.send(file);
   });
 }
 
-/** Follow a job by server-sent events until it ends; EventSource could not send a token. */
+const isAtWork = (job) =>
+  job.state === "queued" || job.state === "running" || job.extras.some((extra) => extra.state === "waiting");
+
+/** Follow a job until it ends, also where the connection is cut meanwhile. */
 export async function follow(id, told) {
+  let job = null;
+  for (let vain = 0; job === null || isAtWork(job); vain++) {
+    if (vain > MOST_VAIN) throw new Offline();
+    if (vain) await new Promise((resolve) => setTimeout(resolve, FOLLOW_AGAIN_MS));
+    const take = (now) => { job = now; vain = 0; told(now); };
+    await listen(id, take).catch((error) => { if (!(error instanceof Offline)) throw error; });
+  }
+}
+
+/** Listen to a job's server-sent events; EventSource could not send a token. */
+async function listen(id, told) {
   const answer = await ask(`jobs/${id}/events`);
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await connected(reader.read());
     if (done) return;
     const events = (rest + value).split("\n\n");
     rest = events.pop();
     for (const event of events) {
       const name = /^event: (.*)$/m.exec(event)?.[1];
       const data = /^data: (.*)$/m.exec(event)?.[1];
-      if (name === "gone") throw new Problem(404, { code: "no_such_job", message: "gone" });
+      if (name === "gone") throw new Problem(404, { code: "gone", message: word("gone") });
       if (name === "job") told(JSON.parse(data));
     }
   }

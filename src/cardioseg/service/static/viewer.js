@@ -46,8 +46,10 @@ export class Viewer {
     this.nv.drawScene();
   }
 
-  async show(image, labels, structures) {
+  /** @param native array axis along which the slices lie, null where it is not known */
+  async show(image, labels, structures, native) {
     this.clear();
+    this.native = native;
     await this.nv.loadFromArrayBuffer(image, "image.nii.gz");
     await this.nv.loadFromArrayBuffer(labels, "labels.nii.gz");
     this.structures = structures;
@@ -110,8 +112,10 @@ export class Viewer {
     this.setOpacity(this.opacity);
   }
 
-  /** The axis of NiiVue's own order along which the slices lie: that of the largest spacing. */
+  /** The axis of NiiVue's own order along which the slices lie; by the largest spacing where the job does not say. */
   stackAxis() {
+    const own = this.image?.permRAS?.findIndex((axis) => Math.abs(axis) - 1 === this.native) ?? -1;
+    if (own >= 0) return own;
     const sides = this.image?.pixDimsRAS?.slice(1, 4) ?? [1, 1, 2];
     return sides.indexOf(Math.max(...sides));
   }
