@@ -134,6 +134,21 @@ def test_ctrl_c_ends_it_while_a_study_is_coming(heart, tmp_path):
     assert list(temporary.iterdir()) == []
 
 
+def test_the_next_one_deletes_what_a_killed_one_left(heart, tmp_path):
+    images = write_scan(heart, tmp_path / "images")
+    temporary = tmp_path / "temporary"
+    options = ("--output", str(tmp_path / "kept"), "--quiet", "600")
+    with listening(temporary, *options) as node:
+        send_images(images[:3], node.port, "CARDIOSEG")
+        node.wait_for("receiving")
+        node.process.kill()
+        node.process.wait(30)
+    assert len(list(temporary.rglob("*.dcm"))) == 3
+    with listening(temporary, *options) as node:
+        assert node.port
+        assert list(temporary.rglob("*.dcm")) == []
+
+
 def test_more_than_its_limit_is_refused(heart, tmp_path):
     source = write_scan(heart, tmp_path / "images")
     options = ("--output", str(tmp_path / "kept"), "--quiet", "600", "--max-mb", "1")

@@ -9,18 +9,22 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 from tests.dicom_checks import dcmqi_masks, iod_errors
-from tests.dicom_sources import EIGHT, LPS, dicom_scan, oblique_grid
+from tests.dicom_sources import EIGHT, LPS, dicom_scan, oblique_grid, write_scan
 
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import ACDC, HVSMR2, MYOCARDIUM_BLOOD
+from cardioseg.core.measurement import Measurement
 from cardioseg.core.volume import LabelMap
 from cardioseg.errors import CardiosegError, FormatError, GeometryError, LabelError
+from cardioseg.io.dicom import find_series, read_series
 from cardioseg.io.dicom.source import DicomScan, SourceSlice
 from cardioseg.io.dicom_objects import Algorithm
 from cardioseg.io.dicom_seg import ScoreMap, write_fractional_seg, write_seg
 from cardioseg.io.dicom_seg_file import phase_path
+from cardioseg.io.dicom_sr import write_sr
 
 SAX = Algorithm("sax", "0123456789abcdef")
+GRID = oblique_grid()
 
 IDENTITY = ("Probe", "INVENTED-0815", "ACC-4711", "Doctor", "19700101")
 """What identifies the invented patient."""
@@ -278,6 +282,61 @@ def test_a_header_with_less_than_it_should_have_is_enough(tmp_path):
     assert "AccessionNumber" not in scan.sources[0][0].dataset
 
 
+@pytest.mark.parametrize(
+    ("source", "name", "written"),
+    [
+        (["", "ISO 2022 IR 87"], "Yamada^Tarou=山田^太郎", ["ISO 2022 IR 6", "ISO 2022 IR 87"]),
+        (["", "ISO 2022 IR 149"], "Hong^Gildong=洪^吉洞", ["ISO 2022 IR 6", "ISO 2022 IR 149"]),
+        (["ISO 2022 IR 13", "ISO 2022 IR 87"], "ﾔﾏﾀﾞ^ﾀﾛｳ=山田^太郎", None),
+        ("ISO_IR 100", "Müller^Jörg", None),
+        ("ISO_IR 192", "Ωmega^Ж", None),
+        ("GB18030", "Wang^XiaoDong=王^小东", None),
+        ("ISO-IR 100", "Müller^Jörg", "ISO_IR 192"),
+        ("ISO_IR 6", "Doe^Jane", ""),
+        ("", "Doe^Jane", ""),
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore:Incorrect value for Specific Character Set")
+@pytest.mark.filterwarnings("ignore:Invalid value for VR CS")
+def test_names_in_any_script_survive(source, name, written, tmp_path):
+    scan = dicom_scan(GRID)
+    for each in scan.sources[0]:
+        each.dataset.SpecificCharacterSet = source
+        each.dataset.PatientName = name
+        each.dataset.StudyDescription = name.rpartition("=")[2]
+    write_scan(scan, tmp_path / "study")
+    read = read_series(find_series(tmp_path / "study")[0])
+    write_seg([random_labels(read.scan.frames[0].geometry)], read, [0], tmp_path / "a.dcm", SAX)
+    write_sr([Measurement("volume", "LV cavity", 1.0, "ml")], read, tmp_path / "b.dcm", SAX)
+    for path in (tmp_path / "a.dcm", tmp_path / "b.dcm"):
+        made = dcmread(path)
+        assert str(made.PatientName) == name
+        assert made.StudyDescription == name.rpartition("=")[2]
+        assert made.get("SpecificCharacterSet", "") == (source if written is None else written)
+
+
+def odd(keyword: str, value: str, *, slices: slice = slice(3, 4)) -> DicomScan:
+    scan = dicom_scan(GRID)
+    for source in scan.sources[0][slices]:
+        setattr(source.dataset, keyword, value)
+    return scan
+
+
+def test_a_value_that_dicom_does_not_allow_is_told_without_it(tmp_path):
+    scan = odd("PatientSex", "SECRET", slices=slice(None))
+    for write in (
+        lambda: write_seg([random_labels(GRID)], scan, [0], tmp_path / "a.seg.dcm", SAX),
+        lambda: write_sr(
+            [Measurement("volume", "LV cavity", 1.0, "ml")], scan, tmp_path / "a.sr.dcm", SAX
+        ),
+    ):
+        with pytest.raises(FormatError, match="DICOM does not allow") as told:
+            write()
+        assert "SECRET" not in str(told.value)
+    assert list(tmp_path.iterdir()) == []
+
+
 def without(scan: DicomScan, keyword: str) -> DicomScan:
     for source in scan.sources[0]:
         del source.dataset[keyword]
@@ -288,9 +347,6 @@ def sheared(grid: Geometry) -> Geometry:
     affine = grid.affine.copy()
     affine[:3, 2] += affine[:3, 0]
     return Geometry(grid.shape, affine)
-
-
-GRID = oblique_grid()
 
 
 @pytest.mark.parametrize(
@@ -305,6 +361,9 @@ GRID = oblique_grid()
         ([sheared(GRID)], dicom_scan(sheared(GRID)), [0], GeometryError, "sheared"),
         ([GRID], without(dicom_scan(GRID), "FrameOfReferenceUID"), [0], FormatError, "place"),
         ([GRID], without(dicom_scan(GRID), "StudyInstanceUID"), [0], FormatError, "StudyInst"),
+        ([GRID], odd("FrameOfReferenceUID", ""), [0], FormatError, "lack FrameOfRef"),
+        ([GRID], odd("FrameOfReferenceUID", "1.2"), [0], FormatError, "differ in FrameOfRef"),
+        ([GRID], odd("StudyInstanceUID", "1.2"), [0], FormatError, "differ in StudyInst"),
     ],
 )
 def test_what_cannot_be_a_seg_is_told(labels, scan, phases, error, words, tmp_path):

@@ -7,14 +7,17 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from tests.dicom_series import noise, oblique, write_series
 from tests.in_process import run
 from tests.small_cohort import scan
 
-from cardioseg.errors import ConfigError, OutputExistsError
+from cardioseg.errors import ConfigError, DatasetError, OutputExistsError
 from cardioseg.workflows.choice import Choice
-from cardioseg.workflows.inputs import Input, gather_images
+from cardioseg.workflows.inputs import Input, gather_images, specified
 from cardioseg.workflows.outputs import kinds_named
+from cardioseg.workflows.places import stamp_of
 from cardioseg.workflows.predict import prediction
 from cardioseg.workflows.segment import Wanted
 from cardioseg.workflows.work import Outcome, Start, Task, one_by_one, run_task
@@ -104,6 +107,152 @@ def test_files_that_no_run_made_are_not_overwritten(inputs, tmp_path: Path) -> N
     with pytest.raises(OutputExistsError, match="case1"):
         worked(task_for(output), inputs, output, Start(resume=True))
     assert (output / "case1.nii.gz").read_bytes() == b"a person's own"
+
+
+def names_in(output: Path) -> list[str]:
+    return [each["name"] for each in json.loads((output / "run.json").read_text())["files"]]
+
+
+def test_another_input_of_the_same_name_is_not_taken_for_done(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    one, other = (tmp_path / folder / "case.nii.gz" for folder in ("A", "B"))
+    scan(one, seed=1)
+    scan(other, slices=4, seed=2)
+    os.utime(other, (1, 1))
+    worked(task_for(output), gather_images([one]), output, Start())
+    done = worked(task_for(output), gather_images([other]), output, Start(resume=True))[0]
+    assert not done.skipped
+    same = tmp_path / "C" / "case.nii.gz"
+    same.parent.mkdir()
+    same.write_bytes(other.read_bytes())
+    again = worked(task_for(output), gather_images([same]), output, Start(resume=True))[0]
+    assert again.skipped, "the same bytes elsewhere are the same input"
+    assert again.input_sha256 == done.input_sha256
+
+
+def test_another_series_of_a_folder_is_not_taken_for_done(tmp_path: Path) -> None:
+    folder, output = tmp_path / "study", tmp_path / "out"
+    for number, seed in ((3, 0), (7, 1)):
+        frames = noise(oblique()) if not seed else noise(oblique())[:, ::-1]
+        write_series(tmp_path / str(number), np.ascontiguousarray(frames), oblique(), number=number)
+    folder.mkdir()
+    for number in (3, 7):
+        for path in (tmp_path / str(number)).iterdir():
+            path.rename(folder / f"{number}-{path.name}")
+    outcomes = [
+        worked(task_for(output), specified(gather_images([folder]), series=series), output,
+               Start(resume=True))[0]
+        for series in ("3", "7", "7")
+    ]  # fmt: skip
+    assert [each.skipped for each in outcomes] == [False, False, True]
+    assert outcomes[0].input_sha256 != outcomes[1].input_sha256 == outcomes[2].input_sha256
+    changed = next(folder.glob("7-*"))
+    changed.write_bytes(changed.read_bytes() + b"\0\0")
+    last = specified(gather_images([folder]), series="7")
+    assert stamp_of(last[0]) != stamp_of(replace(last[0], series="3"))
+    assert not worked(task_for(output), last, output, Start(resume=True))[0].skipped
+
+
+def test_an_untouched_input_is_not_read_again(inputs, tmp_path: Path, monkeypatch) -> None:
+    output = tmp_path / "out"
+    worked(task_for(output), inputs, output, Start())
+    monkeypatch.setattr(
+        "cardioseg.workflows.places.file_digest", lambda path: pytest.fail(f"{path} was read")
+    )
+    assert all(
+        each.skipped for each in worked(task_for(output), inputs, output, Start(resume=True))
+    )
+
+
+def test_a_header_whose_data_is_in_another_file_counts_with_it(tmp_path: Path) -> None:
+    header = Input("case", tmp_path / "case.mhd")
+    header.path.write_text("ElementDataFile = case.raw")
+    (tmp_path / "case.raw").write_bytes(b"1")
+    before = stamp_of(header)
+    (tmp_path / "case.raw").write_bytes(b"22")
+    assert stamp_of(header) != before
+    assert stamp_of(Input("case", tmp_path / "gone.nii.gz")) == ""
+
+
+def test_urls_that_end_alike_are_not_taken_for_each_other(inputs, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    task = task_for(output)
+    worked(task, inputs[:1], output, Start())
+    record = json.loads((output / "run.json").read_text())
+    address = "https://example.org/A/case0.nii.gz?sig="
+    record["files"][0]["stamp"] = stamp_of(replace(inputs[0], url=f"{address}1"))
+    (output / "run.json").write_text(json.dumps(record))
+    same = replace(inputs[0], url=f"{address}2")
+    assert worked(task, (same,), output, Start(resume=True))[0].skipped
+    other = replace(inputs[0], url=address.replace("A", "B"))
+    assert not worked(task, (other,), output, Start(resume=True))[0].skipped
+
+
+def test_a_file_that_no_run_made_is_kept_beside_those_of_an_earlier_run(
+    inputs, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    gone = replace(inputs[1], path=tmp_path / "in" / "gone.nii.gz")
+    worked(task_for(output), (inputs[0], gone), output, Start())
+    for name in ("case1.nii.gz", "case2.nii.gz"):
+        own = output / name
+        own.write_bytes(b"a person's own")
+        with pytest.raises(OutputExistsError, match=rf"{name}: .* no run .* made it"):
+            worked(task_for(output), inputs, output, Start(resume=True))
+        assert own.read_bytes() == b"a person's own"
+        own.unlink()
+    assert not any(
+        each.error for each in worked(task_for(output), inputs, output, Start(resume=True))
+    )
+
+
+def test_after_ctrl_c_what_was_begun_is_done_again(inputs, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+
+    def stopped(task: Task, todo, told):
+        for number, outcome in enumerate(one_by_one(task, todo, told)):
+            if number == 1:  # written, but not yet told
+                raise KeyboardInterrupt
+            yield outcome
+
+    with pytest.raises(KeyboardInterrupt):
+        run_task(task_for(output), inputs, output, Start(), stopped)
+    assert names_in(output) == ["case0"]
+    outcomes = worked(task_for(output), inputs, output, Start(resume=True))
+    assert [each.skipped for each in outcomes] == [True, False, False]
+    assert not list(output.glob("*.jsonl"))
+
+
+def test_the_record_keeps_inputs_of_earlier_runs(inputs, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    for each in inputs:
+        worked(task_for(output), (each,), output, Start(resume=True))
+    assert sorted(names_in(output)) == ["case0", "case1", "case2"]
+    again = worked(task_for(output), inputs, output, Start(resume=True))
+    assert all(each.skipped for each in again)
+
+
+def test_every_file_of_a_kind_must_be_there(inputs, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    worked(task_for(output), inputs, output, Start())
+    record = json.loads((output / "run.json").read_text())
+    assert record["files"][0]["written"] == ["case0.nii.gz"]
+    record["files"][0]["written"] = ["case0.nii.gz", "case0-phase02.seg.nrrd"]
+    del record["files"][1]["written"], record["files"][1]["stamp"]  # as versions before told it
+    (output / "run.json").write_text(json.dumps(record))
+    outcomes = worked(task_for(output), inputs, output, Start(resume=True))
+    assert [each.skipped for each in outcomes] == [False, True, True]
+
+
+def test_inputs_whose_outputs_would_have_one_name_are_refused(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    for names, kind in ((("p", "p-es"), "mesh"), (("p", "p-phase03"), "nrrd")):
+        inputs = tuple(Input(name, scan(tmp_path / kind / f"{name}.nii.gz")) for name in names)
+        with pytest.raises(DatasetError, match=rf"may write {names[1]}.*run them into different"):
+            worked(task_for(output, kind), inputs, output, Start())
+        assert not output.exists()
+    inputs = tuple(Input(name, scan(tmp_path / f"{name}.nii.gz")) for name in ("p", "p-2", "p-es"))
+    assert not any(each.error for each in worked(task_for(output), inputs, output, Start()))
 
 
 def test_shares_make_together_what_one_run_makes(inputs, tmp_path: Path, capsys) -> None:

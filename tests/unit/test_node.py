@@ -7,9 +7,13 @@ import time
 from pathlib import Path
 
 import pytest
+from pydicom.uid import MRImageStorage
+from pynetdicom import AE, AllStoragePresentationContexts, evt
+from tests.dicom_peers import archive
+from tests.dicom_series import noise, oblique, write_series
 
-from cardioseg.errors import FormatError, NetworkError
-from cardioseg.io.dicom_network import Peer, parse_peer, require_title
+from cardioseg.errors import FormatError, NetworkError, WriteError
+from cardioseg.io.dicom_network import Peer, _entity, _store, parse_peer, require_title, send
 from cardioseg.service import node as node_module
 from cardioseg.service.node import Node, NodeOptions
 
@@ -121,6 +125,26 @@ def test_a_study_that_never_ends_is_deleted(bench):
     assert list(it.folder.iterdir()) == []
 
 
+def test_a_study_that_is_whole_may_wait_longer_than_the_oldest_age(bench):
+    worked = []
+
+    def slow(incoming, output, job, tell):
+        time.sleep(0.4)
+        worked.append(job)
+        return ()
+
+    it = bench(work=slow, oldest_s=0.2, quiet_s=0.0)
+    for number in (1, 2):
+        it.node.receive(number, "SCANNER", f"1.2.{number}", b"one")
+    for number in (1, 2):
+        it.node.released(number)
+    deadline = time.monotonic() + 5
+    while len(worked) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(worked) == 2, it.lines
+    assert not any("never whole" in line for line in it.lines)
+
+
 @pytest.mark.parametrize(
     ("error", "told", "untold"),
     [
@@ -170,6 +194,20 @@ def test_results_are_kept_where_that_is_asked_for(bench, tmp_path):
     assert [path.read_bytes() for path in folder.iterdir()] == [b"SEG"]
 
 
+def test_results_that_cannot_be_kept_are_sent_all_the_same(bench, tmp_path, monkeypatch):
+    def full(path, data):
+        raise WriteError(f"{path}: cannot be written: No space left on device")
+
+    monkeypatch.setattr(node_module, "write_bytes", full)
+    it = bench(output=tmp_path / "kept")
+    it.node.receive(1, "X", "1.2.3", b"one")
+    it.node.released(1)
+    it.wait()
+    assert it.sent == [(["SEG"], ARCHIVE)]
+    assert any("not kept: " in line and "No space left" in line for line in it.lines)
+    assert not any("failed" in line for line in it.lines)
+
+
 @pytest.mark.parametrize("words", ["", "ARCHIVE", "ARCHIVE@host", "@h:1", "A@h:99999", "A@h:0"])
 def test_what_is_no_peer_is_told(words):
     with pytest.raises(NetworkError):
@@ -180,6 +218,47 @@ def test_what_is_no_peer_is_told(words):
 def test_what_is_no_title_is_told(title):
     with pytest.raises(NetworkError, match="AE title"):
         require_title(title)
+
+
+def objects(folder: Path, count: int) -> list[Path]:
+    grid = oblique((4, 3, count))
+    write_series(folder, noise(grid), grid)
+    return sorted(folder.iterdir())
+
+
+def test_a_peer_that_aborts_between_objects_is_told_as_one_that_may_be_tried_again(tmp_path):
+    came = []
+
+    def aborted(event):
+        came.append(event)
+        event.assoc.abort()
+        return 0x0000
+
+    entity = AE(ae_title="ARCHIVE")
+    entity.supported_contexts = AllStoragePresentationContexts
+    server = entity.start_server(
+        ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, aborted)]
+    )
+    peer = Peer("ARCHIVE", "127.0.0.1", server.socket.getsockname()[1])
+    paths = objects(tmp_path, 3)
+    association = _entity("SENDER")
+    association.add_requested_context(MRImageStorage)
+    try:
+        with pytest.raises(NetworkError):
+            send(paths, peer, "SENDER")
+        ended = association.associate(peer.host, peer.port, ae_title=peer.title)
+        ended.abort()
+        with pytest.raises(NetworkError, match="ARCHIVE: has ended the association"):
+            _store(ended, paths[0], peer)
+    finally:
+        entity.shutdown()
+    assert len(came) == 1
+
+
+def test_more_objects_than_an_association_has_contexts_are_sent(tmp_path):
+    with archive() as results:
+        send(objects(tmp_path, 2) * 70, Peer("ARCHIVE", "127.0.0.1", results.port), "SENDER")
+        assert results.wait_for(140, 5)
 
 
 def test_an_address_of_version_6_is_a_peer():

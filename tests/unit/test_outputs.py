@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from cardioseg.core.geometry import Geometry
-from cardioseg.core.labels import ACDC
+from cardioseg.core.labels import ACDC, SCHEMES
 from cardioseg.core.scan import Scan
 from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.evaluation.function import heart_function
 from cardioseg.inference.predictor import Provenance
 from cardioseg.io.images import read_labels
+from cardioseg.workflows.mesh_files import _in_a_name
 from cardioseg.workflows.outputs import MESH, NRRD, kinds_named
 from cardioseg.workflows.result import Result
 
@@ -61,3 +62,26 @@ def test_models_of_any_format_are_found_before_they_are_overwritten(tmp_path: Pa
     for path in tmp_path.glob("*.stl"):
         path.unlink()
     assert tmp_path / "heart.glb" in MESH.files_there(tmp_path, "heart")
+
+
+def test_files_of_another_name_are_not_taken_for_those_of_a_shorter_one(tmp_path: Path) -> None:
+    for name in ("case-2-LV-cavity.stl", "case-es.glb", "case-phase2nd.seg.nrrd"):
+        (tmp_path / name).write_bytes(b"")
+    assert [path.name for path in MESH.files_there(tmp_path, "case")] == ["case-es.glb"]
+    assert NRRD.files_there(tmp_path, "case") == ()
+
+
+def test_models_of_every_structure_are_found_again() -> None:
+    for scheme in SCHEMES:
+        for each in scheme.structures:
+            assert MESH.may_end(f"-es-{_in_a_name(each.name)}.stl")
+
+
+def test_what_an_earlier_run_wrote_and_this_one_does_not_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "heart-2.seg.nrrd").write_bytes(b"of another input")
+    NRRD.write_anew(result(1, 3), tmp_path)
+    NRRD.write_anew(result(3), tmp_path)
+    assert [path.name for path in sorted(tmp_path.iterdir())] == [
+        "heart-2.seg.nrrd",
+        "heart.seg.nrrd",
+    ]

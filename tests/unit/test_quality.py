@@ -165,6 +165,21 @@ def test_a_rule_fires_on_the_map_made_for_it(array, rule, verdict):
     assert rules(array)[rule] is verdict
 
 
+@pytest.mark.parametrize("apex_to_base", [(0.5, -0.6, 0.6), (0.5, -0.6, -0.6), (0.1, 0.2, 0.9)])
+def test_missing_slices_are_counted_from_the_foot(apex_to_base):
+    along = np.array(apex_to_base) / np.linalg.norm(apex_to_base)
+    across = np.cross(along, (0.0, 0.0, 1.0)) / np.linalg.norm(np.cross(along, (0.0, 0.0, 1.0)))
+    affine = np.eye(4)
+    affine[:3, :3] = np.stack([1.5 * across, 1.5 * np.cross(along, across), 8 * along], axis=1)
+    affine[:3, 3] = (3.0, 4.0, 5.0)
+    grid, array = Geometry(GRID.shape, affine), heart()
+    array[..., 4] = 0
+    number = 5 if affine[2, 2] > 0 else SLICES - 4
+    reasons = assess_by_rules(image(grid), LabelMap(array, grid, ACDC)).reasons
+    (words,) = (each.words for each in reasons if each.rule == "slice_gap")
+    assert f"(number {number}, from the foot end)" in words
+
+
 def test_turning_the_picture_or_reversing_the_slices_is_no_mirror():
     assert "mirrored" not in rules(np.rot90(heart()))
     assert "mirrored" not in rules(heart()[::-1, ::-1])
@@ -333,6 +348,13 @@ def test_mirrored_passes_read_only_the_heart(tmp_path):
     first, extra = engine.asked[:2], engine.asked[2:]
     assert [shape[0] for shape in extra] == [8, 2] * 3
     assert sum(map(np.prod, extra)) < 1.5 * sum(map(np.prod, first))
+
+
+def test_a_feature_without_weight_need_not_be_known():
+    line = Line(intercept=0.0, weights={"overlap": 1.0, "mirrors": 0.0}, error=0.1)
+    calibration = Calibration(network="n", data="d", structures={"LV cavity": line})
+    assert not calibration.needs_mirrors
+    assert calibration.expected({"LV cavity": {"overlap": 0.5}}) == {"LV cavity": 0.5}
 
 
 def test_without_weight_on_mirrors_the_network_is_not_asked_again(tmp_path):

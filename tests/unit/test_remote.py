@@ -11,7 +11,7 @@ from tests.in_process import run
 from tests.small_cohort import scan
 
 from cardioseg.errors import DatasetError, FormatError
-from cardioseg.scale.remote import fetched, gather
+from cardioseg.scale.remote import _reason, fetched, gather
 from cardioseg.workflows.inputs import Input
 
 fsspec = pytest.importorskip("fsspec", reason="the extra 'scale' is not installed")
@@ -113,3 +113,20 @@ def test_what_opens_a_url_is_not_repeated() -> None:
         fetched(each).__enter__()
     assert "https://***@127.0.0.1:1/x.nii.gz?***" in str(caught.value)
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "403, message='Forbidden', url='http://127.0.0.1:1/a.nii.gz?sv=2024&sig=s3cret/b='",
+        "http://anna:s3cret@127.0.0.1:1/a.nii.gz?sig=s3cret: refused",
+        "Cannot connect to sftp://anna:s3/cret@example.org/a.nii.gz (refused)",
+        "zip://a::https://example.org/x.zip?X-Amz-Signature=s3cret&a=~1",
+    ],
+)
+def test_what_opens_a_url_is_not_repeated_as_a_library_spells_it(words: str) -> None:
+    each = Input("a", Path("a.nii.gz"), url="http://127.0.0.1:1/a.nii.gz?sv=2024&sig=s3cret%2Fb%3D")
+    told = _reason(OSError(words), each)
+    assert "s3cret" not in told
+    assert "anna" not in told
+    assert "cret" not in told

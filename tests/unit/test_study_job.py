@@ -10,11 +10,15 @@ import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
 from tests.dicom_hearts import ring_cine
-from tests.dicom_sources import write_scan
+from tests.dicom_sources import dicom_scan, oblique_grid, write_scan
 
 from cardioseg.core.labels import ACDC, LabelScheme
 from cardioseg.core.volume import LabelMap, Volume
+from cardioseg.errors import FormatError
 from cardioseg.inference.predictor import Prediction, Provenance
+from cardioseg.service.person import ENGINE
+from cardioseg.workflows import dicom_outputs
+from cardioseg.workflows.result import Result
 from cardioseg.workflows.study_job import segment_study
 
 MADE = Provenance("drawn", "0" * 16, "none", "native", False, False, 0.0)
@@ -79,3 +83,55 @@ def test_a_series_to_review_is_sent_and_says_so(study: Path, tmp_path: Path) -> 
     assert numbers(report) > 0
     assert comments(report)[0] == "quality: review"
     assert "series 1 of 1: quality: review" in lines
+
+
+def test_a_series_whose_report_fails_has_no_seg_either(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*given: object) -> None:
+        raise FormatError("the report cannot be written")
+
+    monkeypatch.setattr(dicom_outputs, "write_sr", refused)
+    lines: list[str] = []
+    assert segment_study(Drawn(True), study, tmp_path, "job", lines.append) == ()
+    assert lines == ["series 1 of 1: left out: the report cannot be written"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def result() -> Result:
+    scan = dicom_scan(oblique_grid())
+    grid = scan.scan.frames[0].geometry
+    labels = LabelMap(np.full(grid.shape, 3, np.uint8), grid, ACDC)
+    made = Provenance(
+        "otsu, corrected by a person", "x-corrected", ENGINE, "native", False, False, 0.0
+    )
+    return Result("heart", scan.scan, {0: labels}, (0,), made, "", source=scan)
+
+
+def test_labels_that_a_person_corrected_say_so(tmp_path: Path) -> None:
+    dicom_outputs.write_seg_of(result(), tmp_path)
+    for segment in dcmread(tmp_path / "heart.seg.dcm").SegmentSequence:
+        assert segment.SegmentAlgorithmType == "SEMIAUTOMATIC"
+        assert segment.SegmentAlgorithmName == "cardioseg otsu, corrected by a person"
+        (family,) = segment.SegmentationAlgorithmIdentificationSequence[
+            0
+        ].AlgorithmFamilyCodeSequence
+        assert family.CodeMeaning == "Histogram Analysis"
+
+
+@pytest.mark.parametrize("lacking", ["DerivationImageSequence", "TrackingID"])
+def test_a_report_beside_a_seg_of_another_program_does_not_refer_to_it(
+    tmp_path: Path, lacking: str
+) -> None:
+    dicom_outputs.write_seg_of(result(), tmp_path)
+    path = tmp_path / "heart.seg.dcm"
+    seg = dcmread(path)
+    for item in seg.PerFrameFunctionalGroupsSequence:
+        if lacking in item:
+            item.DerivationImageSequence = []
+    for segment in seg.SegmentSequence:
+        segment.pop(lacking, None)
+    seg.save_as(path)
+    dicom_outputs.write_sr_of(result(), tmp_path)
+    report = dcmread(tmp_path / "heart.sr.dcm")
+    assert str(seg.SOPInstanceUID) not in str(report)

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _USAGE = 2
 _MB = 10**6
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def listen(
@@ -60,12 +59,13 @@ def listen(
     """
     from cardioseg.io.dicom_network import parse_peer
     from cardioseg.service.node import NodeOptions
+    from cardioseg.service.settings import is_loopback
 
     if not send_to and output is None:
         fail("nowhere to put results: give --send-to AE@HOST:PORT, --output FOLDER or both", _USAGE)
     if quiet < 0 or max_mb < 1 or max_associations < 1:
         fail("--quiet, --max-mb and --max-associations cannot be that small", _USAGE)
-    if host not in _LOOPBACK:
+    if not is_loopback(host):
         say(f"warning: {host} may be reached from other machines, and DICOM asks for no password")
     options = NodeOptions(
         destinations=tuple(parse_peer(words) for words in send_to or ()),
@@ -87,10 +87,10 @@ def _segmenter(model: str) -> Segmenter:
 def _serve(segmenter: Segmenter, place: tuple[str, str, int, int], options: NodeOptions) -> None:
     """Listen until Ctrl-C or a request to end."""
     from functools import partial
-    from tempfile import TemporaryDirectory
 
     from cardioseg.io.dicom_network import Receiver, send
     from cardioseg.service.node import Node
+    from cardioseg.service.place import server_folder
     from cardioseg.workflows.study_job import segment_study
 
     title, host, port, associations = place
@@ -101,9 +101,9 @@ def _serve(segmenter: Segmenter, place: tuple[str, str, int, int], options: Node
 
     former = {each: signal.signal(each, end) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with TemporaryDirectory(prefix="cardioseg-listen-") as folder:
+        with server_folder(None) as folder:
             node = Node(
-                Path(folder),
+                folder,
                 partial(segment_study, segmenter),
                 lambda paths, peer: send(paths, peer, title),
                 options,

@@ -106,9 +106,10 @@ def send(paths: Sequence[Path], peer: Peer, title: str) -> None:
     """
     headers = [dcmread(path, stop_before_pixels=True) for path in paths]
     entity = _entity(title)
-    for header in headers:
-        syntax = header.file_meta.TransferSyntaxUID
-        entity.add_requested_context(header.SOPClassUID, syntax)
+    # Each once: an association has no more than 128.
+    contexts = ((each.SOPClassUID, each.file_meta.TransferSyntaxUID) for each in headers)
+    for kind, syntax in dict.fromkeys(contexts):
+        entity.add_requested_context(kind, syntax)
     association = entity.associate(peer.host, peer.port, ae_title=peer.title)
     if not association.is_established:
         raise NetworkError(
@@ -127,6 +128,8 @@ def _store(association: Any, path: Path, peer: Peer) -> None:
         status = association.send_c_store(path)
     except ValueError as error:
         raise NetworkError(f"{peer.title}: does not take this kind of object") from error
+    except RuntimeError as error:
+        raise NetworkError(f"{peer.title}: has ended the association") from error
     code = status.Status if status else None
     # Bxxx are warnings: stored, with something coerced.
     if code != SUCCESS and (code is None or code >> 12 != 0xB):

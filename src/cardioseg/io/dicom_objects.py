@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import highdicom
 from pydicom import Dataset
+from pydicom.charset import python_encoding
 from pydicom.uid import generate_uid
 
 from cardioseg.core.labels import Code
@@ -42,6 +44,8 @@ _MAY_BE_EMPTY = (
 )
 _MUST_BE_THERE = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 
+_UNICODE = "ISO_IR 192"
+
 NewUid = Callable[[], str]
 
 
@@ -64,12 +68,20 @@ class Algorithm:
         Version of the program; None takes the installed one's.
     family
         Coded kind of algorithm, of CID 7162.
+    by_person
+        Whether a person corrected its answer: its segments are SEMIAUTOMATIC then.
     """
 
     name: str
     model_id: str
     version: str | None = None
     family: Code = ARTIFICIAL_INTELLIGENCE
+    by_person: bool = False
+
+    @property
+    def kind(self) -> str:
+        """How the segments were made, as DICOM calls it."""
+        return "SEMIAUTOMATIC" if self.by_person else "AUTOMATIC"
 
     @property
     def full_name(self) -> str:
@@ -107,6 +119,8 @@ def first_slice(source: DicomScan) -> SourceSlice:
 def complete_header(source: SourceSlice) -> Dataset:
     """The slice's header with every element of type 2 that patient and study need.
 
+    It names no character set: highdicom knows too few. :func:`save` names the source's.
+
     Raises
     ------
     FormatError
@@ -114,6 +128,9 @@ def complete_header(source: SourceSlice) -> Dataset:
     """
     header = Dataset()
     header.update(source.dataset)
+    # Elements that nobody has read yet are decoded when highdicom does.
+    implicit, little = source.dataset.original_encoding
+    header.set_original_encoding(implicit, little, source.dataset.original_character_set)
     missing = [name for name in _MUST_BE_THERE if not header.get(name)]
     if missing:
         raise FormatError(
@@ -123,6 +140,7 @@ def complete_header(source: SourceSlice) -> Dataset:
     for name in _MAY_BE_EMPTY:
         if name not in header:
             setattr(header, name, "")
+    header.pop("SpecificCharacterSet", None)
     return header
 
 
@@ -135,13 +153,51 @@ def headers(slices: Sequence[SourceSlice]) -> list[Dataset]:
     return list(found.values())
 
 
-def save(dataset: Dataset, path: Path) -> None:
-    """Write an object as a DICOM file, whole or not at all.
+@contextmanager
+def made_of_headers(kind: str) -> Iterator[None]:
+    """Make an object with highdicom; its errors are about what the source's headers say.
+
+    Raises
+    ------
+    FormatError
+        In place of a ValueError, whose words may hold what a header says and are not told.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise FormatError(
+            f"the source images' headers hold a value that DICOM does not allow, or do not fit "
+            f"each other, so no {kind} can be written; take the images from the archive, or write "
+            "NIfTI (--write nifti)"
+        ) from error
+
+
+def save(dataset: Dataset, path: Path, source: SourceSlice) -> None:
+    """Write an object as a DICOM file, whole or not at all, in the character set of its source.
 
     Raises
     ------
     FormatError
         If the file cannot be written.
     """
+    found = _character_set(source.dataset)
+    if found:
+        dataset.SpecificCharacterSet = found
     with atomic_path(path) as temporary:
         dataset.save_as(temporary, enforce_file_format=True, overwrite=True)
+
+
+def _character_set(header: Dataset) -> str | list[str]:
+    """The header's character set as the standard names it; empty for ASCII.
+
+    Of several sets the first may be left empty for ASCII. Unicode takes the place of a set that
+    nobody knows: the names are the same.
+    """
+    found = header.get("SpecificCharacterSet") or ""
+    if isinstance(found, str) or len(found) == 1:
+        name = found if isinstance(found, str) else str(found[0])
+        if name in ("", "ISO_IR 6"):
+            return ""
+        return name if name in python_encoding and "2022" not in name else _UNICODE
+    names = [(each or "ISO_IR 6").replace("ISO_IR", "ISO 2022 IR") for each in found]
+    return names if all(each in python_encoding for each in names) else _UNICODE

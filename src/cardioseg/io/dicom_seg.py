@@ -25,8 +25,8 @@ from cardioseg.io.dicom_objects import (
     Algorithm,
     NewUid,
     concept,
-    first_slice,
     headers,
+    made_of_headers,
     random_uid,
     save,
     series_number,
@@ -158,8 +158,9 @@ def _write(
             for structure, segment in zip(scheme.structures, segments, strict=True)
         ]
         uids = (series_uid, new_uid())
-        seg = _segmentation(pixels, (source, phase, instance), descriptions, algorithm, uids)
-        save(seg, place)
+        with made_of_headers("SEG"):
+            seg = _segmentation(pixels, (source, phase, instance), descriptions, algorithm, uids)
+        save(seg, place, source.sources[phase][0])
         written.append(SegFile(place, phase, uids[1], series_uid, segments))
     return tuple(written)
 
@@ -186,11 +187,15 @@ def _require_fit(
         raise GeometryError(
             f"{grid.describe()}: a sheared stack has no SEG; write NIfTI (--write nifti)"
         )
-    if not first_slice(source).dataset.get("FrameOfReferenceUID"):
-        raise FormatError(
-            "the source images lack FrameOfReferenceUID, so a SEG has no place in the patient; "
-            "take the images from the archive, or write NIfTI (--write nifti)"
-        )
+    slices = [each.dataset for phase in phases for each in source.sources[phase]]
+    for name in ("FrameOfReferenceUID", "StudyInstanceUID"):
+        values = {str(each.get(name) or "") for each in slices}
+        if "" in values or len(values) > 1:
+            found = "lack" if "" in values else "differ in"
+            raise FormatError(
+                f"the source images {found} {name}, so a SEG has no place in the patient's "
+                "study; take the images from the archive, or write NIfTI (--write nifti)"
+            )
 
 
 def _description(
@@ -202,7 +207,7 @@ def _description(
         segment_label=short(structure.name),
         segmented_property_category=concept(codes.category),
         segmented_property_type=concept(codes.type),
-        algorithm_type="AUTOMATIC",
+        algorithm_type=algorithm.kind,
         algorithm_identification=highdicom.AlgorithmIdentificationSequence(
             name=algorithm.full_name,
             family=concept(algorithm.family),

@@ -10,13 +10,13 @@ import numpy as np
 from highdicom.seg import Segmentation
 from pydicom import Dataset
 
-from cardioseg.core.geometry import Geometry
+from cardioseg.core.geometry import Float64Array, Geometry
 from cardioseg.io.dicom.source import SourceSlice
 from cardioseg.io.dicom_objects import concept
+from cardioseg.io.patient_space import lps_from_ras
 
 _SEGMENTATION = ("DCM", "113076", "Segmentation")
 _SOURCE_IMAGE = ("DCM", "121322", "Source image for image processing operation")
-_LPS = np.array([-1.0, -1.0, 1.0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,14 +32,14 @@ def planes_of(grid: Geometry) -> Planes:
     """Measures, orientation and positions of a grid's slices, as highdicom takes them.
 
     A multi-frame object holds the frames of all phases, several at each place: the places of one
-    phase have to be told. RAS+ becomes DICOM's LPS+ here.
+    phase have to be told.
     """
-    starts = grid.to_world([(0, 0, k) for k in range(grid.shape[2])]) * _LPS
-    cosines = (grid.directions * _LPS[:, None])[:, :2].T
+    starts = _starts(grid)
+    cosines = lps_from_ras(grid.directions)[:, :2].T
     across, down, along = grid.spacing
     return Planes(
         [highdicom.PlanePositionSequence("PATIENT", image_position=start) for start in starts],
-        highdicom.PlaneOrientationSequence("PATIENT", image_orientation=cosines.ravel()),
+        highdicom.PlaneOrientationSequence("PATIENT", image_orientation=cosines.ravel().tolist()),
         highdicom.PixelMeasuresSequence(
             pixel_spacing=(down, across), slice_thickness=along, spacing_between_slices=along
         ),
@@ -58,7 +58,7 @@ def name_source_frames(seg: Segmentation, slices: Sequence[SourceSlice], grid: G
     grid
         The grid.
     """
-    starts = grid.to_world([(0, 0, k) for k in range(grid.shape[2])]) * _LPS
+    starts = _starts(grid)
     for item in seg.PerFrameFunctionalGroupsSequence:
         here = np.array(item.PlanePositionSequence[0].ImagePositionPatient, np.float64)
         nearest = int(np.linalg.norm(starts - here, axis=1).argmin())
@@ -70,6 +70,11 @@ def name_source_frames(seg: Segmentation, slices: Sequence[SourceSlice], grid: G
         uid = str(each.dataset.SeriesInstanceUID)
         by_series.setdefault(uid, []).append(_reference(each))
     seg.ReferencedSeriesSequence = [_series(*each) for each in by_series.items()]
+
+
+def _starts(grid: Geometry) -> Float64Array:
+    """Where the first voxel of each slice lies, (slices, 3) in LPS+."""
+    return lps_from_ras(grid.to_world([(0, 0, k) for k in range(grid.shape[2])]).T).T
 
 
 def _objects(slices: Sequence[SourceSlice]) -> list[SourceSlice]:

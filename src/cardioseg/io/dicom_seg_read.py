@@ -37,21 +37,20 @@ def read_seg_file(path: Path, phase: int, labels: LabelMap, source: DicomScan) -
         return None
     try:
         seg = dcmread(path)
-        same = _is_of(seg, phase, labels, source)
-    except (InvalidDicomError, AttributeError, ValueError):
-        return None
-    if not same:
-        return None
-    segments = tuple(
-        Segment(
-            str(item.SegmentLabel),
-            int(item.SegmentNumber),
-            str(item.TrackingID),
-            str(item.TrackingUID),
+        if not _is_of(seg, phase, labels, source):
+            return None
+        segments = tuple(
+            Segment(
+                str(item.SegmentLabel),
+                int(item.SegmentNumber),
+                str(item.TrackingID),
+                str(item.TrackingUID),
+            )
+            for item in seg.SegmentSequence
         )
-        for item in seg.SegmentSequence
-    )
-    uids = (str(seg.SOPInstanceUID), str(seg.SeriesInstanceUID))
+        uids = (str(seg.SOPInstanceUID), str(seg.SeriesInstanceUID))
+    except (InvalidDicomError, AttributeError, ValueError, LookupError, TypeError):
+        return None  # of another program, whose SEG may lack what ours have
     return SegFile(path, phase, *uids, segments)
 
 

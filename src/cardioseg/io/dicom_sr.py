@@ -33,6 +33,7 @@ from cardioseg.io.dicom_objects import (
     concept,
     first_slice,
     headers,
+    made_of_headers,
     random_uid,
     save,
     series_number,
@@ -127,23 +128,24 @@ def write_sr(
         for each in comments
     )
     instance = random_uid()
-    document = sr.ComprehensiveSR(
-        evidence=[*_images(source), *(_evidence(each, source) for each in found.values())],
-        content=report,
-        series_instance_uid=random_uid(),
-        series_number=series_number(first_slice(source)) + _SR_SERIES_OFFSET,
-        sop_instance_uid=instance,
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        is_complete=all(each.value is not None for each in measurements),
-        is_final=False,
-        is_verified=False,
-        manufacturer_model_name=MODEL_NAME,
-        software_versions=algorithm.used_version,
-        device_serial_number=SERIAL_NUMBER,
-        series_description=short(f"{algorithm.full_name}, {RESEARCH_ONLY}"),
-    )
-    save(document, path)
+    with made_of_headers("SR"):
+        document = sr.ComprehensiveSR(
+            evidence=[*_images(source), *(_evidence(each, source) for each in found.values())],
+            content=report,
+            series_instance_uid=random_uid(),
+            series_number=series_number(first_slice(source)) + _SR_SERIES_OFFSET,
+            sop_instance_uid=instance,
+            instance_number=1,
+            manufacturer=MANUFACTURER,
+            is_complete=all(each.value is not None for each in measurements),
+            is_final=False,
+            is_verified=False,
+            manufacturer_model_name=MODEL_NAME,
+            software_versions=algorithm.used_version,
+            device_serial_number=SERIAL_NUMBER,
+            series_description=short(f"{algorithm.full_name}, {RESEARCH_ONLY}"),
+        )
+    save(document, path, first_slice(source))
     return instance
 
 

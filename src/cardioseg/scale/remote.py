@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -175,5 +176,7 @@ def _opened(each: Input) -> tuple[AbstractFileSystem, str]:
 
 
 def _reason(error: Exception, each: Input) -> str:
-    told = first_line(error).replace(each.url, each.where)
+    # A library may spell the URL in its own way, such as with %2F as a slash.
+    told = re.sub(r"://\S*@", "://***@", first_line(error).replace(each.url, each.where))
+    told = re.sub(r"(://[^\s?]*\?)\S*", r"\1***", told)
     return f"{told}; check the URL, your access and the network, then go on with --resume"

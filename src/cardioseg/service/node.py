@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cardioseg.errors import CardiosegError, NetworkError
+from cardioseg.errors import CardiosegError, NetworkError, WriteError
+from cardioseg.io.atomic import make_folder, write_bytes
 from cardioseg.io.dicom_network import Peer
 
 Work = Callable[[Path, Path, str, Callable[[str], None]], tuple[Path, ...]]
@@ -143,17 +144,17 @@ class Node:
         return _Study(job, folder, sender, now, now)
 
     def _next(self) -> _Study | None:
-        """The first study that is whole; those that are too old are deleted."""
+        """The first whole study, however long it waited; one that never gets whole is deleted."""
         now = time.monotonic()
         with self._lock:
             for key, study in list(self._studies.items()):
+                if not study.open and now - study.touched >= self._options.quiet_s:
+                    self._working = study.size
+                    return self._studies.pop(key)
                 if now - study.begun > self._options.oldest_s:
                     del self._studies[key]
                     shutil.rmtree(study.folder, ignore_errors=True)
                     self._tell(f"job {study.job}: never whole; deleted")
-                elif not study.open and now - study.touched >= self._options.quiet_s:
-                    self._working = study.size
-                    return self._studies.pop(key)
         return None
 
     def _process(self, study: _Study, stop: threading.Event) -> None:
@@ -164,8 +165,10 @@ class Node:
             written = self._work(
                 study.folder, results, study.job, lambda line: self._say(study, line)
             )
-            self._keep(study, written)
-            self._deliver(study, written, stop)
+            try:
+                self._deliver(study, written, stop)
+            finally:
+                self._keep(study, written)
         except CardiosegError as error:
             self._say(study, f"failed: {error}")
         except Exception as error:
@@ -182,10 +185,12 @@ class Node:
     def _keep(self, study: _Study, written: Sequence[Path]) -> None:
         if self._options.output is None or not written:
             return
-        target = self._options.output / study.job
-        target.mkdir(parents=True)
-        for path in written:
-            shutil.copyfile(path, target / path.name)
+        try:
+            target = make_folder(self._options.output / study.job)
+            for path in written:
+                write_bytes(target / path.name, path.read_bytes())
+        except WriteError as error:
+            self._say(study, f"not kept: {error}")
 
     def _deliver(self, study: _Study, written: Sequence[Path], stop: threading.Event) -> None:
         destinations = self._options.destinations

@@ -24,17 +24,21 @@ from cardioseg.workflows.result import Result
 
 WITHHELD = "rejected by the quality gate"
 
+PERSON = "person"
+"""Engine of labels that a person corrected."""
+
 _FAMILIES = {"otsu": HISTOGRAM_ANALYSIS, "active-contour": DEFORMABLE_MODELS}
 
 
-def write_seg_of(result: Result, folder: Path) -> None:
+def write_seg_of(result: Result, folder: Path) -> tuple[Path, ...]:
     """Write NAME.seg.dcm; of several frames NAME-phaseNN.seg.dcm each."""
-    write_seg(
+    written = write_seg(
         result.chosen, _source(result), result.phases, _seg_path(result, folder), algorithm(result)
     )
+    return tuple(each.path for each in written)
 
 
-def write_sr_of(result: Result, folder: Path, *, withhold: bool = False) -> None:
+def write_sr_of(result: Result, folder: Path, *, withhold: bool = False) -> tuple[Path, ...]:
     """Write NAME.sr.dcm: the measurements, beside the SEG of this result if it is in the folder.
 
     Parameters
@@ -51,21 +55,24 @@ def write_sr_of(result: Result, folder: Path, *, withhold: bool = False) -> None
         measurements = tuple(
             replace(each, value=None, low=None, high=None, note=WITHHELD) for each in measurements
         )
+    path = folder / f"{result.name}{SR_SUFFIX}"
     write_sr(
         measurements,
         _source(result),
-        folder / f"{result.name}{SR_SUFFIX}",
+        path,
         algorithm(result),
         _segs(result, folder),
         quality_lines(result.quality),
     )
+    return (path,)
 
 
 def algorithm(result: Result) -> Algorithm:
     """What made the result, as its objects name it."""
     made = result.provenance
-    family = _FAMILIES.get(made.model, ARTIFICIAL_INTELLIGENCE)
-    return Algorithm(made.model, made.model_id, family=family)
+    # Of corrected labels the name is that of what was corrected, and words.
+    family = _FAMILIES.get(made.model.partition(",")[0], ARTIFICIAL_INTELLIGENCE)
+    return Algorithm(made.model, made.model_id, family=family, by_person=made.engine == PERSON)
 
 
 def _source(result: Result) -> DicomScan:

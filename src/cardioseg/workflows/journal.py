@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +19,28 @@ Record = dict[str, Json]
 
 
 @dataclass(frozen=True)
+class Earlier:
+    """What earlier runs of a command tell.
+
+    Parameters
+    ----------
+    records
+        The last record of each input, by name: it was finished, failed, or was only begun.
+    own
+        Names that the run.json tells of whose place the next one takes.
+    """
+
+    records: Mapping[str, Record]
+    own: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Journal:
     """The file run-COMMAND.jsonl: a line that says what decides the answers, then one an input.
 
-    It lies in the output folder while the command runs; run.json follows it. What is left of it
-    after a kill, and the run.json of every run that ended, tell the next one what is done.
+    First come the inputs that are done and those that are begun, then each as it ends. It lies in
+    the output folder while the command runs; run.json follows it. What is left of it after a stop,
+    and the run.json of every run that ended, tell the next one what is done.
 
     Parameters
     ----------
@@ -48,8 +65,8 @@ class Journal:
         name = f"run-{self.command}-{self.share}" if self.share else f"run-{self.command}"
         return self.folder / f"{name}.jsonl"
 
-    def earlier(self) -> dict[str, Record] | None:
-        """Records of the inputs that earlier runs in the folder finished, of every share, by name.
+    def earlier(self) -> Earlier | None:
+        """What earlier runs in the folder tell, of every share; the later file has the last word.
 
         None if there was no run of this command.
 
@@ -59,25 +76,32 @@ class Journal:
             If one of them was made with something else; it names what differs.
         """
         found: dict[str, Record] = {}
+        own: set[str] = set()
         begun = False
-        for path in sorted([*self.folder.glob("run*.json"), *self.folder.glob("run*.jsonl")]):
+        for path in sorted(
+            [*self.folder.glob("run*.json"), *self.folder.glob("run*.jsonl")], key=_age
+        ):
             head, records = _read(path)
             if head.get("command") != self.command:
                 continue
             begun = True
             self._require_same(path, head)
-            found |= {str(each["name"]): each for each in records if not each.get("failed")}
-        return found if begun else None
+            told = {str(each["name"]): each for each in records}
+            found |= told
+            if not self.share or path.stem == self.path.stem:
+                own |= told.keys()
+        return Earlier(found, frozenset(own)) if begun else None
 
-    def begin(self, done: Mapping[str, Record]) -> BinaryIO:
-        """Start the file with what is done already; :func:`add` adds to the stream."""
+    def begin(self, done: Mapping[str, Record], todo: Iterable[str]) -> BinaryIO:
+        """Start the file with what is done and what is begun; :func:`add` adds to the stream."""
         head = {
             "format_version": FORMAT_VERSION,
             "command": self.command,
             "versions": versions(),
             **self.facts,
         }
-        lines = [json.dumps(each) + "\n" for each in (head, *done.values())]
+        begun = ({"name": name, "begun": True} for name in todo)
+        lines = [json.dumps(each) + "\n" for each in (head, *done.values(), *begun)]
         write_text(self.path, "".join(lines))
         return self.path.open("ab")
 
@@ -102,6 +126,14 @@ def add(stream: BinaryIO, record: Record) -> None:
     with suppress(OSError):
         os.write(stream.fileno(), json.dumps(record).encode() + b"\n")
         os.fsync(stream.fileno())
+
+
+def _age(path: Path) -> tuple[int, str]:
+    """Earlier files first."""
+    try:
+        return path.stat().st_mtime_ns, path.name
+    except OSError:
+        return 0, path.name
 
 
 def _read(path: Path) -> tuple[Record, list[Record]]:

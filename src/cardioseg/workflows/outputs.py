@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import glob
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from cardioseg.core.labels import SCHEMES
 from cardioseg.errors import ConfigError
 from cardioseg.evaluation.function_record import frame_number, measurement_record
 from cardioseg.io.atomic import write_text
@@ -26,48 +28,76 @@ class Kind:
     name
         As `--write` takes it.
     endings
-        What follows the input's name in each file that may be written; `*` stands for any letters
-        where there are several.
+        What follows the input's name in each file that may be written; `*` stands for the number
+        of a frame.
     write
-        Writes one result into a folder, each file whole or not at all.
+        Writes one result into a folder, each file whole or not at all; returns the files.
     needs_dicom
         Whether only DICOM inputs can have it.
     """
 
     name: str
     endings: tuple[str, ...]
-    write: Callable[[Result, Path], None]
+    write: Callable[[Result, Path], tuple[Path, ...]]
     needs_dicom: bool = False
 
     def files_there(self, folder: Path, name: str) -> tuple[Path, ...]:
         """Files of this kind that a folder already holds for one name."""
         found = {
-            path for ending in self.endings for path in folder.glob(glob.escape(name) + ending)
+            path
+            for ending in self.endings
+            for path in folder.glob(glob.escape(name) + ending)
+            if self.may_end(path.name.removeprefix(name))
         }
         return tuple(sorted(found))
 
+    def may_end(self, rest: str) -> bool:
+        """Whether what follows a name is one of the endings.
 
-def write_nifti(result: Result, folder: Path) -> None:
+        Examples
+        --------
+        >>> [NRRD.may_end(each) for each in (".seg.nrrd", "-phase07.seg.nrrd", "-2.seg.nrrd")]
+        [True, True, False]
+        """
+        patterns = (re.escape(ending).replace(r"\*", r"\d+") for ending in self.endings)
+        return any(re.fullmatch(pattern, rest) for pattern in patterns)
+
+    def write_anew(self, result: Result, folder: Path) -> None:
+        """Write, then remove former files of this name that belong to no file written now."""
+        former = self.files_there(folder, result.name)
+        written = self.write(result, folder)
+        for path in set(former) - set(written):
+            path.unlink(missing_ok=True)
+
+
+def write_nifti(result: Result, folder: Path) -> tuple[Path, ...]:
     """Write NAME.nii.gz: the label map, of several frames as one 4-D file."""
     path, made_by = folder / f"{result.name}.nii.gz", result.provenance.model_id
     if len(result.phases) == 1:
         write_labels(result.chosen[0], path, made_by)
     else:
         write_label_frames(result.chosen, path, made_by, result.frame_ms)
+    return (path,)
 
 
-def write_segmentation(result: Result, folder: Path) -> None:
+def write_segmentation(result: Result, folder: Path) -> tuple[Path, ...]:
     """Write NAME.seg.nrrd for 3D Slicer; of several frames NAME-phaseNN.seg.nrrd each, from 1."""
     several = len(result.phases) > 1
+    written = []
     for index, labels in zip(result.phases, result.chosen, strict=True):
         name = f"{result.name}-phase{index + 1:02d}" if several else result.name
-        write_labels(labels, folder / f"{name}.seg.nrrd", result.provenance.model_id)
+        path = folder / f"{name}.seg.nrrd"
+        write_labels(labels, path, result.provenance.model_id)
+        written.append(path)
+    return tuple(written)
 
 
-def write_facts(result: Result, folder: Path) -> None:
+def write_facts(result: Result, folder: Path) -> tuple[Path, ...]:
     """Write NAME.json: measurements, quality, volumes over the cycle, notes, provenance."""
     text = json.dumps(facts(result), indent=2, ensure_ascii=False)
-    write_text(folder / f"{result.name}.json", text + "\n")
+    path = folder / f"{result.name}.json"
+    write_text(path, text + "\n")
+    return (path,)
 
 
 def facts(result: Result) -> dict[str, Json]:
@@ -92,32 +122,32 @@ def facts(result: Result) -> dict[str, Json]:
     }
 
 
-def write_seg_objects(result: Result, folder: Path) -> None:
+def write_seg_objects(result: Result, folder: Path) -> tuple[Path, ...]:
     """Write NAME.seg.dcm; the library for it takes a second to import, so only who needs it."""
     from cardioseg.workflows.dicom_outputs import write_seg_of
 
-    write_seg_of(result, folder)
+    return write_seg_of(result, folder)
 
 
-def write_sr_object(result: Result, folder: Path) -> None:
+def write_sr_object(result: Result, folder: Path) -> tuple[Path, ...]:
     """Write NAME.sr.dcm."""
     from cardioseg.workflows.dicom_outputs import write_sr_of
 
-    write_sr_of(result, folder)
+    return write_sr_of(result, folder)
 
 
-def write_mesh_files(result: Result, folder: Path) -> None:
+def write_mesh_files(result: Result, folder: Path) -> tuple[Path, ...]:
     """Write NAME-STRUCTURE.stl, NAME.glb and a picture."""
     from cardioseg.workflows.visual_outputs import write_models
 
-    write_models(result, folder)
+    return write_models(result, folder)
 
 
-def write_report(result: Result, folder: Path) -> None:
+def write_report(result: Result, folder: Path) -> tuple[Path, ...]:
     """Write NAME.html."""
     from cardioseg.workflows.visual_outputs import write_page
 
-    write_page(result, folder)
+    return write_page(result, folder)
 
 
 def _quality(result: Result) -> Json:
@@ -150,6 +180,8 @@ def _function(result: Result) -> Json:
     }
 
 
+_STRUCTURES = sorted({each.name for scheme in SCHEMES for each in scheme.structures})
+
 NIFTI = Kind("nifti", (".nii.gz",), write_nifti)
 FACTS = Kind("json", (".json",), write_facts)
 NRRD = Kind("nrrd", (".seg.nrrd", "-phase*.seg.nrrd"), write_segmentation)
@@ -160,7 +192,12 @@ MESH = Kind(
     tuple(
         f"{systole}{ending}"
         for systole in ("", "-es")
-        for ending in ("-*.stl", ".glb", "-meshes.json", "-mesh.png")
+        for ending in (
+            *(f"-{name.replace(' ', '-')}.stl" for name in _STRUCTURES),
+            ".glb",
+            "-meshes.json",
+            "-mesh.png",
+        )
     ),
     write_mesh_files,
 )

@@ -92,7 +92,7 @@ def prediction(
 
         def finish() -> tuple[int, Quality | None]:
             for kind in wanted.kinds:
-                kind.write(result, output)
+                kind.write_anew(result, output)
             return len(result.phases), result.quality
 
         return finish

@@ -17,6 +17,7 @@ from cardioseg.io.dicom import Series, find_series, read_series
 from cardioseg.workflows.inputs import Opened
 from cardioseg.workflows.judging import quality_lines
 from cardioseg.workflows.outputs import SEG, SR
+from cardioseg.workflows.places import files_of
 from cardioseg.workflows.segment import Wanted, segment
 
 FEWEST_SLICES = 4
@@ -61,10 +62,13 @@ def segment_study(
     make_folder(output)
     found = find_series(incoming)
     for number, series in enumerate(found, start=1):
-        which = f"series {number} of {len(found)}"
+        which, name = f"series {number} of {len(found)}", f"{job}-{number}"
         try:
-            told = _segment_series(segmenter, series, output, f"{job}-{number}")
+            told = _segment_series(segmenter, series, output, name)
         except CardiosegError as error:
+            # A SEG goes out with the report that says how far to rely on it, or not at all.
+            for path in files_of((SEG, SR), output, name):
+                path.unlink()
             told = (f"left out: {error}",)
         for line in told:
             tell(f"{which}: {line}")

@@ -8,10 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cardioseg.core.geometry import Geometry
+from cardioseg.core.short_axis import FEW_SLICES, pose_is_lost
 from cardioseg.io.nifti_header import NiftiHeader
-
-FEW_SLICES = 5
-"""A short-axis stack through both ventricles has more slices than this."""
 
 HUGE_SPACING_MM = 15.0
 """Cardiac stacks are 5 to 10 mm apart, 12 with a gap."""
@@ -24,15 +22,8 @@ CLIPPED_SHARE = 0.002
 
 
 def orientation_lost(header: NiftiHeader) -> bool:
-    """Whether the header holds no pose: no code, or the plain affine that a lossy copy leaves.
-
-    A heart's short axis is never along the scanner's axes with its first voxel at the very origin.
-    """
-    if header.sform_code <= 0 and header.qform_code <= 0:
-        return True
-    geometry = header.geometry
-    plain = np.array_equal(np.abs(geometry.directions), np.eye(3))
-    return bool(plain and not geometry.origin.any())
+    """Whether the header holds no pose: no code, or the plain affine that a lossy copy leaves."""
+    return (header.sform_code <= 0 and header.qform_code <= 0) or pose_is_lost(header.geometry)
 
 
 def header_suspicions(header: NiftiHeader) -> Iterator[str]:

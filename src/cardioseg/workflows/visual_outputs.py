@@ -18,22 +18,28 @@ from cardioseg.workflows.result import Result
 FORMATS = ("stl", "glb")
 
 
-def write_models(result: Result, folder: Path) -> None:
+def write_models(result: Result, folder: Path) -> tuple[Path, ...]:
     """Write NAME-STRUCTURE.stl, NAME.glb, NAME-meshes.json and NAME-mesh.png; ES apart as NAME-es.
 
     A label map without a heart has no models: nothing is written, and the quality says why.
     """
+    written: list[Path] = []
     for phase, index in result.named_frames.items():
         models = _models(result, index)
         if models:
             name = f"{result.name}-es" if phase == "ES" else result.name
-            write_meshes(models, folder, name, FORMATS, force=True)
-            write_bytes(folder / f"{name}-mesh.png", _picture(models))
+            picture = folder / f"{name}-mesh.png"
+            written += write_meshes(models, folder, name, FORMATS, force=True)
+            write_bytes(picture, _picture(models))
+            written.append(picture)
+    return tuple(written)
 
 
-def write_page(result: Result, folder: Path) -> None:
+def write_page(result: Result, folder: Path) -> tuple[Path, ...]:
     """Write NAME.html: the report of one case, self-contained, in English."""
-    write_text(folder / f"{result.name}.html", case_report(_content(result)))
+    path = folder / f"{result.name}.html"
+    write_text(path, case_report(_content(result)))
+    return (path,)
 
 
 def _content(result: Result) -> CaseContent:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cardioseg.core.quality import Quality, Verdict
-from cardioseg.errors import CardiosegError, FormatError, OutputExistsError, is_out_of_memory
+from cardioseg.errors import CardiosegError, FormatError, is_out_of_memory
 from cardioseg.io.atomic import make_folder
 from cardioseg.workflows.inputs import Input, Opened, open_input
-from cardioseg.workflows.journal import Journal, Record, add
+from cardioseg.workflows.journal import Earlier, Journal, Record, add
 from cardioseg.workflows.outputs import Kind
+from cardioseg.workflows.places import files_of, is_done, require_apart, require_free, stamp_of
 from cardioseg.workflows.provenance import Json, write_run
 
 Watch = Callable[[int, int, str], None]
@@ -28,7 +29,8 @@ Reach = Callable[[Input], AbstractContextManager[Input]]
 class Outcome:
     """What became of one input: frames written, the input's digest and quality, or the error.
 
-    `skipped` ones are of an earlier run; of their quality only the verdict is known.
+    `skipped` ones are of an earlier run; of their quality only the verdict is known. `stamp` marks
+    the input as it was before it was read; see :func:`cardioseg.workflows.places.stamp_of`.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Outcome:
     error: str = ""
     quality: Quality | None = None
     skipped: bool = False
+    stamp: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,39 +136,49 @@ def run_task(
     ------
     OutputExistsError
         If an output is there that is neither to be overwritten nor of an earlier run.
+    DatasetError
+        If outputs of two inputs may have one name.
     ConfigError
         If an earlier run is to be resumed that was made with something else.
     FormatError
         If a kind of output needs DICOM and an input is not.
     """
     _require_dicom(task.kinds, inputs)
+    require_apart(task.kinds, inputs)
     journal = Journal(output, task.command, task.facts, start.share)
-    earlier = journal.earlier() if start.resume else None
-    _require_free(task.kinds, inputs, output, start.force or earlier is not None)
+    earlier = (journal.earlier() if start.resume else None) or Earlier({}, frozenset())
+    told = earlier.records
     started = time.monotonic()
-    make_folder(output)
     done = {
-        each.name: record
+        each.name: told[each.name]
         for each in inputs
-        if (record := (earlier or {}).get(each.name)) and _is_there(task.kinds, each, output)
+        if is_done(task.kinds, each, output, told.get(each.name))
     }
+    todo = [each for each in inputs if each.name not in done]
+    require_free(task.kinds, todo, output, None if start.force else told)
+    make_folder(output)
+    records = dict(done)
     outcomes = {name: _remembered(record) for name, record in done.items()}
-    todo = [each for each in inputs if each.name not in outcomes]
     try:
-        with journal.begin(done) as stream:
+        with journal.begin(done, [each.name for each in todo]) as stream:
             for outcome in run(task, todo, lambda words: watch(len(outcomes), len(inputs), words)):
                 outcomes[outcome.name] = outcome
-                add(stream, _record(outcome))
+                files = files_of(task.kinds, output, outcome.name)
+                records[outcome.name] = _record(outcome, [path.name for path in files])
+                add(stream, records[outcome.name])
         watch(len(inputs), len(inputs), "")
     finally:
-        # Also after Ctrl-C: what was written stays and is told.
-        ordered = [outcomes[each.name] for each in inputs if each.name in outcomes]
-        if ordered:
-            records: list[Json] = [_record(outcome) for outcome in ordered]
-            facts = {**task.facts, "files": records}
+        # Also after Ctrl-C: what was written stays and is told, and the journal what was begun.
+        if records:
+            now = {each.name: None for each in inputs}
+            others = (name for name in told if name in earlier.own and name not in now)
+            listed = [records[name] for name in now if name in records]
+            listed += [told[name] for name in others if not told[name].get("begun")]
+            facts = {**task.facts, "files": list[Json](listed)}
             write_run(output, task.command, facts, started, start.share)
-        journal.end()
-    return tuple(ordered)
+        if len(outcomes) == len(inputs):
+            journal.end()
+    return tuple(outcomes[each.name] for each in inputs if each.name in outcomes)
 
 
 def outcome_of(each: Input, task: Task, told: Told = lambda words: None) -> Outcome:
@@ -196,7 +209,7 @@ def steps_of(
         nothing could be made. An error that a user can mend is part of it.
     """
     started = time.perf_counter()
-    here, error = each, ""
+    here, error, stamp = each, "", stamp_of(each)
     try:
         with task.reach(each) as here:
             opened = open_input(here)
@@ -212,7 +225,7 @@ def steps_of(
     if error:
         yield Outcome(each.name, seconds, error=error)
     else:
-        yield Outcome(each.name, seconds, frames, opened.sha256, quality=quality)
+        yield Outcome(each.name, seconds, frames, opened.sha256, quality=quality, stamp=stamp)
 
 
 def _words_of(error: Exception, each: Input, here: Input) -> str:
@@ -236,33 +249,6 @@ def _require_dicom(kinds: Sequence[Kind], inputs: Sequence[Input]) -> None:
         )
 
 
-def _require_free(
-    kinds: Sequence[Kind], inputs: Sequence[Input], output: Path, overwrite: bool
-) -> None:
-    there = [
-        (path, each)
-        for each in inputs
-        for kind in kinds
-        for path in kind.files_there(output, each.name)
-    ]
-    for path, source in there:
-        if not source.url and path.resolve() == source.path.resolve():
-            raise OutputExistsError(f"{path}: is an input; name another output folder")
-        if not overwrite:
-            raise OutputExistsError(f"{path}: is already there; add --force to overwrite it")
-
-
-def _is_there(kinds: Sequence[Kind], each: Input, output: Path) -> bool:
-    """Whether every output of an input is there, and none is older than a local input."""
-    files = [kind.files_there(output, each.name) for kind in kinds]
-    if not all(files):
-        return False
-    if each.url:
-        return True
-    oldest = min(path.stat().st_mtime_ns for paths in files for path in paths)
-    return each.path.stat().st_mtime_ns <= oldest
-
-
 def _remembered(record: Record) -> Outcome:
     verdict = record.get("verdict")
     return Outcome(
@@ -275,10 +261,12 @@ def _remembered(record: Record) -> Outcome:
     )
 
 
-def _record(outcome: Outcome) -> Record:
+def _record(outcome: Outcome, written: Sequence[str]) -> Record:
     record: dict[str, Json] = {"name": outcome.name, "seconds": round(outcome.seconds, 3)}
+    files: dict[str, Json] = {"written": list(written)}
     if outcome.error:
         # The full message goes to stderr; a log names no path.
-        return {**record, "failed": True}
-    record |= {"input_sha256": outcome.input_sha256, "frames": outcome.frames}
+        return {**record, "failed": True, **(files if written else {})}
+    record |= {"input_sha256": outcome.input_sha256, "stamp": outcome.stamp}
+    record |= {"frames": outcome.frames, **files}
     return record if outcome.quality is None else {**record, "verdict": outcome.quality.verdict}

@@ -56,7 +56,9 @@ class Line(FrozenModel):
         >>> round(line.expected({"overlap": 0.9}), 3)
         0.892
         """
-        total = self.intercept + sum(w * log_odds(features[n]) for n, w in self.weights.items())
+        # A feature without weight need not be known: mirrors then are not measured.
+        weighed = (w * log_odds(features[n]) for n, w in self.weights.items() if w)
+        total = self.intercept + sum(weighed)
         return float(1 / (1 + np.exp(-total)))
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.quality import Reason, Verdict
+from cardioseg.core.short_axis import pose_is_lost
 from cardioseg.inference.quality.stack import Stack, base_is_last, rv_turn_deg_per_cm
 
 WRONG_TURN = -2.0
@@ -73,15 +74,6 @@ def view_reasons(geometry: Geometry) -> Iterator[Reason]:
             "by the file's orientation the slices run along the heart and not across it: this "
             "looks like a long-axis view; choose the short-axis stack",
         )
-
-
-def pose_is_lost(geometry: Geometry) -> bool:
-    """Whether the affine is a plain one, as conversions that lose the patient's pose leave it.
-
-    A heart's short axis is never along the scanner's axes with the first voxel at the origin.
-    """
-    plain = np.array_equal(np.abs(geometry.directions), np.eye(3))
-    return bool(plain and not geometry.origin.any())
 
 
 def _screw(turn: float, stack: Stack, geometry: Geometry, known: bool) -> float:

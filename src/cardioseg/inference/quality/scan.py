@@ -7,10 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from cardioseg.core.quality import Reason, Verdict
+from cardioseg.core.short_axis import FEW_SLICES
 from cardioseg.core.volume import Volume
-
-FEW_SLICES = 5
-"""A short-axis stack through both ventricles has at least this many slices."""
 
 AIR_HU = -300.0
 """Hounsfield units below which there is only air and lung; MR magnitude has no such values."""

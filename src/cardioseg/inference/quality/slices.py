@@ -38,7 +38,7 @@ def slice_reasons(stack: Stack) -> Iterator[Reason]:
 def _order_reasons(stack: Stack) -> Iterator[Reason]:
     gap = facts.missing_slices(stack)
     if len(gap):
-        numbers = ", ".join(str(k + 1) for k in gap[:6])
+        numbers = ", ".join(map(str, facts.from_foot(stack, gap)[:6]))
         yield Reason(
             Verdict.REVIEW,
             "slice_gap",

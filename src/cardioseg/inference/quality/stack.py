@@ -166,6 +166,16 @@ def missing_slices(stack: Stack) -> NDArray[np.intp]:
     return np.setdiff1d(inner, stack.used)
 
 
+def from_foot(stack: Stack, slices: NDArray[np.intp]) -> list[int]:
+    """Numbers of slices from 1, counted from the end of the stack that is nearer to the feet.
+
+    The stack's own order follows the body's axis that its slices are nearest to, which in an
+    oblique stack need not be the one from foot to head.
+    """
+    upwards = stack.geometry.directions[2, 0] >= 0
+    return sorted(int(k) + 1 if upwards else len(stack.lv) - int(k) for k in slices)
+
+
 def elongation(stack: Stack) -> float:
     """Length over width of the ventricle in its largest slice: near 1 across its long axis."""
     areas = stack.areas_mm2(stack.ventricle)
