@@ -46,7 +46,12 @@ from cardioseg.workflows.work import Outcome, _record
 started = time.perf_counter()
 found = gather_images([Path(sys.argv[1])])
 listed = time.perf_counter() - started
-told = json.dumps([_record(Outcome(each.name, 9.999, 50, 64 * "0")) for each in found])
+told = json.dumps(
+    [
+        _record(Outcome(each.name, 9.999, 50, 64 * "0", stamp=64 * "0"), [f"{each.name}.nii.gz"])
+        for each in found
+    ]
+)
 print(json.dumps({"inputs": len(found), "seconds": listed, "record_mb": len(told) / 1e6}))
 """
 

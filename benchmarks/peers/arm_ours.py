@@ -21,9 +21,10 @@ from cardioseg.inference.predictor import load_model
 from cardioseg.training.config import TrainConfig, read_config
 from cardioseg.training.fit import LOG
 from cardioseg.workflows.inputs import gather_images, of_part
+from cardioseg.workflows.origin import SPLIT
 from cardioseg.workflows.predict import predict_files
 from cardioseg.workflows.provenance import RUN
-from cardioseg.workflows.train import CONFIG, MODEL, SPLIT, Start
+from cardioseg.workflows.train import CONFIG, MODEL, Start
 from cardioseg.workflows.train import train as run_training
 
 RESERVE = 0.05
