@@ -233,7 +233,7 @@ def test_every_control_has_a_name(page: Page, server: Live) -> None:
     assert page.title() == "cardioseg"
 
 
-def held_labels(page: Page, method: str) -> list[Route]:
+def held_labels(page: Page, method: str, path: str = "*") -> list[Route]:
     """Hold back the first request of a kind for the labels of a frame; the others go on."""
     held: list[Route] = []
 
@@ -243,7 +243,7 @@ def held_labels(page: Page, method: str) -> list[Route]:
         else:
             route.continue_()
 
-    page.route("**/api/jobs/*/labels/*", handle)
+    page.route(f"**/api/jobs/*/labels/{path}", handle)
     return held
 
 
@@ -439,6 +439,59 @@ def test_after_a_revert_nothing_is_offered_as_corrected(
     wait_until(page, lambda: voxels(page) == 0)
     assert page.is_hidden("#remake")
     assert page.locator("#files [data-file='training.zip']").count() == 0
+
+
+def test_nothing_is_drawn_while_the_server_carries(
+    page: Page, server: Live, tmp_path: Path
+) -> None:
+    open_page(page, server)
+    upload(page, small_heart(tmp_path / "heart.nii.gz"))
+    start_correcting(page)
+    frames = frames_saved(page)
+    stroke(page)
+    wait_until(page, lambda: voxels(page) > 0)
+    before = voxels(page)
+    held = held_labels(page, "POST", "*/propagate*")
+    page.click("#propagate")
+    wait_until(page, lambda: held)
+    assert page.is_disabled("#undo")
+    page.select_option("#label", "1")
+    page.focus("#canvas")
+    stroke(page)
+    for key in ("Space", "Control+z"):
+        page.keyboard.press(key)
+    held[0].continue_()
+    wait_until(page, lambda: voxels(page) > before)
+    page.wait_for_selector("#tools:not([hidden])")
+    page.wait_for_load_state("networkidle")
+    carried = voxels(page)
+    page.wait_for_timeout(1500)
+    assert frames == ["0"]
+    assert edit_of(page, server)["voxels_changed"] == carried  # type: ignore[index]
+    stroke(page)
+    wait_until(page, lambda: frames == ["0", "0"])
+
+
+def test_after_a_carry_that_failed_drawing_goes_on(
+    page: Page, server: Live, tmp_path: Path
+) -> None:
+    open_page(page, server)
+    upload(page, small_heart(tmp_path / "heart.nii.gz"))
+    start_correcting(page)
+    stroke(page)
+    wait_until(page, lambda: voxels(page) > 0)
+    page.route("**/propagate*", lambda route: route.abort())
+    page.click("#propagate")
+    expect(page.locator("#error")).to_contain_text("The server does not answer")
+    expect(page.locator("#undo")).to_be_enabled()
+    frames = frames_saved(page)
+    page.select_option("#label", "1")
+    page.focus("#canvas")
+    stroke(page)
+    wait_until(page, lambda: frames == ["0"])
+    page.click("#undo")
+    page.click("#undo")
+    wait_until(page, lambda: voxels(page) == 0)
 
 
 def test_the_stack_of_a_single_thin_picture_is_shown_from_the_front(

@@ -33,6 +33,7 @@ export class Correction {
     this.underWay = 0;
     this.dirty = false;
     this.failure = null;
+    this.isHeld = false;
     this.isOver = false;
   }
 
@@ -45,8 +46,19 @@ export class Correction {
     this.last = now;
   }
 
+  /** Take no change until it is let go. */
+  hold(isHeld) {
+    this.isHeld = isHeld;
+    this.tell();
+  }
+
+  tell() {
+    this.told(!this.isHeld && this.steps.length > 0, !this.isHeld && this.undone.length > 0);
+  }
+
   /** Take the labels after a stroke. */
   stroke(labels) {
+    if (this.isHeld) return;
     const step = difference(this.labels, labels);
     if (!step.places.length) return;
     this.alive();
@@ -61,6 +73,7 @@ export class Correction {
   redo() { return this.replay(this.undone, this.steps, "to"); }
 
   replay(source, target, side) {
+    if (this.isHeld) return null;
     const step = source.pop();
     if (!step) return null;
     this.alive();
@@ -71,7 +84,7 @@ export class Correction {
   }
 
   changed() {
-    this.told(this.steps.length > 0, this.undone.length > 0);
+    this.tell();
     this.dirty = true;
     this.saveIn(SAVE_AFTER_MS);
   }

@@ -37,7 +37,7 @@ export class Viewer {
 
   get image() { return this.nv.volumes[0]; }
   get overlay() { return this.nv.volumes[1]; }
-  get isDrawing() { return this.nv.opts.drawingEnabled; }
+  get isDrawing() { return Boolean(this.nv.drawBitmap); }
 
   clear() {
     this.endDrawing();
@@ -155,6 +155,11 @@ export class Viewer {
     this.setOpacity(this.opacity);
   }
 
+  /** Keep the drawing as it is, whatever the mouse or the keyboard does, until it is let go. */
+  holdDrawing(isHeld) {
+    this.nv.setDrawingEnabled(!isHeld);
+  }
+
   setDrawing(labels) {
     let own = 0;
     for (const index of this.fileOrder()) this.nv.drawBitmap[own++] = labels[index];
@@ -184,6 +189,7 @@ export class Viewer {
 
   /** Paint one dab at the crosshair, in the slice's plane: what a mouse does, by the keyboard. */
   dab() {
+    if (!this.nv.opts.drawingEnabled) return;
     const dims = this.image.dimsRAS;
     const centre = this.nv.frac2vox(this.nv.scene.crosshairPos);
     const axis = this.shownAxis();
