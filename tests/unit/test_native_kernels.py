@@ -46,11 +46,16 @@ def leaves(*tensors, wide=False):
     return [(t.double() if wide else t.clone()).requires_grad_() for t in tensors]
 
 
-def near(found, wanted, half, terms=1, amplified=1.0):
-    """Within rounding of a sum of so many terms, of the tensor's own size."""
+def near(found, wanted, half, terms=1, amplified=1.0, own=None):
+    """Within rounding of a sum of so many terms, of the tensor's own size.
+
+    Or, where PyTorch's own answer in the same precision is farther off, a little more than that:
+    sums that nearly cancel lose as much in bfloat16 whoever adds them up.
+    """
     size = amplified * (wanted.abs().max().item() + 1e-6)
     step = 2**-8 if half else 2**-23 * max(terms, 16) ** 0.5 * 4
-    torch.testing.assert_close(found.double(), wanted, rtol=0, atol=step * size)
+    allowed = 0.0 if own is None else 1.5 * (own.double() - wanted).abs().max().item()
+    torch.testing.assert_close(found.double(), wanted, rtol=0, atol=max(step * size, allowed))
 
 
 @needs_kernels
@@ -81,6 +86,16 @@ def smoothed(images, weight):
     return functional.conv2d(images, weight, padding=1, groups=len(weight))
 
 
+def pytorchs_own(images, norm, keep, weight, slope):
+    """The norm and the taps after PyTorch's backward in the images' precision."""
+    norm, (x, w) = copy.deepcopy(norm), leaves(images, weight)
+    norm.zero_grad()
+    answer = functional.relu(norm(x))
+    answer = answer if keep is None else answer * keep.to(answer.dtype)[:, :, None, None]
+    smoothed(answer, w.to(answer.dtype)).backward(slope)
+    return norm, w
+
+
 @needs_kernels
 @settings(deadline=None, max_examples=60)
 @given(shapes, halves, st.booleans(), st.booleans(), st.integers(0, 99))
@@ -109,10 +124,12 @@ def test_norm_relu_dropout_and_depthwise_are_pytorchs(shape, half, drops, smooth
     # Where the ReLU bends, rounding decides whether a pixel has a gradient.
     if (before.detach().abs() > 1e-4).all():
         near(x.grad, p.grad, half, pixels, 4 * lost**2)
-        near(norm.weight.grad, wide.weight.grad, half and smooths, 16 * pixels, 4 * lost)
-        near(norm.bias.grad, wide.bias.grad, half and smooths, 16 * pixels, 4)
+        own, v = pytorchs_own(images, norm, keep, taps, slope) if smooths else (wide, q)
+        terms = 16 * pixels
+        near(norm.weight.grad, wide.weight.grad, half and smooths, terms, 4 * lost, own.weight.grad)
+        near(norm.bias.grad, wide.bias.grad, half and smooths, terms, 4, own.bias.grad)
         if smooths:
-            near(w.grad, q.grad, half, 16 * pixels, 4 * lost)
+            near(w.grad, q.grad, half, terms, 4 * lost, v.grad)
 
 
 @needs_kernels
