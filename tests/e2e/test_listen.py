@@ -121,13 +121,23 @@ def test_a_study_sent_to_it_comes_back_as_seg_and_sr(heart, tmp_path):
     assert not any(words in told for words in (*IDENTITY, str(source.StudyInstanceUID)))
 
 
-def test_ctrl_c_ends_it_while_a_study_is_coming(heart, tmp_path):
-    images = write_scan(heart, tmp_path / "images")
-    temporary = tmp_path / "temporary"
-    options = ("--output", str(tmp_path / "kept"), "--quiet", "600")
-    with listening(temporary, *options) as node:
+@contextmanager
+def receiving(heart, folder):
+    """A node that has received half a study and waits for the rest."""
+    images = write_scan(heart, folder / "images")
+    with listening(folder / "temporary", *waiting(folder)) as node:
         send_images(images[:3], node.port, "CARDIOSEG")
         node.wait_for("receiving")
+        yield node
+
+
+def waiting(folder):
+    return "--output", str(folder / "kept"), "--quiet", "600"
+
+
+def test_ctrl_c_ends_it_while_a_study_is_coming(heart, tmp_path):
+    temporary = tmp_path / "temporary"
+    with receiving(heart, tmp_path) as node:
         assert len(list(temporary.rglob("*.dcm"))) == 3
         node.process.send_signal(signal.SIGINT)
         assert node.process.wait(30) == 0
@@ -135,16 +145,12 @@ def test_ctrl_c_ends_it_while_a_study_is_coming(heart, tmp_path):
 
 
 def test_the_next_one_deletes_what_a_killed_one_left(heart, tmp_path):
-    images = write_scan(heart, tmp_path / "images")
     temporary = tmp_path / "temporary"
-    options = ("--output", str(tmp_path / "kept"), "--quiet", "600")
-    with listening(temporary, *options) as node:
-        send_images(images[:3], node.port, "CARDIOSEG")
-        node.wait_for("receiving")
+    with receiving(heart, tmp_path) as node:
         node.process.kill()
         node.process.wait(30)
     assert len(list(temporary.rglob("*.dcm"))) == 3
-    with listening(temporary, *options) as node:
+    with listening(temporary, *waiting(tmp_path)) as node:
         assert node.port
         assert list(temporary.rglob("*.dcm")) == []
 

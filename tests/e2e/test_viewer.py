@@ -105,6 +105,20 @@ def stroke(page: Page) -> None:
     page.mouse.up()
 
 
+def open_correcting(page: Page, server: Live, folder: Path) -> None:
+    """A small heart on the page, ready to be corrected."""
+    open_page(page, server)
+    upload(page, small_heart(folder / "heart.nii.gz"))
+    start_correcting(page)
+
+
+def open_corrected(page: Page, server: Live, folder: Path) -> None:
+    """The same with one stroke that is saved."""
+    open_correcting(page, server, folder)
+    stroke(page)
+    wait_until(page, lambda: voxels(page) > 0)
+
+
 def voxels(page: Page) -> int:
     found = re.search(r"(\d+) (voxels|vóxeles)", page.inner_text("#saved"))
     return int(found[1]) if found else -1
@@ -306,9 +320,7 @@ def test_a_correction_that_cannot_be_saved_is_kept_told_and_saved_later(
 def test_a_correction_that_cannot_be_saved_may_be_dropped(
     page: Page, server: Live, tmp_path: Path
 ) -> None:
-    open_page(page, server)
-    upload(page, small_heart(tmp_path / "heart.nii.gz"))
-    start_correcting(page)
+    open_correcting(page, server, tmp_path)
     page.route(
         "**/api/jobs/*/labels/*",
         lambda route: route.abort() if route.request.method == "PUT" else route.continue_(),
@@ -429,11 +441,7 @@ def test_the_language_changes_while_a_cine_plays(page: Page, server: Live, tmp_p
 def test_after_a_revert_nothing_is_offered_as_corrected(
     page: Page, server: Live, tmp_path: Path
 ) -> None:
-    open_page(page, server)
-    upload(page, small_heart(tmp_path / "heart.nii.gz"))
-    start_correcting(page)
-    stroke(page)
-    wait_until(page, lambda: voxels(page) > 0)
+    open_corrected(page, server, tmp_path)
     assert page.is_visible("#remake")
     page.click("#revert")
     wait_until(page, lambda: voxels(page) == 0)
@@ -444,9 +452,7 @@ def test_after_a_revert_nothing_is_offered_as_corrected(
 def test_nothing_is_drawn_while_the_server_carries(
     page: Page, server: Live, tmp_path: Path
 ) -> None:
-    open_page(page, server)
-    upload(page, small_heart(tmp_path / "heart.nii.gz"))
-    start_correcting(page)
+    open_correcting(page, server, tmp_path)
     frames = frames_saved(page)
     stroke(page)
     wait_until(page, lambda: voxels(page) > 0)
@@ -475,11 +481,7 @@ def test_nothing_is_drawn_while_the_server_carries(
 def test_after_a_carry_that_failed_drawing_goes_on(
     page: Page, server: Live, tmp_path: Path
 ) -> None:
-    open_page(page, server)
-    upload(page, small_heart(tmp_path / "heart.nii.gz"))
-    start_correcting(page)
-    stroke(page)
-    wait_until(page, lambda: voxels(page) > 0)
+    open_corrected(page, server, tmp_path)
     page.route("**/propagate*", lambda route: route.abort())
     page.click("#propagate")
     expect(page.locator("#error")).to_contain_text("The server does not answer")

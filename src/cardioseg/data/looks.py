@@ -85,3 +85,8 @@ def data_digest(looks: Looks, cases: Sequence[Case]) -> str:
 def labels_digest(looks: Looks, cases: Sequence[Case]) -> str:
     """One digest of all images and labels as they lie: values, order and grid; not of names."""
     return combined_digest(looks.of(case).exact for case in cases)
+
+
+def digests(looks: Looks, cases: Sequence[Case]) -> dict[str, str]:
+    """Both digests under the names that records give them."""
+    return {"data_digest": data_digest(looks, cases), "labels_digest": labels_digest(looks, cases)}

@@ -175,20 +175,18 @@ def region_volumes(
     values = []
     for structure in structures:
         mask = labels.mask(structure)
+        is_there = bool(mask.any())
         for region in REGIONS:
             quantity = f"{REGION_PREFIX}{region}"
+            value, why = None, ""
             if region not in regions or axis is None:
                 why = "base and apex cannot be told: no stack of slices with a left ventricle"
-                values.append(Measurement(quantity, structure, None, "ml", phase=phase, note=why))
-                continue
-            if not mask.any():
+            elif not is_there:
                 why = f"no {structure} at {phase}"
-                values.append(Measurement(quantity, structure, None, "ml", phase=phase, note=why))
-                continue
-            inside = [index for index, name in enumerate(regions) if name == region]
-            part = mask.take(inside, axis=axis)
-            value = volume_ml(part, labels.geometry)
-            values.append(Measurement(quantity, structure, value, "ml", phase=phase))
+            else:
+                inside = [index for index, name in enumerate(regions) if name == region]
+                value = volume_ml(mask.take(inside, axis=axis), labels.geometry)
+            values.append(Measurement(quantity, structure, value, "ml", phase=phase, note=why))
     return tuple(values)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cardioseg.data.looks import Looks, data_digest, labels_digest
+from cardioseg.data.looks import Looks, digests
 from cardioseg.data.splits import Split, folds, written_out
 from cardioseg.datasets import Dataset
 from cardioseg.errors import ConfigError
@@ -70,12 +70,9 @@ def cross_validate(
     cases, looks = dataset.labelled_cases, Looks()
     people = people_of(cases, listener.tell, looks)
     splits = _splits(config, people, count)
-    digests = {
-        "data_digest": data_digest(looks, cases),
-        "labels_digest": labels_digest(looks, cases),
-    }
+    data = digests(looks, cases)
     make_folder(output)
-    _claim(output, config, splits, digests)
+    _claim(output, config, splits, data)
     reports = []
     for number, split in enumerate(splits):
         listener.tell(f"fold {number + 1} of {count}")
@@ -89,7 +86,7 @@ def cross_validate(
         "config": config.model_dump(mode="json"),
         "folds": count,
         "data": dataset.name,
-        **digests,
+        **data,
     }
     write_run(output, "cross-validate", facts, started)
     return report
@@ -105,13 +102,13 @@ def _splits(
 
 
 def _claim(
-    output: Path, config: TrainConfig, splits: tuple[Split, ...], digests: Mapping[str, str]
+    output: Path, config: TrainConfig, splits: tuple[Split, ...], data: Mapping[str, str]
 ) -> None:
     """Record what is cross-validated here; refuse a folder that holds something else."""
     record = {
         "config": config.model_dump(mode="json"),
         "validation": [list(split.validation) for split in splits],
-        **digests,
+        **data,
     }
     path = output / RECORD
     if not path.exists():
@@ -119,7 +116,7 @@ def _claim(
         return
     found = json.loads(path.read_text(encoding="utf-8"))
     # Earlier programs did not record the labels.
-    if {"labels_digest": digests["labels_digest"], **found} != record:
+    if {"labels_digest": data["labels_digest"], **found} != record:
         raise ConfigError(
             f"{output}: holds a cross-validation of another configuration, other images or labels, "
             "or another number of folds; name another folder"

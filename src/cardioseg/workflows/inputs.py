@@ -140,8 +140,9 @@ def gather_images(paths: Iterable[Path]) -> tuple[Input, ...]:
 
 
 def _in_folder(path: Path) -> list[Input]:
+    files = files_below(path)
     volumes, pictures = (
-        [each for each in _named(path, of) if not each.name.endswith(SKIPPED_ENDINGS)]
+        [each for each in _named(files, of) if not each.name.endswith(SKIPPED_ENDINGS)]
         for of in (stem, picture_stem)
     )
     dicom = holds_dicom(path)
@@ -237,12 +238,13 @@ def gather_labels(path: Path) -> tuple[Input, ...]:
     if not path.is_dir():
         file = _named_file(path)
         return (Input(label_name(file.name), file.path),)
-    named = _named(path, stem) or _named(path, picture_stem)
-    marked = [each for each in named if each.name.endswith(LABEL_ENDINGS)]
-    if all(each.name.endswith(SEGMENTATION_ENDING) for each in marked):
-        cases = {label_name(each.name) for each in marked}
-        marked += [each for each in named if each not in marked and each.name not in cases]
-    found = [replace(each, name=label_name(each.name)) for each in sorted(marked, key=_by_path)]
+    files = files_below(path)
+    named = _named(files, stem) or _named(files, picture_stem)
+    counted = [each for each in named if each.name.endswith(LABEL_ENDINGS)]
+    if all(each.name.endswith(SEGMENTATION_ENDING) for each in counted):
+        cases = {label_name(each.name) for each in counted}
+        counted = [each for each in named if each in counted or each.name not in cases]
+    found = [replace(each, name=label_name(each.name)) for each in counted]
     if not found:
         raise DatasetError(
             f"{path}: no label map in this folder (looked for .nii, .nii.gz, .nrrd, .mha and, "
@@ -252,13 +254,9 @@ def gather_labels(path: Path) -> tuple[Input, ...]:
     return tuple(found)
 
 
-def _by_path(each: Input) -> Path:
-    return each.path
-
-
-def _named(folder: Path, of: Callable[[Path], str]) -> list[Input]:
-    """Files below a folder by their names without suffix."""
-    return [Input(name, file) for file in files_below(folder) if (name := of(file))]
+def _named(files: Iterable[Path], of: Callable[[Path], str]) -> list[Input]:
+    """Files of one kind by their names without suffix."""
+    return [Input(name, file) for file in files if (name := of(file))]
 
 
 def _named_file(path: Path) -> Input:

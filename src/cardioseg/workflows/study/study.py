@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from cardioseg.core.case import Case
-from cardioseg.data.looks import Looks, data_digest, labels_digest
+from cardioseg.data.looks import Looks, digests
 from cardioseg.datasets import Dataset
 from cardioseg.errors import ConfigError, OutputExistsError
 from cardioseg.io.atomic import is_empty, make_folder, write_text
@@ -82,9 +82,8 @@ def run_study(
     listener.tell("reading the data and checking it for leaks")
     datas = tuple(dict.fromkeys(study.data_of(arm) for arm in study.arms))
     looks = Looks()
-    used = used_cases(datas, cases)
-    digests = {"data_digest": data_digest(looks, used), "labels_digest": labels_digest(looks, used)}
-    _open(study, configs, digests, output)
+    recorded = digests(looks, used_cases(datas, cases))
+    _open(study, configs, recorded, output)
     for data in datas:
         check_data(data, cases, listener.tell, looks)
     keep_freed_memory()
@@ -105,7 +104,7 @@ def run_study(
     facts: dict[str, Json] = {
         "study": study.model_dump(mode="json"),
         "data": dataset.name,
-        **digests,
+        **recorded,
         "models": dict(laboratory.model_ids()),
         "verdicts": list(sentences(results)),
     }
@@ -114,17 +113,17 @@ def run_study(
 
 
 def _open(
-    study: Study, configs: Mapping[str, TrainConfig], digests: Mapping[str, str], output: Path
+    study: Study, configs: Mapping[str, TrainConfig], data: Mapping[str, str], output: Path
 ) -> None:
     """Begin a folder, or make sure that it holds this study on these data."""
     record = {
         "study": study.model_dump(mode="json"),
         "configs": {arm: config.model_dump(mode="json") for arm, config in configs.items()},
-        **digests,
+        **data,
     }
     path = output / CONFIG
     if path.is_file():
-        found = _as_today(path, digests)
+        found = _as_today(path, data)
         if found != record:
             changed = ", ".join(_differences(found, record)[:5])
             raise ConfigError(
@@ -138,7 +137,7 @@ def _open(
     write_text(path, json.dumps(record, indent=1) + "\n")
 
 
-def _as_today(path: Path, digests: Mapping[str, str]) -> dict[str, JsonValue]:
+def _as_today(path: Path, data: Mapping[str, str]) -> dict[str, JsonValue]:
     """A folder's config.json; keys that were not known when it was written have their defaults."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -148,7 +147,7 @@ def _as_today(path: Path, digests: Mapping[str, str]) -> dict[str, JsonValue]:
             for arm, config in found["configs"].items()
         }
         # Earlier programs did not record the labels.
-        recorded = {name: found.get(name, digest) for name, digest in digests.items()}
+        recorded = {name: found.get(name, digest) for name, digest in data.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{path}: not the record of a study; name another folder") from error
     return {"study": study.model_dump(mode="json"), "configs": configs, **recorded}
