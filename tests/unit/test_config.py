@@ -61,6 +61,8 @@ def test_a_file_is_read(tmp_path):
         (("spacing_mm = 2.0", "spacing_mm = 0"), "plan.spacing_mm"),
         (("batch_size = 4", "patch = [32, 31]"), r"patch \(32, 31\) must be multiples of 2"),
         (("size = [32, 32]", "size = [32, 31]"), r"size \(32, 31\) must be multiples of 2"),
+        (("size = [32, 32]", "size = [2, 2]"), "slices of 2 x 2 are too small for this network"),
+        (("batch_size = 4", "patch = [2, 2]"), "slices of 2 x 2 are too small for this network"),
         (("size = [32, 32]", "size = [32, 32]\nsmallest_window = [16, 16]"), "follows from patch"),
         (("classes = 4", "classes = 3"), "scheme acdc has 4 classes, the network 3"),
         (('scheme = "acdc"', 'scheme = "acdx"'), "unknown label scheme 'acdx'"),

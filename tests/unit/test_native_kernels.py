@@ -215,9 +215,23 @@ def test_a_step_of_a_network_is_pytorchs(kind):
     for (name, one), other in zip(first.named_parameters(), second.parameters(), strict=True):
         size = one.grad.norm().item()
         if size > 1e-4:  # a bias before batch norm has no gradient but rounding
-            assert (one.grad - other.grad).norm().item() < 0.01 * size, name
+            # PyTorch's own sums are a hundredth off; the test below holds ours to the exact ones.
+            assert (one.grad - other.grad).norm().item() < 0.05 * size, name
     for (name, one), other in zip(first.named_buffers(), second.buffers(), strict=True):
         torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-5, msg=name)
+
+
+@needs_kernels
+@pytest.mark.parametrize("kind", ["separable", "conventional"])
+def test_the_gradients_of_a_step_are_those_of_float64(kind):
+    first = network(kind, dropout=0)
+    exact = copy.deepcopy(first).double()
+    step_of(exact, lambda images: exact(images.double()), False)
+    step_of(first, NativeUNet(first), False)
+    for (name, one), other in zip(exact.named_parameters(), first.parameters(), strict=True):
+        size = one.grad.norm().item()
+        if size > 1e-4:
+            assert (one.grad - other.grad).norm().item() < 1e-3 * size, name
 
 
 @needs_kernels
@@ -283,6 +297,26 @@ def test_a_compiler_that_fails_is_quoted_and_leaves_nothing(fresh, monkeypatch, 
     monkeypatch.setenv(build.COMPILER, str(broken))
     assert "unknown option" in kernels_problem()
     assert list(fresh.iterdir()) == []
+
+
+def test_without_a_home_the_remedy_is_told(fresh, monkeypatch):
+    def nobody():
+        raise RuntimeError("no home")
+
+    monkeypatch.delenv(build.CACHE)
+    monkeypatch.setattr(build.Path, "home", nobody)
+    monkeypatch.setattr(build, "_compiler", lambda: ("g++",))
+    assert "XDG_CACHE_HOME" in kernels_problem()
+
+
+def test_another_version_of_the_compiler_compiles_anew(monkeypatch, tmp_path):
+    compiler = tmp_path / "c++"
+    compiler.write_text("1")
+    compiler.chmod(0o755)
+    before = build._key(b"", (str(compiler),))
+    assert build._key(b"", (str(compiler),)) == before
+    compiler.write_text("12")
+    assert build._key(b"", (str(compiler),)) != before
 
 
 @needs_kernels

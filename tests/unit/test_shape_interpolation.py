@@ -60,6 +60,59 @@ def test_a_structure_drawn_anew_does_not_appear_where_it_is_not() -> None:
     assert not (answer[..., 1:] == 2).any()
 
 
+def heart(right: float = 5, muscle: float = 9, left: float = 6) -> np.ndarray:
+    """One slice with ACDC's numbers, from radii: right ventricle 1, muscle 2, left ventricle 3."""
+    rows, columns = np.ogrid[:64, :64]
+    labels = np.zeros((64, 64), np.uint8)
+    for value, radius, column in ((1, right, 14), (2, muscle, 38), (3, left, 38)):
+        labels[(rows - 32) ** 2 + (columns - column) ** 2 < radius**2] = value
+    return labels
+
+
+@pytest.mark.parametrize(
+    ("model", "person"),
+    [
+        (heart(right=0), heart()),
+        (heart(), heart(right=0)),
+        (heart(left=0), heart()),
+        (heart(0, 0, 0), heart()),
+        (heart(), heart(0, 0, 0)),
+        (np.full((64, 64), 2, np.uint8), heart(0)),
+    ],
+    ids=["right added", "right erased", "left added", "gap filled", "all erased", "all muscle"],
+)
+def test_beside_a_structure_that_is_added_or_erased_all_stays(
+    model: np.ndarray, person: np.ndarray
+) -> None:
+    parent = stack(heart(), heart(), model, heart(), heart(6, 10, 7))
+    corrected = parent.copy()
+    corrected[..., 2] = person
+    assert (propagate(parent, corrected, 2, PIXEL) == corrected).all()
+
+
+def test_what_moved_beside_a_structure_that_was_added_is_carried() -> None:
+    parent = stack(heart(), heart(), heart(right=0), heart(), heart())
+    corrected = parent.copy()
+    corrected[..., 2] = heart(muscle=13, left=6)
+    answer = propagate(parent, corrected, 2, PIXEL)
+    assert (answer[..., 1] == 2).sum() > 1.3 * (parent[..., 1] == 2).sum()
+    assert ((answer == 1) == (corrected == 1)).all()
+    assert ((answer == 3) == (corrected == 3)).all()
+
+
+def test_between_slices_of_which_one_lacks_a_structure_it_stays() -> None:
+    parent = stack(heart(right=0), heart(right=4), heart(right=5))
+    corrected = stack(heart(0, 11, 7), heart(right=4), heart(5, 11, 7))
+    answer = propagate(parent, corrected, 2, PIXEL)
+    assert (answer[..., 1] == heart(4, 11, 7)).all()
+
+
+def test_a_gap_between_slices_drawn_by_hand_is_filled() -> None:
+    empty = heart(0, 0, 0)
+    parent, corrected = stack(empty, empty, empty), stack(heart(), empty, heart())
+    assert (propagate(parent, corrected, 2, PIXEL)[..., 1] == heart()).all()
+
+
 def test_nothing_corrected_changes_nothing() -> None:
     parent = stack(disc(4), disc(6), disc(8))
     assert (propagate(parent, parent, 2, PIXEL) == parent).all()

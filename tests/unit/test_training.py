@@ -314,6 +314,21 @@ def test_a_loss_that_is_no_number_ends_the_training_with_the_last_good_checkpoin
     assert json.loads(line)["loss"] == 0.5
 
 
+def test_weights_that_are_not_finite_are_not_kept(tmp_path, monkeypatch):
+    right, is_infinite = Gradients.of, iter([False] * 3 + [True])  # the last step of epoch 2
+
+    def of(self, batch):
+        loss = right(self, batch)
+        if next(is_infinite):
+            next(self._forward.parameters()).grad.fill_(math.inf)
+        return loss
+
+    monkeypatch.setattr(Gradients, "of", of)
+    with pytest.raises(DivergenceError, match="epoch 2: the weights are not finite; train with"):
+        fit(changed(batch_size=len(TRAINING) // 2), TRAINING, VALIDATION, tmp_path)
+    assert len(records(tmp_path)) == 1
+
+
 def test_a_tall_volume_is_validated_a_few_slices_at_a_time():
     sizes = []
 

@@ -25,9 +25,11 @@ def propagate(
 
     A slice counts as corrected where it differs from the parent's. A slice between two corrected
     ones, at most `reach` slices from each, takes the shape between theirs: the signed distance to
-    every structure's outline is interpolated, and the nearest structure wins. A slice with one
-    corrected neighbour within `reach` keeps its own shape, moved as its neighbour was: the change
-    of the signed distances fades to nothing at `reach + 1` slices.
+    every structure's outline is interpolated, and the nearest structure wins; a structure that only
+    one of the two has stays as it is. A slice with one corrected neighbour within `reach` keeps its
+    own shape, moved as its neighbour was: the change of the signed distances fades to nothing at
+    `reach + 1` slices. A structure that a correction brought into its slice or took out of it has
+    not moved: it changes nothing beside it.
 
     Parameters
     ----------
@@ -72,17 +74,14 @@ def propagate(
     before, after = np.moveaxis(parent, axis, 0), np.moveaxis(corrected, axis, 0)
     answer = after.copy()
     changed = [k for k in range(len(after)) if (before[k] != after[k]).any()]
-    values = np.union1d(parent, corrected)
     for k, near, other in _open_slices(changed, len(after), reach):
-        shape = _distances(after[near], values, spacing)
         if other is not None:
             share = abs(k - near) / abs(other - near)
-            mixed = (1 - share) * shape + share * _distances(after[other], values, spacing)
+            answer[k] = _between(before[k], after[near], after[other], share, spacing)
         else:
             fade = 1 - abs(k - near) / (reach + 1)
-            moved = shape - _distances(before[near], values, spacing)
-            mixed = _distances(before[k], values, spacing) + fade * moved
-        answer[k] = values[mixed.argmax(axis=0)]
+            moved = _without_newcomers(before[near], after[near])
+            answer[k] = _beside(before[k], before[near], moved, fade, spacing)
     return np.ascontiguousarray(np.moveaxis(answer, 0, axis))
 
 
@@ -96,6 +95,43 @@ def _open_slices(
         found = [*below, *above]
         if k not in changed and found:
             yield k, found[0], found[1] if len(found) == 2 else None
+
+
+def _between(
+    labels: Labels, first: Labels, second: Labels, share: float, spacing: tuple[float, float]
+) -> Labels:
+    """The shape at a share of the way from one slice to another; what one of them lacks stays."""
+    values = np.intersect1d(first, second)
+    distances = (1 - share) * _distances(first, values, spacing)
+    distances += share * _distances(second, values, spacing)
+    return _nearest(labels, values, distances)
+
+
+def _beside(
+    labels: Labels, before: Labels, after: Labels, fade: float, spacing: tuple[float, float]
+) -> Labels:
+    """A slice moved by a share of what moved beside it; what is not there stays."""
+    values = np.unique(before)
+    distances = _distances(labels, values, spacing)
+    distances += fade * (_distances(after, values, spacing) - _distances(before, values, spacing))
+    return _nearest(labels, values, distances)
+
+
+def _nearest(labels: Labels, values: Labels, distances: Distances) -> Labels:
+    """The structure that each pixel is deepest in; pixels of others keep what they are."""
+    if not len(values):
+        return labels
+    return np.where(np.isin(labels, values), values[distances.argmax(axis=0)], labels)
+
+
+def _without_newcomers(before: Labels, after: Labels) -> Labels:
+    """A corrected slice with the structures that only one of both has as they were before.
+
+    Where there is no outline, there is no distance that could have changed.
+    """
+    while (odd := np.setxor1d(before, after)).size:
+        after = np.where(np.isin(before, odd) | np.isin(after, odd), before, after)
+    return after
 
 
 def _distances(

@@ -189,7 +189,9 @@ class HeartShape:
 
     @property
     def lv_cavity_ml(self) -> float:
-        """Exact volume of the left ventricle's cavity, in ml (papillary muscles included)."""
+        """Exact volume of the left ventricle's cavity, in ml: with papillary muscles, without
+        the hole of a septal defect.
+        """
         return self.lv_cavity.volume_ml
 
     @property

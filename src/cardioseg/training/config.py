@@ -107,6 +107,10 @@ class TrainConfig(FrozenModel):
         stride = self.plan.network.stride
         if self.patch and any(side % stride for side in self.patch):
             raise ValueError(f"patch {self.patch} must be multiples of {stride} for this network")
+        if set(self.patch or self.plan.size) == {stride}:
+            # The deepest level would have one pixel, and batch norm no variance in a last batch of
+            # one slice.
+            raise ValueError(f"slices of {stride} x {stride} are too small for this network")
         if self.plan.smallest_window is not None:
             raise ValueError("plan.smallest_window follows from patch; leave it out")
         if self.weight_decay and self.optimiser != "adamw":

@@ -122,7 +122,8 @@ def fit(
         If the checkpoint is damaged or of another configuration, the first weights are of another
         network, or processes do not agree on where to start.
     DivergenceError
-        If the loss is not a number; the checkpoint is that of the epoch before.
+        If the loss is not a number, or weights are not finite; the checkpoint is that of the epoch
+        before.
     ProcessError
         If another process ends early.
     """
@@ -213,14 +214,19 @@ def _train_epoch(
         learner.optimiser.zero_grad(set_to_none=True)
         total += gradients.of(batch)
         if not math.isfinite(total):
-            raise DivergenceError(
-                f"epoch {epoch + 1}, step {step + 1}: the loss is {total}; train with a lower "
-                f"learning_rate than {rate:.2g}, in another folder"
-            )
+            raise _diverged(f"epoch {epoch + 1}, step {step + 1}: the loss is {total}", rate)
         learner.optimiser.step()
         _average(learner, config.average_decay, epoch * steps + step)
         watch.step(Step(epoch + 1, config.epochs, step + 1, steps, total / (step + 1)))
+    if not all(bool(weights.isfinite().all()) for weights in learner.network.parameters()):
+        raise _diverged(f"epoch {epoch + 1}: the weights are not finite", rate)
     return total / steps, rate
+
+
+def _diverged(what: str, rate: float) -> DivergenceError:
+    return DivergenceError(
+        f"{what}; train with a lower learning_rate than {rate:.2g}, in another folder"
+    )
 
 
 def _learning_rate(config: TrainConfig, done: float) -> float:

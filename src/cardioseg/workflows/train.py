@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cardioseg.data.looks import Looks, data_digest, labels_digest
+from cardioseg.data.looks import Looks, digests
 from cardioseg.data.slices import SliceStore
 from cardioseg.datasets import Dataset
 from cardioseg.errors import ConfigError, OutputExistsError
@@ -129,8 +129,8 @@ def train(
     keep_freed_memory()
     cases, looks = dataset.labelled_cases, Looks()
     parts = prepared_parts(config, cases, split, output / CACHE, tell, looks)
-    labels = labels_digest(looks, cases)
-    beginning = Beginning(dataset, labels, parts.record, start.weights_of)
+    data = digests(looks, cases)
+    beginning = Beginning(dataset, data["labels_digest"], parts.record, start.weights_of)
     started_from = begin(output, beginning, start.resume)
     if not (output / CONFIG).exists():
         write_text(output / CONFIG, config.model_dump_json(indent=2) + "\n")
@@ -155,8 +155,7 @@ def train(
         **machine(start.processes),
         "config": config.model_dump(mode="json"),
         "data": dataset.name,
-        "data_digest": data_digest(looks, cases),
-        "labels_digest": labels,
+        **data,
         "epochs": progress.epoch,
         "best_epoch": progress.best_epoch,
         "best_validation_dice": progress.best_dice if parts.validation else None,

@@ -65,7 +65,8 @@ def load_kernels() -> ctypes.CDLL:
     if path.stat().st_uid != os.getuid():
         raise ConfigError(f"{path}: belongs to another user, whose code is not run; remove it")
     try:
-        # PyTorch is loaded before: the kernels share its OpenMP and its threads.
+        # PyTorch is loaded before: what g++ makes shares its OpenMP and threads. clang++ brings
+        # its own.
         library = ctypes.CDLL(str(path))
     except OSError as error:
         raise ConfigError(f"{path}: damaged ({error}); remove it and start again") from error
@@ -90,13 +91,28 @@ def _compiler() -> tuple[str, ...]:
 
 
 def _cache() -> Path:
-    return Path(os.environ.get(CACHE) or Path.home() / ".cache") / "cardioseg"
+    try:
+        return Path(os.environ.get(CACHE) or Path.home() / ".cache") / "cardioseg"
+    except RuntimeError as error:
+        raise ConfigError(
+            f"compiled kernels need a folder of caches, and this user has no home; name one by "
+            f"{CACHE} or train anew with kernels = 'torch'"
+        ) from error
 
 
 def _key(source: bytes, compiler: tuple[str, ...]) -> str:
     """Whatever changes the machine code: source, flags, compiler, processor."""
-    facts = (platform.machine(), _processor(), torch.__version__, *compiler, *_FLAGS)
+    facts = (platform.machine(), _processor(), torch.__version__, *_told(compiler), *_FLAGS)
     return hashlib.sha256(source + repr(facts).encode()).hexdigest()[:16]
+
+
+def _told(compiler: tuple[str, ...]) -> tuple[str, ...]:
+    """A compiler's words, and its file's size and time: another version is another one."""
+    found = shutil.which(compiler[0])
+    if found is None:
+        return compiler
+    file = Path(found).stat()
+    return (*compiler, str(file.st_size), str(file.st_mtime_ns))
 
 
 def _processor() -> str:
