@@ -51,7 +51,7 @@ peers: setup $(PEERS)/.venv/.installed  ## nnU-Net and MONAI beside cardioseg: A
 	$(BIN)/python -m benchmarks.peers.run --acdc "$(ACDC)" --minutes $(MINUTES) --seeds $(SEEDS) \
 		--preset "$(PRESET)" --ours $(OURS) --output "$(PEERS_OUTPUT)"
 
-bench: setup  ## every figure of docs/performance.md on this machine: BENCH_OUTPUT=bench-output
+bench: setup  ## speed, memory and growth on this machine, for docs/performance.md: BENCH_OUTPUT=bench-output
 	$(BIN)/python -m benchmarks.speed.run --output "$(BENCH_OUTPUT)" $(BENCH)
 
 bench-peers: setup $(PEERS)/.venv/.installed $(SPEED)/.venv/.installed  ## the same beside Keras, MONAI and nnU-Net

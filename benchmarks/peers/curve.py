@@ -3,7 +3,8 @@
     python -m benchmarks.peers.curve --acdc FOLDER --peers-output peers-output
 
 For a folder of `make peers`. nnU-Net kept its weights at sixths of its budget; each is predicted
-with and measured by `cardioseg evaluate`, the last ones too. cardioseg measured itself while it
+with and measured by `cardioseg evaluate`, the last ones too, as they are and with the largest piece
+of each structure alone. cardioseg measured itself while it
 trained: its log has the Dice of every validation, on prepared slices, a patient at a time. Stages
 are files: given again, the command goes on where it stopped. The answer is `curve.json`.
 """
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.peers.files import read_json, write_json
-from benchmarks.peers.run import PEERS_PYTHON, ROOT, measured, peers_environment
+from benchmarks.peers.run import PEERS_PYTHON, ROOT, keep_largest, measured, peers_environment
 from benchmarks.peers.stages import Stage, run_stage
 from benchmarks.speed.accuracy import dice_curve
 
@@ -47,7 +48,7 @@ def snapshots(seed: Path, minutes: float) -> list[tuple[str, float]]:
 def nnunet_curve(
     seed: Path, options: argparse.Namespace, minutes: float, stage: Stage = run_stage
 ) -> list[dict[str, float]]:
-    """Predict with every snapshot and measure it.
+    """Predict with every snapshot and measure it, as it is and with the largest pieces alone.
 
     Parameters
     ----------
@@ -72,8 +73,11 @@ def nnunet_curve(
         command += ["--mirrors"] if options.mirrors else []
         data = options.peers_output / "data"
         stage(folder / "predict.json", command, peers_environment(options.threads, data))
-        report = measured(folder / "labels", options.acdc, os.environ, stage)
-        points.append({"cpu_minutes": round(spent, 3), "dice": round(report.mean("dice"), 5)})
+        labels = folder / "labels", folder.with_name(f"{variant}-largest") / "labels"
+        keep_largest(*labels)
+        dice = [measured(each, options.acdc, os.environ, stage).mean("dice") for each in labels]
+        point = {"cpu_minutes": spent, "dice": dice[0], "dice_largest": dice[1]}
+        points.append({key: round(value, 5) for key, value in point.items()})
     return points
 
 

@@ -15,7 +15,7 @@ from benchmarks.peers.convert import DATASET, DATASET_ID, ENDING, fold, write_ra
 from benchmarks.peers.files import read_json, write_json
 from benchmarks.peers.stages import Stage, run_stage
 from benchmarks.peers.table import Arm, markdown, record
-from benchmarks.speed.contender import KEEP_FREED_MEMORY
+from benchmarks.speed.contender import KEEP_FREED_MEMORY, pin
 
 from cardioseg.core.labels import ACDC
 from cardioseg.data.splits import read_split
@@ -143,7 +143,7 @@ class Bench:
         folder = self._folder(variant.arm, seed)
         done = folder / variant.key / "predict.json"
         if variant.largest:
-            _keep_largest(folder / variant.largest / "labels", folder / variant.key / "labels")
+            keep_largest(folder / variant.largest / "labels", folder / variant.key / "labels")
             return read_json(folder / variant.largest / "predict.json")
         data = self._own_data() if variant.arm == "ours" else ["--images", str(self.images)]
         command = ["--model", str(folder), *data, *variant.options]
@@ -195,7 +195,8 @@ def measured(
     return Report.from_json(report.read_text(encoding="utf-8"))
 
 
-def _keep_largest(source: Path, target: Path) -> None:
+def keep_largest(source: Path, target: Path) -> None:
+    """A folder of label maps again, each structure cut down to its largest piece."""
     target.mkdir(parents=True, exist_ok=True)
     for path in sorted(source.glob(f"*{ENDING}")):
         write_labels(keep_one_heart(read_labels(path, ACDC)), target / path.name)
@@ -228,12 +229,6 @@ def _open(options: argparse.Namespace) -> None:
             f"{path}: this folder was begun with other settings ({', '.join(odd)}); "
             "name another --output"
         )
-
-
-def _pin(threads: int) -> None:
-    """Keep every stage, with its workers, on as many cores as it has threads."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 
 
 def _existing(text: str) -> tuple[int, Path]:
@@ -277,7 +272,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         os.chdir(ROOT)
         _open(options)
-        _pin(options.threads)
+        pin(options.threads)
         bench = Bench(options)
         bench.prepare()
         variants = [each for each in VARIANTS if each.arm in options.arms]

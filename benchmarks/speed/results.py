@@ -100,7 +100,9 @@ def read_results(folder: Path) -> Results:
     return Results({path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")})
 
 
-def crossing(curve: Sequence[Point], goal: float, clock: str) -> tuple[Spread | None, float]:
+def crossing(
+    curve: Sequence[Point], goal: float, clock: str, key: str = "dice"
+) -> tuple[Spread | None, float]:
     """When a curve of Dice first reaches a goal: the least, likely and most minutes.
 
     It was passed between two measurements; the likely minute is on the line between them. None
@@ -109,11 +111,13 @@ def crossing(curve: Sequence[Point], goal: float, clock: str) -> tuple[Spread | 
     Parameters
     ----------
     curve
-        Points with `dice` and the clock, in order.
+        Points with the clock and the Dice, in order.
     goal
         Mean Dice.
     clock
         Key of the minutes.
+    key
+        Which Dice.
 
     Examples
     --------
@@ -123,7 +127,7 @@ def crossing(curve: Sequence[Point], goal: float, clock: str) -> tuple[Spread | 
     """
     before, low = 0.0, 0.0
     for point in curve:
-        now, dice = point[clock], point["dice"]
+        now, dice = point[clock], point[key]
         if dice >= goal:
             share = (goal - low) / (dice - low) if dice > low else 1.0
             return Spread(before, before + max(share, 0.0) * (now - before), now), curve[-1][clock]

@@ -22,7 +22,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.speed.accuracy import minutes_to_goals
-from benchmarks.speed.contender import Contender, Worker
+from benchmarks.speed.contender import Contender, Worker, pin
 from benchmarks.speed.machine import describe
 from benchmarks.speed.pace import Spread, ratios, take_turns
 from benchmarks.speed.peers_predict import compared, runs_of
@@ -182,6 +182,7 @@ def main() -> None:
     parser.add_argument("--peers-output", type=Path, help="what `make peers` wrote")
     options = parser.parse_args()
     options.log = dict(options.log)
+    pin(options.threads)
     options.output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         options.scratch = Path(scratch)

@@ -13,6 +13,8 @@ from cardioseg.evaluation.tables import markdown_table
 
 NOT_MEASURED = "not measured"
 GOAL = "0.85"
+LARGEST = "dice_largest"
+"""nnU-Net's Dice with the largest piece of each structure alone, as our budgets' `dice` is."""
 
 
 @dataclass(frozen=True)
@@ -138,13 +140,13 @@ def _minutes(results: Results) -> Measured | None:
 
 
 def _later(results: Results) -> Measured | None:
-    """How many times as many CPU minutes nnU-Net takes to the goal."""
+    """How many times as many CPU minutes nnU-Net takes to the goal; both keep the largest piece."""
     curves, ours = results.found("curve"), _reached(results, "cpu_minutes")
     if not curves or ours is None:
         return None
     if isinstance(ours, str):
         return Measured(None, f"cardioseg: {ours}")
-    theirs, last = crossing(curves["nnunet"], float(GOAL), "cpu_minutes")
+    theirs, last = crossing(curves["nnunet"], float(GOAL), "cpu_minutes", LARGEST)
     if theirs is None:
         return Measured(last / ours.max, f"> {last / ours.max:.1f} (nnU-Net did not reach it)")
     spread = Spread(theirs.min / ours.max, theirs.median / ours.median, theirs.max / ours.min)
@@ -163,7 +165,7 @@ def _memory(results: Results) -> Measured | None:
     found = results.found("process")
     if not found:
         return None
-    gigabytes = found["large"]["peak_mb"] / 1024
+    gigabytes = found["large"]["peak_mb"] * 2**20 / 1e9
     return Measured(gigabytes, f"{gigabytes:.2f} (one run)")
 
 
@@ -181,14 +183,23 @@ def _peers(which: str, mirrors: str) -> Measure:
 def _network_targets() -> list[Target]:
     keras, kept = ("keras",), ("keras (allocator set)",)
     ours, reduced = ("ours",), ("ours-bfloat16",)
+    # PyTorch's layers with all that our training gives PyTorch: freed memory kept, fused Adam.
+    eager, eager_reduced = ("ours-eager",), ("ours-bfloat16-eager",)
 
     def inference(what: str, goal: float, aim: float, network: str, batch: int) -> Target:
         full = _faster("inference", network, batch, FLOAT32, keras)
         return Target(what, goal, aim, "x", full, _faster("inference", network, batch, INT8, keras))
 
-    def training(what: str, bounds: tuple, network: str, batch: int, slow: Sequence) -> Target:
+    def training(
+        what: str,
+        bounds: tuple,
+        network: str,
+        batch: int,
+        slow: Sequence[str],
+        slow_reduced: Sequence[str] = (),
+    ) -> Target:
         full = _faster("training", network, batch, ours, slow)
-        less = _faster("training", network, batch, reduced, slow)
+        less = _faster("training", network, batch, reduced, slow_reduced or slow)
         return Target(f"training step, {what}", *bounds, "x", full, less)
 
     int8 = _faster("inference", "unet-2", 8, INT8, FLOAT32)
@@ -204,16 +215,26 @@ def _network_targets() -> list[Target]:
             training(f"U-Net 2, {b}: ours / Keras as it comes", (3, 5), "unet-2", batch, keras),
             training(f"U-Net 2, {b}: ours / Keras, memory kept", (2, 3.5), "unet-2", batch, kept),
             training(f"U-Net 1, {b}: ours / Keras as it comes", (2, None), "unet-1", batch, keras),
-            training(f"U-Net 2, {b}: ours / PyTorch", (1.6, 2.5), "unet-2", batch, torch),
-            training(f"U-Net 1, {b}: ours / PyTorch", (1, None), "unet-1", batch, torch),
         ]
+        for name, network, bounds in (
+            ("U-Net 2", "unet-2", (1.6, 2.5)),
+            ("U-Net 1", "unet-1", (1, None)),
+        ):
+            stock, fast = (
+                f"{name}, {b}: ours / PyTorch {how}"
+                for how in ("as it comes", "with memory kept and fused Adam, same precision")
+            )
+            rows += [
+                training(stock, bounds, network, batch, torch),
+                training(fast, bounds, network, batch, eager, eager_reduced),
+            ]
     return rows
 
 
 TARGETS = (
     *_network_targets(),
     Target(f"time to {GOAL} on ACDC validation", 10, 4, "min", _minutes, at_most=True),
-    Target(f"CPU time to {GOAL}: nnU-Net 2-D / ours", 3, 10, "x", _later),
+    Target(f"CPU time to {GOAL}, largest piece kept: nnU-Net 2-D / ours", 3, 10, "x", _later),
     Target("`predict --model sax`, one volume", 1.5, 0.7, "s", _process, at_most=True),
     *(
         Target(f"nnU-Net 2-D predict / ours, {told}{more}", 10, 30, "x", _peers(which, mirrors))

@@ -244,7 +244,7 @@ def test_a_curve_measures_each_snapshot_once_with_the_minutes_it_took(tmp_path):
         (seed / name).touch()
     write_json(seed / "train.json", {"training_cpu_seconds": 3540.0})
     options = Namespace(peers_output=tmp_path, acdc=tmp_path, threads=2, mirrors=False)
-    reports, commands = iter([0.5, 0.7, 0.9]), []
+    reports, commands = iter([0.5, 0.55, 0.7, 0.75, 0.9, 0.92]), []
 
     def stage(done, command, environment):
         commands.append([*command])
@@ -257,14 +257,14 @@ def test_a_curve_measures_each_snapshot_once_with_the_minutes_it_took(tmp_path):
 
     curve = nnunet_curve(seed, options, 60, stage)
     assert curve == [
-        {"cpu_minutes": 10.0, "dice": 0.5},
-        {"cpu_minutes": 30.0, "dice": 0.7},
-        {"cpu_minutes": 59.0, "dice": 0.9},
+        {"cpu_minutes": 10.0, "dice": 0.5, "dice_largest": 0.55},
+        {"cpu_minutes": 30.0, "dice": 0.7, "dice_largest": 0.75},
+        {"cpu_minutes": 59.0, "dice": 0.9, "dice_largest": 0.92},
     ]
     used = [each[each.index("--weights") + 1] for each in commands if "--weights" in each]
     assert used == ["weights-1.pt", "weights-3.pt", "weights.pt"]
     assert nnunet_curve(seed, options, 60, stage) == curve, "measured reports are kept"
-    assert sum("evaluate" in each for each in commands) == 3
+    assert sum("evaluate" in each for each in commands) == 6
 
 
 def test_a_budget_is_a_training_that_is_predicted_with_and_measured_both_ways(tmp_path):

@@ -78,7 +78,12 @@ def parts():
             for seed, dices in enumerate(((0.82, 0.86), (0.851, 0.87), (0.84, 0.865)))
             for budget, dice in zip((8, 20), dices, strict=True)
         ],
-        "curve": {"nnunet": [{"cpu_minutes": 10 * k, "dice": 0.1 * k} for k in range(1, 7)]},
+        "curve": {
+            "nnunet": [
+                {"cpu_minutes": 10 * k, "dice": 0.1 * k, "dice_largest": 0.11 * k}
+                for k in range(1, 7)
+            ]
+        },
         "peers-predict": {
             "seconds": {"ours": seconds, "nnunet, mirrors": seconds},
             "nnunet_over_ours": {
@@ -133,9 +138,30 @@ def test_a_goal_that_nnunet_does_not_reach_is_told_as_more_than(parts):
 
 
 def test_a_goal_that_nnunet_reaches_lies_between_two_snapshots(parts):
-    parts["curve"]["nnunet"][-1]["dice"] = 0.9
+    parts["curve"]["nnunet"][-1] |= {"dice": 0.84, "dice_largest": 0.9}
     told = row(targets_table(results(parts)), "nnU-Net 2-D / ours |")
     assert told[3] == "2.5 / 2.9 / 7.5"
+    accuracy = TABLES["accuracy"](results(parts))
+    assert row(accuracy, "by its snapshots |")[3] == "> 60"
+    assert row(accuracy, "by its snapshots, largest piece kept |")[3] == "50.0 to 60.0"
+
+
+def test_pytorch_is_judged_as_it_comes_and_with_all_that_our_training_gives_it(parts):
+    (stepping,) = parts["training"]
+    slow = {"torch-channels-last": 0.5, "ours-eager": 1.6, "ours-bfloat16-eager": 4.0}
+    for name, speed in slow.items():
+        stepping["images_per_s"][name] = spread(speed, speed, speed)
+        stepping["times_as_fast"][name] = {
+            fast: spread(*[images / speed] * 3)
+            for fast, images in {"ours": 2.0, "ours-bfloat16": 8.0}.items()
+        }
+    table = targets_table(results(parts))
+    told = row(table, "U-Net 2, batch 4: ours / PyTorch as it comes")
+    assert told[3].startswith("4.00 / 4.00 / 4.00")
+    told = row(table, "U-Net 2, batch 4: ours / PyTorch with memory kept")
+    assert told[3].startswith("1.25 / 1.25 / 1.25")
+    assert told[4].startswith("2.00 / 2.00 / 2.00")
+    assert told[5] == "target (reduced)"
 
 
 def test_each_seed_has_the_cheapest_training_that_reached_the_goal(parts):

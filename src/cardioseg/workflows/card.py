@@ -124,7 +124,8 @@ not a medical device and must not guide treatment.
 
 - Other scanners, contrasts, views, ages and diseases than those of the data have not been measured.
 - {_field_words(plan)}
-- An image that shows none of these structures is not refused.
+- An image that shows none of these structures is segmented all the same; the verdict of the quality
+  gate says what is in doubt.
 
 ## Failures
 
