@@ -277,6 +277,15 @@ def test_help_imports_no_numerical_library() -> None:
     assert done.stdout.strip() == "False"
 
 
+@pytest.mark.parametrize("command", ["demo", "phantom"])
+def test_a_seed_below_zero_is_refused(tmp_path: Path, command: str) -> None:
+    done = run(command, "--output", tmp_path / "out", "--seed", "-1")
+    assert done.returncode == 2
+    assert "--seed" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_demo_writes_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from cardioseg.workflows import demo
 

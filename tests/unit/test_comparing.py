@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.in_process import run
 
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import ACDC, MYOCARDIUM_BLOOD
 from cardioseg.core.volume import LabelMap, Volume
-from cardioseg.errors import DatasetError, LabelError
+from cardioseg.errors import DatasetError, LabelError, OutputExistsError
 from cardioseg.evaluation import Report, Row
 from cardioseg.io.nifti import write_labels, write_volume
 from cardioseg.workflows.compare import Comparing, compare_files, shown_cases
@@ -56,6 +57,82 @@ def test_cubic_scans_and_missing_predictions_have_pictures(cohort: Path) -> None
         "median.png",
         "worst.png",
     ]
+
+
+def test_references_without_a_prediction_are_told(cohort: Path, capsys) -> None:
+    """`b` failed in both runs."""
+    (cohort / "second" / "b.nii.gz").unlink()
+    folders = [cohort / name for name in ("first", "second", "references")]
+    for extra, treated, patients in (
+        ((), "are not in the figures", 2),
+        (("--count-missing",), "count as nothing found", 3),
+    ):
+        output = cohort / f"out{len(extra)}"
+        assert run("compare", *folders, "--scheme", "acdc", "--output", output, *extra) == 0
+        told = capsys.readouterr()
+        words = f"1 references have no prediction in one or both folders and {treated}"
+        assert f"warning: {words} (b)\n" in told.err
+        document = (output / "comparison.md").read_text(encoding="utf-8")
+        assert f"{words}: b.\n" in document
+        assert document.endswith(told.out)
+        assert f"| dice | LV cavity | {patients} |" in " ".join(document.split())
+
+
+def test_what_cannot_be_compared_is_refused_before_anything_is_written(cohort: Path) -> None:
+    options, output = EvaluationOptions(ACDC), cohort / "out"
+    first, second, references = (cohort / name for name in ("first", "second", "references"))
+    with pytest.raises(DatasetError, match=r"first: no prediction named b, .*--count-missing"):
+        compare_files(Comparing(first, second, references), options, output)
+    counted = EvaluationOptions(ACDC, count_missing=True)
+    (cohort / "images" / "c.nii.gz").unlink()
+    with pytest.raises(DatasetError, match=r"images: no image named c \(1 of 3 cases"):
+        compare_files(Comparing(first, second, references, cohort / "images"), counted, output)
+    write_labels(heart(CUBIC), second / "d.nii.gz")
+    with pytest.raises(DatasetError, match="references: no reference named d"):
+        compare_files(Comparing(first, second, references), counted, output)
+    with pytest.raises(DatasetError, match="written among the predictions"):
+        compare_files(Comparing(first, second, references), counted, cohort)
+    assert not output.exists()
+
+
+def test_a_comparison_is_replaced_as_a_whole_and_by_force_only(cohort: Path) -> None:
+    options, output = EvaluationOptions(ACDC, count_missing=True), cohort / "out"
+    references, images = cohort / "references", cohort / "images"
+    (cohort / "first").rename(cohort / "former")
+    compare_files(
+        Comparing(cohort / "former", cohort / "second", references, images), options, output
+    )
+    written = {path: path.read_bytes() for path in output.rglob("*") if path.is_file()}
+    (cohort / "former").rename(cohort / "first")
+    (cohort / "second").rename(cohort / "other")
+    again = Comparing(cohort / "first", cohort / "other", references)
+    with pytest.raises(OutputExistsError, match=r"holds a comparison \(comparison\.md\)"):
+        compare_files(again, options, output)
+    assert {path: path.read_bytes() for path in output.rglob("*") if path.is_file()} == written
+    compare_files(again, options, output, force=True)
+    assert (
+        (output / "comparison.md").read_text(encoding="utf-8").startswith("# first against other")
+    )
+    assert not list(output.glob("*.png"))
+
+
+def test_a_folder_given_by_dots_has_its_own_name(cohort: Path, monkeypatch) -> None:
+    monkeypatch.chdir(cohort / "first")
+    options = EvaluationOptions(ACDC, count_missing=True)
+    compare_files(
+        Comparing(Path(), Path("../second"), cohort / "references"), options, cohort / "a"
+    )
+    (cohort / "first" / "below").mkdir()
+    monkeypatch.chdir(cohort / "first" / "below")
+    compare_files(
+        Comparing(Path(".."), Path("../../second"), cohort / "references"), options, cohort / "b"
+    )
+    for output in (cohort / "a", cohort / "b"):
+        folders = sorted(path.name for path in output.iterdir() if path.is_dir())
+        assert folders == ["first", "second"]
+        words = (output / "comparison.md").read_text(encoding="utf-8")
+        assert words.startswith("# first against second\n")
+    assert not (cohort / "report.json").exists()
 
 
 def test_a_report_shows_cubic_scans_and_leaves_out_what_is_missing(cohort: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from tests.in_process import run
@@ -44,6 +45,19 @@ def test_zips_of_dicom_are_named_or_matched(heap) -> None:
     assert [(each.name, each.is_dicom) for each in found] == [("1", True), ("2", True)]
     with pytest.raises(DatasetError, match=r"no image here.*/\*\.zip"):
         gather(["memory://studies"])
+
+
+def test_an_archive_by_url_is_read_as_a_folder(tmp_path: Path) -> None:
+    for name in ("a.nii.gz", "b.nii"):
+        scan(tmp_path / name)
+    with ZipFile(tmp_path / "h.zip", "w") as archive:
+        archive.write(tmp_path / "a.nii.gz", "a.nii.gz")
+        archive.write(tmp_path / "b.nii", "deep/b.nii")
+    found = gather([f"zip://::file://{tmp_path / 'h.zip'}"])
+    assert [each.name for each in found] == ["a", "b"]
+    for each in found:
+        with fetched(each) as here:
+            assert here.path.read_bytes() == (tmp_path / each.path.name).read_bytes()
 
 
 def test_files_by_file_url_are_local(tmp_path: Path) -> None:

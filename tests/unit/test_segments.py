@@ -8,6 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK
+from tests.in_process import run
 
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import ACDC, HVSMR2, MYOCARDIUM_BLOOD
@@ -160,6 +161,13 @@ def test_scaled_values_are_kept_to_the_last_bit(tmp_path: Path) -> None:
     expected = np.arange(24) * np.float64(np.float32(0.1)) + 7
     values = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(tmp_path / "b.nrrd")))
     np.testing.assert_array_equal(values.ravel(), expected)
+
+
+def test_the_help_says_what_is_kept(capsys) -> None:
+    assert run("convert", "--help") == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "NIfTI, NRRD, MetaImage or PNG" in words
+    assert "from NIfTI to NIfTI the time between frames" in words
 
 
 def test_a_cine_is_converted_with_its_frames(tmp_path: Path) -> None:

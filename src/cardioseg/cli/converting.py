@@ -11,7 +11,9 @@ from cardioseg.cli.console import fail, result
 
 
 def convert(
-    source: Annotated[Path, typer.Argument(help="NIfTI, NRRD or MetaImage file.", metavar="IN")],
+    source: Annotated[
+        Path, typer.Argument(help="NIfTI, NRRD, MetaImage or PNG file.", metavar="IN")
+    ],
     target: Annotated[
         Path,
         typer.Argument(help="Ends in .nii.gz, .nii, .nrrd, .seg.nrrd or .mha.", metavar="OUT"),
@@ -23,9 +25,9 @@ def convert(
 ) -> None:
     """Convert an image or a label map; what would lose something is refused.
 
-    Grid, frames, values and their type are kept, free text of the header and the time between
-    frames are not. With --scheme a label map becomes a segmentation for 3D Slicer, or one of
-    3D Slicer's becomes numbers.
+    Grid, frames, values and their type are kept, and from NIfTI to NIfTI the time between frames;
+    free text of the header is not. With --scheme a label map becomes a segmentation for 3D Slicer,
+    or one of 3D Slicer's becomes numbers.
 
     Examples:
       cardioseg convert scan.nrrd scan.nii.gz
@@ -36,5 +38,5 @@ def convert(
     from cardioseg.workflows.convert import convert_file
 
     if source.is_dir():
-        fail(f"{source}: a folder; name one NIfTI, NRRD or MetaImage file")
+        fail(f"{source}: a folder; name one NIfTI, NRRD, MetaImage or PNG file")
     result(convert_file(source, target, scheme_named(scheme) if scheme else None, force=force))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def demo(
     output: Annotated[Path, typer.Option(help="Folder for the result.")] = Path("demo-output"),
-    seed: Annotated[int, typer.Option(help="Seed of hearts and network.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of hearts and network.", min=0)] = 0,
 ) -> None:
     """Train a small network on synthetic hearts, segment unseen ones, and write a page to open.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,6 +25,12 @@ Scores = Annotated[
 Subjects = Annotated[
     Path | None, typer.Option("--subjects", help="CSV with the columns case and subject.")
 ]
+CountMissing = Annotated[
+    bool,
+    typer.Option(
+        "--count-missing", help="A reference without a prediction counts as nothing found."
+    ),
+]
 Output = Annotated[Path, typer.Option("--output", help="Folder for the report.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite a report that is there.")]
 
@@ -36,12 +43,7 @@ def evaluate(
     read_as: ReadAs = "",
     scores: Scores = None,
     subjects: Subjects = None,
-    count_missing: Annotated[
-        bool,
-        typer.Option(
-            "--count-missing", help="A reference without a prediction counts as nothing found."
-        ),
-    ] = False,
+    count_missing: CountMissing = False,
     force: Force = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
@@ -66,12 +68,7 @@ def evaluate(
             force=force,
             watch=bar.show,
         )
-    if done.unmatched:
-        treated = "count as nothing found" if count_missing else "are not in the figures"
-        say(
-            f"warning: {len(done.unmatched)} references have no prediction and {treated} "
-            f"({', '.join(done.unmatched[:3])}{', ...' if done.unmatched[3:] else ''})"
-        )
+    _warn_of_missing(done.unmatched, "no prediction", count_missing=count_missing)
     if as_json:
         result_json(json.loads(done.report.to_json())["summary"])
     else:
@@ -95,6 +92,7 @@ def compare(
         Path | None, typer.Option(help="Folder of images: pictures of best, median and worst.")
     ] = None,
     subjects: Subjects = None,
+    count_missing: CountMissing = False,
     force: Force = False,
     data: Annotated[str, typer.Option(help="Of a study: data set, such as acdc:FOLDER.")] = "",
     resume: Annotated[
@@ -122,16 +120,18 @@ def compare(
         )
     from cardioseg.workflows.compare import Comparing, compare_files
 
-    options = _options(scheme, read_as, None, subjects)
+    options = replace(_options(scheme, read_as, None, subjects), count_missing=count_missing)
     with Bar("comparing") as bar:
-        table = compare_files(
+        found = compare_files(
             Comparing(Path(first), second, references, images),
             options,
             output,
             force=force,
             watch=bar.show,
         )
-    result(table)
+    what = "no prediction in one or both folders"
+    _warn_of_missing(found.unmatched, what, count_missing=count_missing)
+    result(found.table)
 
 
 def _study(source: str, data: str, output: Path, as_json: bool) -> None:
@@ -154,6 +154,15 @@ def _study(source: str, data: str, output: Path, as_json: bool) -> None:
         result((output / STUDY_JSON).read_text(encoding="utf-8").rstrip())
     else:
         result("\n".join([*sentences(results), f"all tables: {output / STUDY_MD}"]))
+
+
+def _warn_of_missing(unmatched: Sequence[str], what: str, *, count_missing: bool) -> None:
+    if unmatched:
+        treated = "count as nothing found" if count_missing else "are not in the figures"
+        say(
+            f"warning: {len(unmatched)} references have {what} and {treated} "
+            f"({', '.join(unmatched[:3])}{', ...' if unmatched[3:] else ''})"
+        )
 
 
 def _options(

@@ -29,7 +29,7 @@ def quantise(
     that loses more than --largest-drop is not written.
 
     Example:
-      cardioseg quantise run/model --data acdc:ACDC --split ACDC/splits.json --output sax-int8
+      cardioseg quantise run/model --data acdc:ACDC --split split.json --output sax-int8
 
       cardioseg predict scan.nii.gz --model sax-int8 --engine openvino --output out
     """

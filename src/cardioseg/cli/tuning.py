@@ -12,7 +12,10 @@ from cardioseg.errors import MissingExtraError
 
 
 def tune(
-    config: Annotated[str, typer.Option(help="Base: a preset (paper, fast, tiny) or a TOML file.")],
+    config: Annotated[
+        str,
+        typer.Option(help="Base: a preset (paper, fast, sax, tiny, whole-heart) or a TOML file."),
+    ],
     data: Annotated[str, typer.Option(help="Data set, such as acdc:FOLDER.")],
     output: Annotated[Path, typer.Option(help="Folder of the search; given again, it goes on.")],
     split: Annotated[

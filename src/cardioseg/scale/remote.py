@@ -142,9 +142,16 @@ def _url_of(url: str, root: str, key: str) -> str:
     's3://heap/hearts/a.nii.gz'
     >>> _url_of("zip://*.nii::file:///hearts.zip", "*.nii", "a.nii")
     'zip://a.nii::file:///hearts.zip'
+    >>> _url_of("zip://::file:///hearts.zip", "", "a.nii")
+    'zip://a.nii::file:///hearts.zip'
+    >>> _url_of("https://host/hearts/", "https://host/hearts/", "https://host/hearts/a.nii")
+    'https://host/hearts/a.nii'
     """
     outer, chained, inner = url.partition("::")
-    return outer.rstrip("/").removesuffix(root) + key + chained + inner
+    protocol, _, rest = outer.partition("://")
+    # The protocol's own slashes stay: a whole archive's root is empty.
+    whole = f"{protocol}://{rest.rstrip('/')}"
+    return whole.removesuffix(root.rstrip("/")) + key + chained + inner
 
 
 def _file_name(key: str) -> str:

@@ -28,7 +28,7 @@ def convert_file(
     Parameters
     ----------
     source
-        NIfTI, NRRD or MetaImage.
+        NIfTI, NRRD, MetaImage or PNG.
     target
         Ends in `.nii`, `.nii.gz`, `.nrrd`, `.seg.nrrd` or `.mha`.
     scheme
