@@ -90,8 +90,26 @@ def installed_models() -> dict[str, Path]:
     return {point.name: Path(point.load()) for point in sorted(found, key=lambda p: p.name)}
 
 
+def is_installed(source: str | Path) -> bool:
+    """Whether a model is named as an installed one is, and not as a folder.
+
+    Examples
+    --------
+    >>> is_installed("./sax"), is_installed(Path("sax"))
+    (False, False)
+    """
+    is_name = isinstance(source, str) and Path(source).name == source
+    return is_name and source in installed_models()
+
+
 def open_model(source: str | Path) -> Model:
     """Open a model by the name of an installed one, or by its folder.
+
+    Parameters
+    ----------
+    source
+        A string without a separator that names an installed model means that one, whatever folders
+        there are; `./NAME` or a `Path` means the folder.
 
     Raises
     ------
@@ -101,7 +119,7 @@ def open_model(source: str | Path) -> Model:
         If the plan is not valid.
     """
     folder = Path(source)
-    if not folder.is_dir():
+    if is_installed(source) or not folder.is_dir():
         installed = installed_models()
         if str(source) not in installed:
             names = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -83,6 +84,20 @@ def test_a_finished_one_is_only_read_and_another_is_refused(dataset, finished):
         cross_validate(CONFIG, dataset, 2, output)
     with pytest.raises(ConfigError, match="name another folder"):
         cross_validate(CONFIG.model_copy(update={"seed": 5}), dataset, 3, output)
+
+
+def test_a_key_that_is_new_since_the_folder_was_begun_has_its_default(dataset, finished, tmp_path):
+    output, report = finished
+    shutil.copytree(output, tmp_path / "run")
+    path = tmp_path / "run" / "folds.json"
+    record = json.loads(path.read_text())
+    assert record["config"].pop("weight_decay") == 0.0
+    assert record["config"]["plan"].pop("whole_slices") is False
+    path.write_text(json.dumps(record))
+    assert cross_validate(CONFIG, dataset, 3, tmp_path / "run") == report
+    path.write_text(json.dumps({**record, "config": {**record["config"], "a_later_key": 1}}))
+    with pytest.raises(ConfigError, match="of another configuration"):
+        cross_validate(CONFIG, dataset, 3, tmp_path / "run")
 
 
 def test_what_was_interrupted_goes_on(dataset, finished, tmp_path):

@@ -255,6 +255,85 @@ def test_inputs_whose_outputs_would_have_one_name_are_refused(tmp_path: Path) ->
     assert not any(each.error for each in worked(task_for(output), inputs, output, Start()))
 
 
+def failing(task: Task, name: str) -> Task:
+    """A task that cannot make anything of one input."""
+
+    def make(each: Input, opened, told):
+        if each.name == name:
+            raise MemoryError
+        return task.make(each, opened, told)
+
+    return replace(task, make=make)
+
+
+def test_of_a_failed_input_nothing_of_an_earlier_run_stays(inputs, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    worked(task_for(output, "nifti,json"), inputs, output, Start())
+    task = failing(task_for(output, "nifti,json"), "case1")
+    outcomes = worked(task, inputs, output, Start(force=True))
+    assert [bool(each.error) for each in outcomes] == [False, True, False]
+    assert not list(output.glob("case1*"))
+    record = json.loads((output / "run.json").read_text())["files"][1]
+    assert record == {"name": "case1", "seconds": record["seconds"], "failed": True}
+    assert not worked(task_for(output, "nifti,json"), inputs, output, Start(resume=True))[1].error
+
+
+def test_kinds_that_are_not_wanted_now_do_not_stay_beside_the_new_ones(
+    inputs, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    worked(task_for(output, "nifti,nrrd"), inputs, output, Start())
+    own = output / "case0.html"
+    own.write_bytes(b"a person's own")
+    worked(task_for(output), inputs[:1], output, Start(force=True))
+    assert sorted(path.name for path in output.glob("case0*")) == ["case0.html", "case0.nii.gz"]
+    others = ["case1.json", "case1.nii.gz", "case1.seg.nrrd"]
+    assert json.loads((output / "run.json").read_text())["former"]["case1"] == others
+    # Their record went with the run.json that told of them, and they are known all the same.
+    worked(task_for(output), inputs[1:], output, Start(force=True))
+    assert len(list(output.glob("case*.nii.gz"))) == 3
+    assert not [*output.glob("case*.json"), *output.glob("case*.nrrd")]
+    assert json.loads((output / "run.json").read_text())["former"] == {"case0": ["case0.nii.gz"]}
+    assert own.read_bytes() == b"a person's own"
+
+
+def test_kinds_are_added_to_those_that_are_there(inputs, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    worked(task_for(output), inputs, output, Start())
+    worked(task_for(output, "json"), inputs, output, Start())
+    assert len(list(output.glob("case*.nii.gz"))) == len(list(output.glob("case*.json"))) == 3
+
+
+def test_an_input_and_what_may_be_of_another_one_are_never_removed(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    longer = Input("p-phase03", scan(tmp_path / "in" / "p-phase03.nii.gz"))
+    worked(task_for(output, "nrrd"), (longer,), output, Start())
+    shorter = Input("p", scan(tmp_path / "in" / "p.nii.gz"))
+    worked(task_for(output), (shorter,), output, Start(force=True))
+    again = Input("p", output / "p.nii.gz")
+    worked(task_for(output, "json"), (again,), output, Start(force=True))
+    assert (output / "p.nii.gz").is_file(), "it is the input now"
+    broken = failing(task_for(output, "nrrd"), "p")
+    assert worked(broken, (again,), output, Start(force=True))[0].error
+    assert {path.name for path in output.glob("p*")} == {
+        "p-phase03.json",
+        "p-phase03.seg.nrrd",
+        "p.nii.gz",
+    }
+
+
+def test_files_of_a_run_that_was_killed_are_its_input_s(inputs, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    worked(task_for(output, "nifti,json"), inputs[:1], output, Start())
+    record = json.loads((output / "run.json").read_text())
+    (output / "run.json").unlink()
+    lines = (record, {"name": "../case0", "begun": True}, {"name": "case0", "begun": True})
+    journal = output / "run-predict.jsonl"
+    journal.write_text("".join(json.dumps(each) + "\n" for each in lines))
+    worked(task_for(output), inputs, output, Start(force=True))
+    assert not (output / "case0.json").exists()
+
+
 def test_shares_make_together_what_one_run_makes(inputs, tmp_path: Path, capsys) -> None:
     scans, one, many = tmp_path / "in", tmp_path / "one", tmp_path / "many"
     common = ("predict", scans, "--model", "otsu", "--write", "nifti,json", "--output")
@@ -268,6 +347,30 @@ def test_shares_make_together_what_one_run_makes(inputs, tmp_path: Path, capsys)
     assert [each["skipped"] for each in json.loads(capsys.readouterr().out)] == [True] * 3
     for path in one.glob("case*"):
         assert path.read_bytes() == (many / path.name).read_bytes()
+
+
+def test_a_share_without_an_input_says_so_and_leaves_its_record(
+    inputs, tmp_path: Path, capsys
+) -> None:
+    output = tmp_path / "out"
+    share = ("predict", tmp_path / "in", "--model", "otsu", "--output", output, "--shard", "4/4")
+    assert run(*share) == 0
+    assert "no input in this share" in capsys.readouterr().err
+    record = json.loads((output / "run-predict-4-of-4.json").read_text())
+    assert record["files"] == []
+    assert not list(output.glob("*.jsonl"))
+    assert run(*share, "--resume") == 0
+
+
+def test_inputs_of_two_shares_whose_outputs_would_have_one_name_are_refused(
+    tmp_path: Path, capsys
+) -> None:
+    for name in ("p", "p-phase03"):
+        scan(tmp_path / "in" / f"{name}.nii.gz")
+    common = ("predict", tmp_path / "in", "--model", "otsu", "--write", "nrrd", "--output")
+    assert run(*common, tmp_path / "out", "--shard", "1/2") == 1
+    assert "run them into different folders" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_options_that_contradict_each_other_are_refused(inputs, tmp_path: Path, capsys) -> None:

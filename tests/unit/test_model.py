@@ -6,12 +6,14 @@ import hashlib
 import pickle
 import shutil
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import onnx
 import pytest
 from tests.networks import SMALL, exported_network
 
 from cardioseg import model as model_module
+from cardioseg.cli.predicting import _tell_which
 from cardioseg.errors import ModelError, PlanError
 from cardioseg.model import (
     CARD,
@@ -175,6 +177,30 @@ def test_an_installed_model_opens_by_its_name(folder, tmp_path, monkeypatch):
     assert (model.name, model.folder) == ("sax", folder)
     with pytest.raises(ModelError, match=r"lax: no such model folder or installed model.*sax, zoo"):
         open_model("lax")
+
+
+def test_an_installed_name_goes_before_a_folder_of_that_name(folder, tmp_path, monkeypatch):
+    own = Plan(spacing_mm=2.0, size=(16, 16), network=SMALL, scheme="acdc")
+    write_model(tmp_path / "here" / "sax", own, FILES)
+    (tmp_path / "here" / "lax").mkdir()
+    installed(monkeypatch, sax=folder, lax=folder)
+    monkeypatch.chdir(tmp_path / "here")
+    assert open_model("sax").plan == open_model("lax").plan == THE_PLAN
+    for source in ("./sax", "sax/", Path("sax"), str(tmp_path / "here" / "sax")):
+        model = open_model(source)
+        assert (model.name, model.plan) == ("sax", own)
+    with pytest.raises(ModelError, match=r"lax: not a model folder: plan\.json is missing"):
+        open_model("./lax")
+
+
+def test_predict_says_which_of_two_models_of_one_name_it_takes(tmp_path, monkeypatch, capsys):
+    installed(monkeypatch, sax=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    write_model(tmp_path / "sax", THE_PLAN, FILES)
+    for name in ("sax", "./sax"):
+        _tell_which(name)
+    note = "note: --model sax is the installed model; the folder here is --model ./sax"
+    assert capsys.readouterr().err.splitlines() == [note]
 
 
 def test_with_nothing_installed_the_message_says_what_to_install(monkeypatch, tmp_path):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import ACDC, SCHEMES
@@ -13,8 +16,10 @@ from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.evaluation.function import heart_function
 from cardioseg.inference.predictor import Provenance
 from cardioseg.io.images import read_labels
+from cardioseg.workflows import visual_outputs
+from cardioseg.workflows.mesh import MeshResult, heart_meshes
 from cardioseg.workflows.mesh_files import _in_a_name
-from cardioseg.workflows.outputs import MESH, NRRD, kinds_named
+from cardioseg.workflows.outputs import MESH, NRRD, REPORT, kinds_named
 from cardioseg.workflows.result import Result
 
 GRID = Geometry((3, 4, 2), np.diag([-1.5, 1.5, 8.0, 1.0]))
@@ -62,6 +67,32 @@ def test_models_of_any_format_are_found_before_they_are_overwritten(tmp_path: Pa
     for path in tmp_path.glob("*.stl"):
         path.unlink()
     assert tmp_path / "heart.glb" in MESH.files_there(tmp_path, "heart")
+
+
+def test_models_are_made_once_and_nothing_is_held_after(tmp_path: Path, monkeypatch) -> None:
+    made: list[str] = []
+
+    def counted(labels: LabelMap) -> tuple[MeshResult, ...]:
+        made.append("models")
+        return heart_meshes(labels)
+
+    def drawn(meshes: object) -> Figure:
+        made.append("picture")
+        return Figure()
+
+    monkeypatch.setattr(visual_outputs, "heart_meshes", counted)
+    monkeypatch.setattr(visual_outputs, "mesh_figure", drawn)
+    labels = ball(5)
+    image = Volume(np.zeros(labels.array.shape, np.float32), labels.geometry)
+    one = Result("heart", Scan((image,)), {0: labels}, (0,), MADE, "")
+    held = [weakref.ref(each) for each in (one, one.scan, image, labels)]
+    for kind in (MESH, REPORT):
+        kind.write(one, tmp_path)
+    assert made == ["models", "picture"]
+    del one, image, labels
+    gc.collect()
+    assert [each() for each in held] == [None] * 4
+    assert not visual_outputs._MADE
 
 
 def test_files_of_another_name_are_not_taken_for_those_of_a_shorter_one(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +29,10 @@ from cardioseg.inference.quality.calibration import (
 from cardioseg.inference.quality.features import FEATURES, score_features
 from cardioseg.model import NETWORK, QUALITY, Model, open_model, write_folder, write_model
 from cardioseg.prepare.plan import NetworkPlan, Plan
+from cardioseg.workflows import judging
 from cardioseg.workflows.inputs import Opened
 from cardioseg.workflows.judging import cine_quality
+from cardioseg.workflows.known_errors import why_unmeasured
 from cardioseg.workflows.report.messages import Language
 from cardioseg.workflows.report.reasons import reason_words
 from cardioseg.workflows.segment import Wanted, segment
@@ -178,6 +180,33 @@ def test_missing_slices_are_counted_from_the_foot(apex_to_base):
     reasons = assess_by_rules(image(grid), LabelMap(array, grid, ACDC)).reasons
     (words,) = (each.words for each in reasons if each.rule == "slice_gap")
     assert f"(number {number}, from the foot end)" in words
+
+
+def test_a_small_heart_is_told_as_one_and_nothing_as_none():
+    grid = plain(GRID.shape, (0.5, 0.5, 4.0))
+    (small,) = _no_heart(heart(), grid)
+    assert small.verdict is Verdict.REJECT
+    assert small.words.startswith("RV cavity and myocardium and LV cavity of 20.0 ml")
+    assert "adults have 25 to 1350: check the spacing" in small.words
+    speck = np.zeros(GRID.shape, np.uint8)
+    speck[80:84, 80:84, 5] = 3
+    (none,) = _no_heart(speck, GRID)
+    assert none.words.startswith("no heart found (0.3 ml in all)")
+
+
+def test_a_single_slice_is_told_by_its_slices_and_not_as_no_heart():
+    one = heart()[..., 4:5]
+    assert {"few_slices": Verdict.REVIEW}.items() <= rules(one, plain(one.shape)).items()
+    assert not _no_heart(one, plain(one.shape))
+    assert _no_heart(np.zeros_like(one), plain(one.shape))
+    assert rules(np.where(one == 3, 0, one), plain(one.shape))["missing_structure"]
+
+
+def _no_heart(array, grid):
+    labels = LabelMap(np.ascontiguousarray(array), grid, ACDC)
+    found = list(rule_reasons(image(grid), labels, np.count_nonzero(array)))
+    require_spanish(found)
+    return [reason for reason in found if reason.rule == "no_heart"]
 
 
 def test_turning_the_picture_or_reversing_the_slices_is_no_mirror():
@@ -364,6 +393,21 @@ def test_without_weight_on_mirrors_the_network_is_not_asked_again(tmp_path):
     assert len(engine.asked) == 2
 
 
+def test_the_verdict_does_not_depend_on_whether_scores_are_held(tmp_path, monkeypatch):
+    values = picture().array.copy()
+    values[disc(135, 30, 20), 1:-1] += 3
+    volume = Volume(values, GRID)
+    predictor = Predictor(model_in(tmp_path), Painter(), largest_component=True)
+    judged = []
+    for limit in (judging.LARGEST_SCORES_BYTES, 1):
+        monkeypatch.setattr(judging, "LARGEST_SCORES_BYTES", limit)
+        answer, evidence = judging.predict_with_evidence(predictor, volume)
+        assert (evidence is None) == (limit == 1)
+        judged.append(judging.quality_of(predictor, volume, answer, evidence))
+    assert "fragments" in {reason.rule for reason in judged[0].reasons}
+    assert judged[0] == judged[1]
+
+
 def test_no_heart_is_rejected_and_nothing_is_expected_of_it(tmp_path):
     predictor = Predictor(model_in(tmp_path, LINES), Painter(nothing=True))
     prediction, quality = predict_assessed(predictor, picture())
@@ -475,6 +519,35 @@ def test_the_shipped_short_axis_model_has_a_calibration_of_its_structures():
     assert found is not None
     assert set(found.structures) == {each.name for each in model.plan.label_scheme.structures}
     assert all(line.error < 0.1 for line in found.structures.values())
+
+
+@pytest.mark.parametrize(
+    "options", [{"mirrors": True}, {"largest_component": False}, {"plane": "axial"}]
+)
+def test_errors_are_told_only_of_answers_as_they_were_measured(options):
+    models = Path(__file__).resolve().parents[2] / "models" / "acdc" / "src"
+    sax = open_model(models / "cardioseg_models_acdc" / "sax")
+    systole = picture().array.copy()
+    systole[(heart() == 3) & ~disc(80, 80, 8)[..., None]] -= 1
+    opened = Opened(Scan((picture(), Volume(systole, GRID)), (0.0, 400.0)), None, "")
+    planned = Predictor(sax, Painter(), plane="native", largest_component=True, locate=False)
+    other = replace(planned, **options)
+    assert (planned.is_as_planned, other.is_as_planned) == (True, False)
+    told = [
+        segment(each, "cine", opened, Wanted(), lambda done, total: None)
+        for each in (planned, other)
+    ]
+    intervals = [[m for m in result.measurements if m.low is not None] for result in told]
+    assert intervals[0]
+    assert not intervals[1]
+    assert told[0].quality.predicted_dice
+    assert not told[1].quality.predicted_dice
+    note = "no expected Dice and no 95 % intervals: measured with the plane and the pieces"
+    assert not why_unmeasured(planned)
+    assert why_unmeasured(other).startswith(note)
+    assert why_unmeasured(other) in told[1].function.notes
+    unknown = Predictor(replace(sax, id="another", folder=models), Painter(), **options)
+    assert not why_unmeasured(unknown), "nothing is left out that is not known"
 
 
 def test_the_worst_reason_comes_first_and_decides():

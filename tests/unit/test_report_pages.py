@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import string
@@ -22,6 +23,7 @@ from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.errors import ConfigError, DatasetError, FormatError, OutputExistsError
 from cardioseg.evaluation import Report, Row
 from cardioseg.evaluation.figures import new_figure, png_bytes
+from cardioseg.io.images import write_labels as write_segmentation
 from cardioseg.io.nifti import write_frames, write_labels, write_volume
 from cardioseg.workflows.report import CaseContent, Frame, Language, Origin, case_report
 from cardioseg.workflows.report.cohort import CohortContent, claim_facts, cohort_report
@@ -282,6 +284,7 @@ def predictions(tmp_path: Path, content: CaseContent) -> Path:
         write_volume(shown.image, images / f"{name}.nii.gz")
     run = {
         "format_version": 1,
+        "command": "predict",
         "model": "sax",
         "model_id": "feed",
         "scheme": "acdc",
@@ -357,10 +360,88 @@ def test_what_cannot_be_reported_is_told(predictions: Path, tmp_path: Path) -> N
     (predictions / "one.json").write_text('{"format_version": 2}')
     with pytest.raises(FormatError, match="format version 2"):
         report_folder(predictions, ReportOptions(force=True))
-    (predictions / "run.json").unlink()
     (predictions / "one.json").unlink()
-    with pytest.raises(DatasetError, match="names its scheme"):
+    run = json.loads((predictions / "run.json").read_text())
+    (predictions / "run.json").write_text(json.dumps({**run, "format_version": 2}))
+    with pytest.raises(FormatError, match=r"run\.json: format version 2"):
         report_folder(predictions, ReportOptions(force=True))
+    (predictions / "run.json").unlink()
+    labels = frame().labels
+    write_volume(Volume(labels.array.astype(np.float32), labels.geometry), predictions / "one.nii")
+    (predictions / "one.nii.gz").unlink()
+    with pytest.raises(DatasetError, match="its header names its scheme; add --scheme"):
+        report_folder(predictions, ReportOptions(force=True))
+
+
+def told_of_run(predictions: Path, name: str, case: str, model: str, **also: object) -> None:
+    """A record of a run that predicted one case of the folder, in a file of its own."""
+    run = json.loads((predictions / "run.json").read_text())
+    files = [{"name": case, "input_sha256": f"{model} saw this", **also}]
+    (predictions / name).write_text(json.dumps({**run, "model": model, "files": files}))
+
+
+def pages_of(predictions: Path) -> dict[str, str]:
+    """The text of each page."""
+    written = report_folder(predictions, ReportOptions(force=True))
+    return {path.stem: Page(path.read_text(encoding="utf-8")).text for path in written}
+
+
+def test_a_run_that_does_not_list_a_case_tells_nothing_of_it(predictions: Path) -> None:
+    told_of_run(predictions, "run.json", "two", "second-model")
+    (predictions / "one.json").unlink()
+    pages = pages_of(predictions)
+    assert "second-model" in pages["two"]
+    assert "second-model" not in pages["one"]
+    assert pages["one"].count(Message.NOT_STATED.english) == 4, "its scheme is in the header"
+
+
+def test_every_run_of_predict_tells_of_its_cases_and_the_last_has_the_word(
+    predictions: Path,
+) -> None:
+    (predictions / "one.json").unlink()
+    told_of_run(predictions, "run-predict-1-of-2.json", "one", "first-share")
+    told_of_run(predictions, "run-predict-2-of-2.json", "two", "second-share")
+    (predictions / "run.json").unlink()
+    pages = pages_of(predictions)  # which leaves a run.json of `report`
+    assert "first-share saw this" in pages["one"]
+    assert "second-share saw this" in pages["two"]
+    run = json.loads((predictions / "run-predict-1-of-2.json").read_text())
+    entries = [{"name": name, "input_sha256": "merged"} for name in ("one", "two")]
+    merged = {**run, "model": "all", "files": entries}
+    (predictions / "run-predict.json").write_text(json.dumps(merged))
+    for age, name in enumerate(("run-predict.json", "run-predict-2-of-2.json")):
+        os.utime(predictions / name, (2e9 + age, 2e9 + age))
+    pages = pages_of(predictions)
+    assert "merged" in pages["one"]
+    assert "second-share saw this" in pages["two"]
+
+
+def test_a_run_that_failed_on_a_case_did_not_make_its_labels(predictions: Path) -> None:
+    (predictions / "one.json").unlink()
+    told_of_run(predictions, "run-predict-1-of-1.json", "one", "unlucky", failed=True)
+    assert "unlucky" not in pages_of(predictions)["one"]
+
+
+def test_a_frames_segmentation_is_of_the_run_that_lists_its_cine(predictions: Path) -> None:
+    (predictions / "two.nii.gz").unlink()
+    write_segmentation(frame().labels, predictions / "two-phase07.seg.nrrd")
+    assert "beef" in pages_of(predictions)["two-phase07"]
+
+
+def test_a_page_has_the_pictures_of_its_own_case_alone(predictions: Path) -> None:
+    for name in ("two_2", "two-es"):
+        write_labels(frame().labels, predictions / f"{name}.nii.gz")
+    own = ("two-mesh", "two_bulls_eye", "two_curves")
+    others = ("two_2-mesh", "two_2_bulls_eye", "two-es-mesh", "two_2", "two-before-treatment")
+    for name in (*own, *others):
+        (predictions / f"{name}.png").write_bytes(PNG)
+    written = report_folder(predictions, ReportOptions())
+    counts = {path.stem: path.read_text(encoding="utf-8").count("<img") - 4 for path in written}
+    assert counts == {"one": 2, "two": 2, "two_2": 2, "two-es": 1}
+    (predictions / "two-es.nii.gz").unlink()
+    written = report_folder(predictions, ReportOptions(force=True))
+    page = next(path for path in written if path.stem == "two").read_text(encoding="utf-8")
+    assert page.count("<img") - 4 == 3, "the models of end systole"
 
 
 def test_an_evaluation_becomes_one_page(tmp_path: Path) -> None:

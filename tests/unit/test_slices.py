@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import tracemalloc
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -9,7 +14,7 @@ from cardioseg.core.case import Case
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import ACDC
 from cardioseg.core.volume import LabelMap, Volume
-from cardioseg.data.slices import store_slices
+from cardioseg.data.slices import IMAGES, LABELS, store_slices
 from cardioseg.errors import DatasetError
 from cardioseg.prepare.plan import NetworkPlan, Plan
 from cardioseg.prepare.preparation import Preparation
@@ -83,6 +88,39 @@ def test_other_content_is_never_taken_for_the_same(tmp_path, change):
         cases = [case("a"), case("b")]
     after = store_slices(cases, plan, tmp_path)
     assert after.labels.shape != before.labels.shape or (after.labels != before.labels).any()
+
+
+def test_the_files_are_those_that_numpy_writes(tmp_path):
+    for step, cases in ((1, [case("a"), case("bb", 1), case("ccc", 2)]), (2, [case("a")])):
+        store = store_slices(cases, PLAN, tmp_path, step=step)
+        for name, array in ((IMAGES, store.images), (LABELS, store.labels)):
+            expected = io.BytesIO()
+            np.save(expected, np.array(array))
+            assert (store.folder / name).read_bytes() == expected.getvalue()
+
+
+def test_memory_does_not_grow_with_the_number_of_cases(tmp_path):
+    plan = PLAN.model_copy(update={"size": (256, 256)})
+    store_slices([case("warm")], plan, tmp_path)
+    peaks = []
+    for count in (2, 20):
+        tracemalloc.start()
+        store_slices([case("x" * (n + 1)) for n in range(count)], plan, tmp_path)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    prepared = 3 * 256 * 256 * 3  # bytes of one case
+    assert peaks[1] - peaks[0] < prepared
+
+
+def test_what_fails_on_the_way_leaves_no_arrays(tmp_path):
+    def unreadable():
+        raise DatasetError("no longer there")
+
+    broken = replace(case("b"), load_image=unreadable)
+    looks = SimpleNamespace(of=lambda each: SimpleNamespace(exact=each.id))
+    with pytest.raises(DatasetError, match="no longer there"):
+        store_slices([case("a"), broken], PLAN, tmp_path, looks=looks)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_an_empty_part_and_a_case_without_labels_are_refused(tmp_path):

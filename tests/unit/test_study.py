@@ -14,6 +14,7 @@ from cardioseg.core.case import Case
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import ACDC, MYOCARDIUM_BLOOD
 from cardioseg.core.volume import LabelMap, Volume
+from cardioseg.data.looks import Looks, digests
 from cardioseg.datasets import Dataset
 from cardioseg.errors import ConfigError, DatasetError, LeakageError, OutputExistsError
 from cardioseg.evaluation import Comparison, Report, evaluate_case
@@ -22,6 +23,7 @@ from cardioseg.evaluation.statistics import Interval
 from cardioseg.inference.predictor import load_model
 from cardioseg.model import NETWORK, write_model
 from cardioseg.prepare.plan import NetworkPlan, Plan
+from cardioseg.training.config import TrainConfig
 from cardioseg.workflows.compare import shown_cases
 from cardioseg.workflows.study.analysis import Findings, Key, contrasts, pair_stands
 from cardioseg.workflows.study.budget import cpu_seconds, stand
@@ -30,8 +32,9 @@ from cardioseg.workflows.study.document import sentences
 from cardioseg.workflows.study.inflation import inflations, same_slices
 from cardioseg.workflows.study.laboratory import Listener
 from cardioseg.workflows.study.measure import native_slices, seeds_together, slices_apart
-from cardioseg.workflows.study.parts import check_data, resolve
-from cardioseg.workflows.study.study import run_study
+from cardioseg.workflows.study.parts import divide, resolve
+from cardioseg.workflows.study.record import require_free
+from cardioseg.workflows.study.study import _parts, run_study
 from cardioseg.workflows.study.verdict import verdict
 
 PLAN = Plan(
@@ -40,6 +43,7 @@ PLAN = Plan(
     network=NetworkPlan(widths=(2, 4), classes=3),
     scheme="myocardium_blood",
 )
+CONFIG = TrainConfig(plan=PLAN)
 GRID = Geometry((16, 16, 4), np.diag([2.0, 2.0, 8.0, 1.0]))
 
 
@@ -75,8 +79,8 @@ def silent(line):
 
 
 def test_shares_of_subjects_and_the_unseen_are_apart(tmp_path):
-    data = Data(split="subjects:2/1/1", unseen=("p4", "p5"))
-    parts = resolve(data, CASES, PLAN, tmp_path, silent)
+    division = divide(Data(split="subjects:2/1/1", unseen=("p4", "p5")), CASES, silent)
+    parts = resolve(division, CONFIG, tmp_path, silent)
     test, unseen = parts.held_out
     trained = {entry.subject for entry in parts.training.entries}
     validated = {entry.subject for entry in parts.validation.entries}
@@ -85,25 +89,68 @@ def test_shares_of_subjects_and_the_unseen_are_apart(tmp_path):
     assert trained | validated | tested == {"p0", "p1", "p2", "p3"}
     assert [each.id for each in unseen.cases] == ["p4", "p5"]
     assert parts.contrasted is unseen
-    check_data(data, CASES, silent)
+    found = {name: set(subjects) for name, subjects in division.record.items()}
+    assert found == {"training": trained, "validation": validated, "test": tested}
 
 
 def test_shares_of_slices_part_every_slice_once(tmp_path):
-    data = Data(split="slices:2/1/1", among=("p0", "p1", "p2", "p3"))
-    parts = resolve(data, CASES, PLAN, tmp_path, silent)
+    TOLD.clear()
+    division = divide(Data(split="slices:2/1/1", among=("p0", "p1", "p2", "p3")), CASES, silent)
+    assert "too good" in TOLD[0]
+    assert division.record == {"divided": ["p0", "p1", "p2", "p3"]}
+    parts = resolve(division, CONFIG, tmp_path, silent)
     (test,) = parts.held_out
     places = [(e.case, e.index) for s in (parts.training, parts.validation) for e in s.entries]
     places += [(name, index) for name, numbers in test.slices.items() for index in numbers]
     assert sorted(places) == [(f"p{n}", k) for n in range(4) for k in range(4)]
     assert (len(parts.training), len(parts.validation)) == (8, 4)
+
+
+def test_the_step_thins_what_is_trained_on_and_of_single_slices_all(tmp_path):
+    every_second = CONFIG.model_copy(update={"slice_step": 2})
+    subjects = divide(Data(split="subjects:2/1/3"), CASES, silent)
+    parts = resolve(subjects, every_second, tmp_path, silent)
+    assert {entry.index for entry in parts.training.entries} == {0, 2}
+    assert {entry.index for entry in parts.validation.entries} == {0, 1, 2, 3}
+    parts = resolve(
+        divide(Data(split="slices:1/1/1"), CASES, silent), every_second, tmp_path, silent
+    )
+    kept = {index for numbers in parts.held_out[0].slices.values() for index in numbers}
+    assert kept == {0, 2}
+    assert (len(parts.training), len(parts.validation)) == (4, 4)
+
+
+def test_arms_with_another_step_do_not_share_their_slices(tmp_path):
+    study, configs = toy(tmp_path, TOML + "config.slice_step = 2\n")
+    division = divide(study.data, CASES, silent)
+    divisions = dict.fromkeys(study.arms, division)
+    parts = _parts(configs, divisions, lambda d, c: resolve(d, c, tmp_path, silent))
+    assert {arm: len(each.training) for arm, each in parts.items()} == {"unet_1": 8, "unet_2": 4}
+
+
+def test_one_person_under_several_names_is_told_and_kept_in_one_part():
+    twins = (*CASES[:4], case(7, seed=0))
     TOLD.clear()
-    check_data(data, CASES, silent)
-    assert "too good" in TOLD[0]
+    division = divide(Data(split="subjects:2/1/1"), twins, silent)
+    assert "one person under several names, kept in one part: p0, p7" in TOLD
+    homes = [
+        name
+        for name, part in division.record.items()
+        for subject in part
+        if subject in ("p0", "p7")
+    ]
+    assert len(homes) == 2
+    assert len(set(homes)) == 1
+    alike = tuple(case(number, seed=0) for number in range(3))
+    with pytest.raises(DatasetError, match=r"all 3 subjects show nearly .*allow_near"):
+        divide(Data(split="subjects:1/1/1"), alike, silent)
 
 
 def test_a_study_made_for_other_counts_of_slices_says_so(tmp_path):
     TOLD.clear()
-    resolve(Data(split="slices:1535/389/212"), CASES, PLAN, tmp_path, silent)
+    division = divide(Data(split="slices:1535/389/212"), CASES, silent)
+    TOLD.clear()
+    resolve(division, CONFIG, tmp_path, silent)
     assert TOLD == ["split slices:1535/389/212: 24 slices are there: 17/4/3"]
 
 
@@ -111,15 +158,15 @@ def test_leaks_and_missing_subjects_are_refused(tmp_path):
     twin = (*CASES[:2], case(7, seed=0))
     data = Data(training=("p0",), validation=("p1",), test=("p7",))
     with pytest.raises(LeakageError, match="same image is in training"):
-        check_data(data, twin, silent)
+        divide(data, twin, silent)
     with pytest.raises(LeakageError, match="same image is in split"):
-        check_data(Data(split="slices:1/1/1", among=("p0",), unseen=("p7",)), twin, silent)
+        divide(Data(split="slices:1/1/1", among=("p0",), unseen=("p7",)), twin, silent)
     with pytest.raises(DatasetError, match="1 subjects that the data set does not have"):
-        check_data(Data(training=("p0",), validation=("p1",), test=("p9",)), CASES, silent)
+        divide(Data(training=("p0",), validation=("p1",), test=("p9",)), CASES, silent)
     split = tmp_path / "split.json"
     split.write_text('{"training": ["p0"], "validation": ["p1"]}')
     with pytest.raises(DatasetError, match="needs subjects in its part 'test'"):
-        check_data(Data(split=str(split)), CASES, silent)
+        divide(Data(split=str(split)), CASES, silent)
 
 
 def test_a_slices_number_is_counted_from_the_arrays_end_where_it_points_the_other_way():
@@ -434,6 +481,75 @@ def test_corrected_labels_are_another_study(finished):
         run_study(*toy(finished), corrected, finished / "run", Listener())
 
 
+SPLIT = {"training": ["p0", "p1"], "validation": ["p2"], "test": ["p3", "p4"]}
+BY_FILE = TOML.replace(
+    TOML[TOML.index("training =") : TOML.index("[arms.unet_1]")], 'split = "split.json"\n'
+)
+
+
+def begun(folder, split):
+    """A study whose parts are in a file, stopped before its first step."""
+    (folder / "split.json").write_text(json.dumps(split))
+
+    def stop(done, total, note):
+        raise StoppedError
+
+    study, configs = toy(folder, BY_FILE)
+    with pytest.raises(StoppedError):
+        run_study(study, configs, DATASET, folder / "run", Listener(show=stop))
+    return json.loads((folder / "run" / "config.json").read_text())
+
+
+class StoppedError(Exception):
+    """Stands for Ctrl-C."""
+
+
+def test_a_study_whose_split_file_was_changed_is_refused(tmp_path):
+    record = begun(tmp_path, SPLIT)
+    assert record["study"]["data"]["split"] == "split.json", "no path in the record"
+    assert record["parts"] == dict.fromkeys(("unet_1", "unet_2"), SPLIT)
+    assert begun(tmp_path, {**SPLIT, "training": ["p1", "p0"]}) == record, (
+        "their order says nothing"
+    )
+    (tmp_path / "split.json").write_text(
+        json.dumps({**SPLIT, "training": ["p3", "p4"], "test": ["p0", "p1"]})
+    )
+    with pytest.raises(
+        ConfigError, match=r"differs in parts\.unet_1\.training, parts\.unet_1\.test, parts\.unet_2"
+    ):
+        run_study(*toy(tmp_path, BY_FILE), DATASET, tmp_path / "run", Listener())
+
+
+def test_a_study_of_a_program_that_recorded_no_parts_is_gone_on_with_and_gets_them(tmp_path):
+    record = begun(tmp_path, SPLIT)
+    path = tmp_path / "run" / "config.json"
+    path.write_text(json.dumps({key: record[key] for key in ("study", "configs", "data_digest")}))
+    assert begun(tmp_path, SPLIT) == record
+
+
+def test_a_study_whose_step_an_earlier_program_ignored_is_not_gone_on_with(tmp_path):
+    text = TOML.replace("epochs = 2", "epochs = 2\nslice_step = 2")
+    study, configs = toy(tmp_path, text)
+    earlier = {
+        "study": study.model_dump(mode="json"),
+        "configs": {arm: config.model_dump(mode="json") for arm, config in configs.items()},
+        **digests(Looks(), CASES[:5]),
+    }
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text(json.dumps(earlier))
+    with pytest.raises(
+        ConfigError, match=r"differs in configs\.unet_1\.slice_step, configs\.unet_2"
+    ):
+        run_study(study, configs, DATASET, tmp_path / "run", Listener())
+
+
+def test_data_that_leak_leave_no_study_in_the_folder(tmp_path):
+    twins = replace(DATASET, cases=(*CASES[:4], case(4, seed=0)))
+    with pytest.raises(LeakageError):
+        run_study(*toy(tmp_path), twins, tmp_path / "run", Listener())
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_folder_with_something_else_and_a_data_set_of_another_kind_are_refused(tmp_path):
     study, configs = toy(tmp_path)
     with pytest.raises(OutputExistsError, match="holds no study"):
@@ -448,7 +564,8 @@ def test_arms_measured_on_different_images_are_refused_before_training(tmp_path,
     study, configs = toy(tmp_path, TOML + f"[arms.unet_2.data]\n{other}\n")
     with pytest.raises(ConfigError, match="unet_2 and unet_1: they are measured on different"):
         run_study(study, configs, DATASET, tmp_path / "run", Listener())
-    assert not list((tmp_path / "run").glob("unet_*"))
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["cache"]
+    require_free(tmp_path / "run")
 
 
 def test_slices_against_subjects_tells_the_inflation(tmp_path):

@@ -134,6 +134,15 @@ def test_a_base_is_looked_for_beside_the_study(tmp_path):
     assert configs["one"].batch_size == 7
 
 
+def test_a_split_file_is_looked_for_beside_the_study_and_recorded_as_it_was_named(tmp_path):
+    text = MINIMAL.replace('training = ["a"]\nvalidation = ["b"]\ntest = ["c"]', 'split = "s.json"')
+    study, _ = read_study(write(tmp_path, text))
+    assert study.data_of("one").split == str(tmp_path / "s.json")
+    assert study.model_dump()["data"]["split"] == "s.json"
+    study, _ = read_study(write(tmp_path, text.replace('"s.json"', '"subjects:1/1/1"')))
+    assert study.data_of("one").split == "subjects:1/1/1"
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [

@@ -7,13 +7,14 @@ import subprocess
 import sys
 
 import pytest
+from tests.in_process import run
 
 optuna = pytest.importorskip("optuna")
 from sqlalchemy.exc import OperationalError  # noqa: E402
 
 from cardioseg.errors import ConfigError, DivergenceError  # noqa: E402
 from cardioseg.training.checkpoint import CHECKPOINT, Progress  # noqa: E402
-from cardioseg.training.config import read_config  # noqa: E402
+from cardioseg.training.config import PRESETS, read_config  # noqa: E402
 from cardioseg.training.fit import LOG  # noqa: E402
 from cardioseg.training.override import overridden  # noqa: E402
 from cardioseg.training.space import Choices, Range, Space  # noqa: E402
@@ -29,6 +30,12 @@ SPACE = Space(
     }
 )
 BASE = overridden(read_config("tiny"), {"epochs": 8, "validate_every": 2})
+
+
+@pytest.mark.parametrize("command", ["train", "tune"])
+def test_the_help_names_every_preset(capsys, command) -> None:
+    assert run(command, "--help") == 0
+    assert f"({','.join(PRESETS)})" in "".join(capsys.readouterr().out.split())
 
 
 class StoppedError(BaseException):
@@ -243,6 +250,16 @@ def test_a_study_searches_one_thing_only(study):
         bind(study, {"configuration": "c", "data": "d"})
     study.ask()
     assert bind(study, asked) == identity
+
+
+def test_a_key_that_is_new_since_a_search_was_begun_has_its_default(study):
+    earlier = BASE.model_dump(mode="json")
+    assert earlier.pop("accumulate") == 1
+    identity = bind(study, {"configuration": json.dumps(earlier), "data": "b"})
+    assert bind(study, {"configuration": BASE.model_dump_json(), "data": "b"}) == identity
+    other = overridden(BASE, {"accumulate": 2})
+    with pytest.raises(ConfigError, match="begun with another configuration; give"):
+        bind(study, {"configuration": other.model_dump_json(), "data": "b"})
 
 
 def test_a_study_of_another_program_is_refused(study):

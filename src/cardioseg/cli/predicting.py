@@ -31,7 +31,8 @@ Places = Annotated[
     ),
 ]
 ModelName = Annotated[
-    str, typer.Option("--model", help="Installed model, model folder, or baseline: otsu, ...")
+    str,
+    typer.Option("--model", help="Installed model, model folder ./NAME, or baseline: otsu, ..."),
 ]
 Output = Annotated[Path, typer.Option("--output", help="Folder for the results.")]
 EngineName = Annotated[str, typer.Option("--engine", help="auto, onnx, openvino or torch.")]
@@ -147,7 +148,9 @@ def predict(
     from cardioseg.workflows.abreast import threads_for_two, two_at_a_time
     from cardioseg.workflows.choice import Choice
     from cardioseg.workflows.inputs import specified
+    from cardioseg.workflows.known_errors import why_unmeasured
     from cardioseg.workflows.outputs import kinds_named
+    from cardioseg.workflows.places import require_apart
     from cardioseg.workflows.predict import prediction
     from cardioseg.workflows.segment import Wanted
     from cardioseg.workflows.work import Start, one_by_one, run_task
@@ -164,10 +167,19 @@ def predict(
         from cardioseg.scale.shards import shard_named
 
         own = shard_named(shard)
+        # Of all inputs: those of two shares may clash as well as those of one.
+        require_apart(wanted.kinds, files)
         files, share = own.of(files), own.name
+        if not files:
+            say("no input in this share")
+    _tell_which(model)
     choice = Choice(model, engine, plane, mirrors, largest_component, locate)
     half = None if ray else threads_for_two(choice, files)
-    task = prediction(choice.opened(half), output, wanted, _reach(files))
+    segmenter = choice.opened(half)
+    unmeasured = why_unmeasured(segmenter)
+    if unmeasured:
+        say(f"note: {unmeasured}")
+    task = prediction(segmenter, output, wanted, _reach(files))
     run: Run = two_at_a_time if half else one_by_one
     if ray:
         run = _on_ray(choice, wanted, output, workers, ray_address)
@@ -204,12 +216,21 @@ def scores(
     if is_baseline(model):
         fail(f"{model}: a classical baseline gives labels, no probabilities; use `predict`")
     files = specified(_inputs(inputs, split, part), name, series)
+    _tell_which(model)
     choice = Choice(model, engine, plane, mirrors, largest_component=False, locate=False)
     predictor = choice.network()
     started = time.monotonic()
     with Bar("scoring") as bar:
         outcomes = predict_score_files(predictor, files, output, force=force, watch=bar.show)
     _finish(outcomes, output, time.monotonic() - started, as_json)
+
+
+def _tell_which(model: str) -> None:
+    """Say which of two models is taken: the installed one, or that of a folder here."""
+    from cardioseg.model import PLAN, is_installed
+
+    if (Path(model) / PLAN).is_file() and is_installed(model):
+        say(f"note: --model {model} is the installed model; the folder here is --model ./{model}")
 
 
 def _inputs(paths: list[Path], split: Path | None, part: str) -> tuple[Input, ...]:

@@ -46,10 +46,21 @@ class Provenance:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """Labels on the input's own grid, and what made them."""
+    """Labels on the input's own grid, and what made them.
+
+    Parameters
+    ----------
+    labels
+        The labels.
+    provenance
+        What made them.
+    found_voxels
+        Voxels that were called heart before loose pieces were dropped; None where nobody counted.
+    """
 
     labels: LabelMap
     provenance: Provenance
+    found_voxels: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +118,13 @@ class Predictor:
         """Whether only the largest piece of each structure is kept."""
         chosen = self.largest_component
         return self.model.plan.largest_component if chosen is None else chosen
+
+    @property
+    def is_as_planned(self) -> bool:
+        """Whether the answer is made as the plan says: errors are measured on such answers."""
+        plan = self.model.plan
+        as_it_says = (self.used_plane, self.keeps_largest) == (plan.plane, plan.largest_component)
+        return as_it_says and not self.mirrors
 
     @property
     def smallest_window(self) -> tuple[int, int] | None:
@@ -173,9 +191,10 @@ class Predictor:
         return total
 
     def _prediction(self, labels: LabelMap, started: float) -> Prediction:
+        found = int(np.count_nonzero(labels.array))
         if self.keeps_largest:
             labels = keep_one_heart(labels)
-        return Prediction(labels, self._provenance(time.perf_counter() - started))
+        return Prediction(labels, self._provenance(time.perf_counter() - started), found)
 
     def _labels(self, volume: Volume) -> LabelMap:
         """The most likely labels; of one plane's slices without holding scores on the grid."""
@@ -235,7 +254,8 @@ def load_model(source: str | Path, engine: str = "auto", threads: int | None = N
     Parameters
     ----------
     source
-        Name of an installed model, such as `sax`, or a model folder.
+        Name of an installed model, such as `sax`, or a model folder: `./sax` or a `Path`, where a
+        model of its name is installed.
     engine
         `auto`, `onnx`, `openvino` or `torch`.
     threads

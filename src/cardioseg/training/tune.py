@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from optuna.pruners import BasePruner, MedianPruner, NopPruner
 from optuna.samplers import TPESampler
 from optuna.trial import TrialState
+from pydantic import ValidationError
 
 from cardioseg.errors import ConfigError, DivergenceError
 from cardioseg.io.atomic import make_folder, write_text
@@ -30,7 +31,7 @@ CONFIG, LOCK = "config.json", "lock"
 ASKED = "asked"
 """Attribute of a study: what it searches, so that nothing else is mixed into it."""
 
-_ID = "id"
+_CONFIGURATION, _ID = "configuration", "id"
 _UNPRUNED = 0.25  # no trial is given up in this share of its epochs
 
 Train = Callable[[TrainConfig, Path, Watch], Progress]
@@ -83,6 +84,13 @@ class TrialWatch:
 def bind(study: optuna.Study, asked: Mapping[str, str]) -> str:
     """Keep in the study what it searches; refuse a study that searches something else.
 
+    Parameters
+    ----------
+    study
+        As :func:`cardioseg.training.storage.open_study` opens it.
+    asked
+        What is searched, by name; `configuration` as JSON, whose new keys have their defaults.
+
     Returns
     -------
     str
@@ -99,13 +107,24 @@ def bind(study: optuna.Study, asked: Mapping[str, str]) -> str:
         study.set_user_attr(ASKED, kept)
     # A study that an earlier version began does not tell the labels.
     told = {"labels": asked.get("labels"), **(kept or {})}
-    differing = [name for name, value in asked.items() if told.get(name) != value]
+    differing = [name for name, value in asked.items() if not _is_same(name, told.get(name), value)]
     if kept is None or differing:
         raise ConfigError(
             f"study {study.study_name!r} was begun with another {' and '.join(differing)}; give "
             "the same, or begin another with --study and another output folder"
         )
     return str(kept[_ID])
+
+
+def _is_same(name: str, kept: str | None, asked: str) -> bool:
+    """Whether two values are one; a key that an older configuration lacks has its default there."""
+    if name != _CONFIGURATION or kept is None or kept == asked:
+        return kept == asked
+    try:
+        first, second = (TrainConfig.model_validate_json(text) for text in (kept, asked))
+    except ValidationError:
+        return False
+    return first == second
 
 
 def run_search(

@@ -115,8 +115,9 @@ def _claim(
         write_text(path, json.dumps(record, indent=1) + "\n")
         return
     found = json.loads(path.read_text(encoding="utf-8"))
-    # Earlier programs did not record the labels.
-    if {"labels_digest": data["labels_digest"], **found} != record:
+    # Earlier programs did not record the labels, nor every key of a configuration.
+    known = {"labels_digest": data["labels_digest"], **found, "config": record["config"]}
+    if recorded_in(path) != config or known != record:
         raise ConfigError(
             f"{output}: holds a cross-validation of another configuration, other images or labels, "
             "or another number of folds; name another folder"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,19 @@ from cardioseg.io.atomic import write_text
 from cardioseg.workflows.provenance import FORMAT_VERSION, RUN, Json, versions
 
 PROGRAM = "cardioseg"
+FORMER = "former"
+"""What a run.json tells of earlier runs whose place it took: their files that are still there."""
+
 Record = dict[str, Json]
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """What the run.json or the journal of an earlier run says: the run, and each of its inputs."""
+
+    path: Path
+    head: Record
+    records: tuple[Record, ...]
 
 
 @dataclass(frozen=True)
@@ -78,19 +90,31 @@ class Journal:
         found: dict[str, Record] = {}
         own: set[str] = set()
         begun = False
+        for past in self.past_runs():
+            begun = True
+            self._require_same(past.path, past.head)
+            told = {str(each["name"]): each for each in past.records}
+            found |= told
+            if not self.share or past.path.stem == self.path.stem:
+                own |= told.keys()
+        return Earlier(found, frozenset(own)) if begun else None
+
+    def past_runs(self) -> Iterator[PastRun]:
+        """Earlier runs of this command in the folder, whatever they were made with, old ones first.
+
+        Those whose files were left by a kill or by Ctrl-C are among them.
+        """
         for path in sorted(
             [*self.folder.glob("run*.json"), *self.folder.glob("run*.jsonl")], key=_age
         ):
             head, records = _read(path)
-            if head.get("command") != self.command:
-                continue
-            begun = True
-            self._require_same(path, head)
-            told = {str(each["name"]): each for each in records}
-            found |= told
-            if not self.share or path.stem == self.path.stem:
-                own |= told.keys()
-        return Earlier(found, frozenset(own)) if begun else None
+            if head.get("command") == self.command:
+                yield PastRun(path, head, tuple(records))
+
+    def takes_place_of(self, past: PastRun) -> bool:
+        """Whether nothing is left of an earlier run's file when this run has ended."""
+        stem = past.path.stem
+        return stem == self.path.stem or (not self.share and stem == Path(RUN).stem)
 
     def begin(self, done: Mapping[str, Record], todo: Iterable[str]) -> BinaryIO:
         """Start the file with what is done and what is begun; :func:`add` adds to the stream."""

@@ -42,7 +42,7 @@ def quality_of(
 ) -> Quality:
     """Judge an answer by its evidence and by rules; without evidence by rules alone."""
     if evidence is None or not isinstance(segmenter, Predictor):
-        return assess_by_rules(volume, prediction.labels)
+        return assess_by_rules(volume, prediction.labels, prediction.found_voxels)
     return assess_by_evidence(segmenter, volume, prediction.labels, evidence)
 
 

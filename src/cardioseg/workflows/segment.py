@@ -19,7 +19,7 @@ from cardioseg.inference.quality import Evidence
 from cardioseg.inference.segmenter import Segmenter
 from cardioseg.workflows.inputs import Opened
 from cardioseg.workflows.judging import cine_quality, predict_with_evidence, quality_of
-from cardioseg.workflows.known_errors import errors_of_model
+from cardioseg.workflows.known_errors import errors_of_model, why_unmeasured
 from cardioseg.workflows.outputs import NIFTI, Kind
 from cardioseg.workflows.result import Result
 
@@ -98,7 +98,11 @@ def segment(segmenter: Segmenter, name: str, opened: Opened, wanted: Wanted, tol
     made = predictions[indices[0]].provenance
     if len(indices) > 1:
         own = [each.labels for each in predictions.values()]
-        function = function_of(own, list(labels.values()), scan, made.model_id)
+        unmeasured = why_unmeasured(segmenter)
+        known = "" if unmeasured else made.model_id
+        function = function_of(own, list(labels.values()), scan, known)
+        if unmeasured:
+            function = replace(function, notes=(*function.notes, unmeasured))
         phases = _phases(wanted.phase, function, len(indices))
         judged = _told_by(function)
     qualities = {
@@ -150,7 +154,8 @@ def function_of(
 ) -> HeartFunction:
     """Function of the label maps `labels` that are written, of all frames of a cine.
 
-    Its phases are told by the model's own: a coarser scheme may not tell the ventricles apart.
+    Its phases are told by the model's own: a coarser scheme may not tell the ventricles apart. The
+    errors of `model_id` make intervals; with an empty one there are none.
     """
     options = FunctionOptions(errors=errors_of_model(model_id))
     found = heart_function(own, scan.times_ms, scan.body, options)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
+from cardioseg.core.volume import LabelMap
 from cardioseg.evaluation.figures import png_bytes
 from cardioseg.evaluation.function_charts import bulls_eye
 from cardioseg.evaluation.rendering import mesh_figure
@@ -18,6 +21,21 @@ from cardioseg.workflows.result import Result
 FORMATS = ("stl", "glb")
 
 
+@dataclass(frozen=True, eq=False)
+class _Models:
+    """Models of one label map, none where nothing is labelled, and their picture, drawn once."""
+
+    meshes: tuple[MeshResult, ...]
+
+    @cached_property
+    def picture(self) -> bytes:
+        return png_bytes(mesh_figure([each.mesh for each in self.meshes]))
+
+
+_MADE: WeakKeyDictionary[LabelMap, _Models] = WeakKeyDictionary()
+"""What was made for the models and is wanted for the report, as long as its label map is in use."""
+
+
 def write_models(result: Result, folder: Path) -> tuple[Path, ...]:
     """Write NAME-STRUCTURE.stl, NAME.glb, NAME-meshes.json and NAME-mesh.png; ES apart as NAME-es.
 
@@ -25,12 +43,12 @@ def write_models(result: Result, folder: Path) -> tuple[Path, ...]:
     """
     written: list[Path] = []
     for phase, index in result.named_frames.items():
-        models = _models(result, index)
-        if models:
+        models = _models(result.labels[index])
+        if models.meshes:
             name = f"{result.name}-es" if phase == "ES" else result.name
             picture = folder / f"{name}-mesh.png"
-            written += write_meshes(models, folder, name, FORMATS, force=True)
-            write_bytes(picture, _picture(models))
+            written += write_meshes(models.meshes, folder, name, FORMATS, force=True)
+            write_bytes(picture, models.picture)
             written.append(picture)
     return tuple(written)
 
@@ -53,7 +71,7 @@ def _content(result: Result) -> CaseContent:
         for phase, index in result.named_frames.items()
     )
     function, made = result.function, result.provenance
-    models = _models(result, next(iter(result.named_frames.values())))
+    models = _models(result.labels[next(iter(result.named_frames.values()))])
     return CaseContent(
         name=result.name,
         frames=frames,
@@ -62,7 +80,7 @@ def _content(result: Result) -> CaseContent:
         origin=Origin(made.model, made.model_id, version("cardioseg"), result.input_sha256),
         times_ms=function.times_ms if function else (),
         volumes_ml=function.volumes_ml if function else {},
-        mesh=_picture(models) if models else None,
+        mesh=models.picture if models.meshes else None,
         bulls_eye=_wall(result),
         notes=result.scan.notes,
     )
@@ -79,14 +97,8 @@ def _wall(result: Result) -> bytes | None:
     return png_bytes(bulls_eye(walls))
 
 
-@lru_cache(maxsize=2)
-def _models(result: Result, index: int) -> tuple[MeshResult, ...]:
-    """Models of one frame, kept for the report that follows; none where nothing is labelled."""
-    labels = result.labels[index]
-    return heart_meshes(labels) if labels.array.any() else ()
-
-
-@lru_cache(maxsize=2)
-def _picture(models: tuple[MeshResult, ...]) -> bytes:
-    """Their picture, drawn once for the models and for the report."""
-    return png_bytes(mesh_figure([each.mesh for each in models]))
+def _models(labels: LabelMap) -> _Models:
+    """Models of one label map, made once."""
+    if labels not in _MADE:
+        _MADE[labels] = _Models(heart_meshes(labels) if labels.array.any() else ())
+    return _MADE[labels]

@@ -12,9 +12,17 @@ from cardioseg.core.quality import Quality, Verdict
 from cardioseg.errors import CardiosegError, FormatError, is_out_of_memory
 from cardioseg.io.atomic import make_folder
 from cardioseg.workflows.inputs import Input, Opened, open_input
-from cardioseg.workflows.journal import Earlier, Journal, Record, add
+from cardioseg.workflows.journal import FORMER, Earlier, Journal, Record, add
 from cardioseg.workflows.outputs import Kind
-from cardioseg.workflows.places import files_of, is_done, require_apart, require_free, stamp_of
+from cardioseg.workflows.places import (
+    Former,
+    files_of,
+    former_of,
+    is_done,
+    require_apart,
+    require_free,
+    stamp_of,
+)
 from cardioseg.workflows.provenance import Json, write_run
 
 Watch = Callable[[int, int, str], None]
@@ -50,7 +58,7 @@ class Start:
     Parameters
     ----------
     force
-        Overwrite outputs that are there.
+        Overwrite outputs that are there, and remove what else earlier runs made of an input.
     resume
         Skip what an earlier run in the folder finished.
     share
@@ -60,6 +68,11 @@ class Start:
     force: bool = False
     resume: bool = False
     share: str = ""
+
+    @property
+    def replaces(self) -> bool:
+        """Whether all that earlier runs made of an input goes when the input has ended."""
+        return self.force or self.resume
 
 
 @dataclass(frozen=True)
@@ -147,13 +160,16 @@ def run_task(
     require_apart(task.kinds, inputs)
     journal = Journal(output, task.command, task.facts, start.share)
     earlier = (journal.earlier() if start.resume else None) or Earlier({}, frozenset())
-    told = earlier.records
+    told, past = earlier.records, list(journal.past_runs())
+    former = former_of(past, output)
+    lost = former_of(filter(journal.takes_place_of, past), output)
     started = time.monotonic()
     done = {
         each.name: told[each.name]
         for each in inputs
         if is_done(task.kinds, each, output, told.get(each.name))
     }
+    by_name = {each.name: each for each in inputs}
     todo = [each for each in inputs if each.name not in done]
     require_free(task.kinds, todo, output, None if start.force else told)
     make_folder(output)
@@ -163,18 +179,18 @@ def run_task(
         with journal.begin(done, [each.name for each in todo]) as stream:
             for outcome in run(task, todo, lambda words: watch(len(outcomes), len(inputs), words)):
                 outcomes[outcome.name] = outcome
-                files = files_of(task.kinds, output, outcome.name)
-                records[outcome.name] = _record(outcome, [path.name for path in files])
+                written = _settled(task, by_name[outcome.name], outcome, former, start)
+                records[outcome.name] = _record(outcome, written)
                 add(stream, records[outcome.name])
         watch(len(inputs), len(inputs), "")
     finally:
         # Also after Ctrl-C: what was written stays and is told, and the journal what was begun.
-        if records:
-            now = {each.name: None for each in inputs}
-            others = (name for name in told if name in earlier.own and name not in now)
-            listed = [records[name] for name in now if name in records]
+        if records or not inputs:  # a share may have none
+            others = (name for name in told if name in earlier.own and name not in by_name)
+            listed = [records[name] for name in by_name if name in records]
             listed += [told[name] for name in others if not told[name].get("begun")]
-            facts = {**task.facts, "files": list[Json](listed)}
+            left = lost.left(outcomes.keys() - done.keys() if start.replaces else (), listed)
+            facts = {**task.facts, "files": list[Json](listed), **({FORMER: left} if left else {})}
             write_run(output, task.command, facts, started, start.share)
         if len(outcomes) == len(inputs):
             journal.end()
@@ -261,12 +277,22 @@ def _remembered(record: Record) -> Outcome:
     )
 
 
+def _settled(task: Task, each: Input, outcome: Outcome, former: Former, start: Start) -> list[str]:
+    """Names of the files of an input that ended; what is there of it and not its answer goes."""
+    if outcome.error:
+        former.remove_failed(task.kinds, each)
+    there = () if outcome.error else files_of(task.kinds, former.folder, each.name)
+    written = [path.name for path in there]
+    if start.replaces:
+        former.remove(each, written)
+    return written
+
+
 def _record(outcome: Outcome, written: Sequence[str]) -> Record:
     record: dict[str, Json] = {"name": outcome.name, "seconds": round(outcome.seconds, 3)}
-    files: dict[str, Json] = {"written": list(written)}
     if outcome.error:
         # The full message goes to stderr; a log names no path.
-        return {**record, "failed": True, **(files if written else {})}
+        return {**record, "failed": True}
     record |= {"input_sha256": outcome.input_sha256, "stamp": outcome.stamp}
-    record |= {"frames": outcome.frames, **files}
+    record |= {"frames": outcome.frames, "written": list[Json](written)}
     return record if outcome.quality is None else {**record, "verdict": outcome.quality.verdict}

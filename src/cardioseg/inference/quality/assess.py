@@ -67,8 +67,8 @@ def assess(predictor: Predictor, volume: Volume, labels: LabelMap, scores: Float
     """Judge one segmentation.
 
     A model whose folder holds a `quality.json` gets an expected Dice for each structure; its
-    network is asked again about the mirrored heart if the calibration uses that. Other models are
-    judged by rules alone.
+    network is asked again about the mirrored heart if the calibration uses that. Other models, and
+    answers made in another way than the plan says, are judged by rules alone.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def assess_by_evidence(
     A cine is judged by the frames of its end diastole and end systole, which are known only when
     all frames have been segmented.
     """
-    calibration = calibration_of(predictor.model)
+    calibration = calibration_of(predictor.model) if predictor.is_as_planned else None
     if calibration and labels.array.any():
         features = {name: dict(values) for name, values in evidence.features.items()}
         if calibration.needs_mirrors:
@@ -111,7 +111,7 @@ def assess_by_evidence(
     return judge(rule_reasons(volume, labels, evidence.found_voxels), expected)
 
 
-def assess_by_rules(volume: Volume, labels: LabelMap) -> Quality:
+def assess_by_rules(volume: Volume, labels: LabelMap, found_voxels: int | None = None) -> Quality:
     """Judge labels that have no scores, such as a classical method's or corrected ones.
 
     Parameters
@@ -120,8 +120,11 @@ def assess_by_rules(volume: Volume, labels: LabelMap) -> Quality:
         The image.
     labels
         Its segmentation, on the same grid.
+    found_voxels
+        Voxels that were called heart before loose pieces were dropped; None if none were.
     """
-    return judge(rule_reasons(volume, labels, int(np.count_nonzero(labels.array))), {})
+    found = int(np.count_nonzero(labels.array)) if found_voxels is None else found_voxels
+    return judge(rule_reasons(volume, labels, found), {})
 
 
 def features_of(

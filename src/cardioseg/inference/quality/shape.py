@@ -14,9 +14,15 @@ from cardioseg.inference.quality.stack import LV, RV, WALL, Stack
 SMALLEST_HEART_ML = 25.0
 """All structures together: the smallest of 160 reference frames of ACDC has 124 ml."""
 
+NOTHING_ML = 1.0
+"""Less than this is no heart, however small: a newborn's has some 20 ml, a slice of its apex 1."""
+
 VOLUMES_ML = {LV: (12.0, 500.0), WALL: (25.0, 400.0), RV: (8.0, 450.0)}
 """Volumes at ED or ES of adults, sick ones included: those of ACDC's 160 reference frames (19 to
 374, 35 to 298, 10 to 295 ml) and about a third more."""
+
+LARGEST_HEART_ML = sum(largest for _, largest in VOLUMES_ML.values())
+"""Told beside `SMALLEST_HEART_ML`; no rule by itself."""
 
 DIAMETERS_MM = (32.0, 120.0)
 """Outer diameter of the left ventricle's largest slice; 34 to 96 in ACDC's references."""
@@ -47,20 +53,10 @@ def heart_reasons(labels: LabelMap, found_voxels: int) -> Iterator[Reason]:
     found_voxels
         Voxels that the network called heart before loose pieces were dropped.
     """
-    structures = labels.scheme.structures
-    total_ml = sum(labels.volume_ml(each.name) for each in structures)
-    missing = [each.name for each in structures if not labels.mask(each.name).any()]
-    picture = labels.geometry.shape.count(1) == 1 and not facts.is_short_axis(labels.scheme)
-    if picture and not labels.array.any():
-        yield Reason(Verdict.REJECT, "nothing", "nothing found: check the image's contrast")
-    # A picture of another kind (echo, cells) has an area, and no volume to judge by.
-    elif total_ml < SMALLEST_HEART_ML and not picture:
-        yield Reason(
-            Verdict.REJECT,
-            "no_heart",
-            f"no heart found ({total_ml:.1f} ml in all): choose the short-axis cine series, "
-            "or check the image's contrast",
-        )
+    small = _small_heart(labels)
+    missing = [s.name for s in labels.scheme.structures if not labels.mask(s.name).any()]
+    if small:
+        yield small
     elif missing:
         severe = set(missing) != {RV}
         yield Reason(
@@ -77,6 +73,32 @@ def heart_reasons(labels: LabelMap, found_voxels: int) -> Iterator[Reason]:
             f"{loose:.0%} of what the network took for heart lay in loose pieces and was dropped: "
             "look for parts of the heart that are missing now",
         )
+
+
+def _small_heart(labels: LabelMap) -> Reason | None:
+    """Whether there is no heart, or less of it than a heart has."""
+    flat = labels.geometry.shape.count(1) == 1
+    if flat and not facts.is_short_axis(labels.scheme):
+        # A picture of another kind (echo, cells) has an area, and no volume to judge by.
+        words = "nothing found: check the image's contrast"
+        return None if labels.array.any() else Reason(Verdict.REJECT, "nothing", words)
+    found = [s.name for s in labels.scheme.structures if labels.mask(s.name).any()]
+    total_ml = sum(map(labels.volume_ml, found))
+    if total_ml < NOTHING_ML:
+        words = (
+            f"no heart found ({total_ml:.1f} ml in all): choose the short-axis cine series, "
+            "or check the image's contrast"
+        )
+        return Reason(Verdict.REJECT, "no_heart", words)
+    # Of one slice it is told already that there are few.
+    if flat or total_ml >= SMALLEST_HEART_ML:
+        return None
+    words = (
+        f"{' and '.join(found)} of {total_ml:.1f} ml, adults have {SMALLEST_HEART_ML:g} to "
+        f"{LARGEST_HEART_ML:g}: check the spacing in the header and whether the whole heart was "
+        "found"
+    )
+    return Reason(Verdict.REJECT, "no_heart", words)
 
 
 def shape_reasons(stack: Stack) -> Iterator[Reason]:

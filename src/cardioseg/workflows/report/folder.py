@@ -26,7 +26,11 @@ from cardioseg.workflows.report.case import case_report
 from cardioseg.workflows.report.cohort import CohortContent, claim_facts, cohort_report
 from cardioseg.workflows.report.messages import Language, Message, Words
 from cardioseg.workflows.report.pdf import write_pdf
-from cardioseg.workflows.report.prediction_files import is_evaluation, read_case_content
+from cardioseg.workflows.report.prediction_files import (
+    is_evaluation,
+    read_case_content,
+    read_predictions,
+)
 
 COHORT_HTML = "report.html"
 
@@ -115,10 +119,11 @@ def report_folder(
             "have none)"
         )
     paths = _targets(output or folder, [each.name for each in found], options)
+    predictions = read_predictions(folder, found)
     written: list[Path] = []
     for done, (each, path) in enumerate(zip(found, paths, strict=True)):
         watch(done, len(found), each.name)
-        content = read_case_content(each, folder, images.get(each.name), options.scheme)
+        content = read_case_content(each, predictions, images.get(each.name), options.scheme)
         written += _write(case_report(content, options.language), path, options)
     watch(len(found), len(found), "")
     place = output if output in paths else paths[0].parent

@@ -1,9 +1,10 @@
-"""What a folder of predictions holds of each case: labels, NAME.json, run.json, pictures."""
+"""What a folder of predictions holds of each case: labels, NAME.json, runs' records, pictures."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,10 +16,11 @@ from cardioseg.core.quality import Quality, Reason, Verdict
 from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.errors import DatasetError, FormatError, first_problem, version_problem
 from cardioseg.io.images import read_frames, read_label_frames
+from cardioseg.io.nifti_scheme import told_scheme
 from cardioseg.workflows.inputs import Input
-from cardioseg.workflows.provenance import FORMAT_VERSION as RUN_VERSION
-from cardioseg.workflows.provenance import RUN
+from cardioseg.workflows.outputs import MESH
 from cardioseg.workflows.report.case import CaseContent, Frame, Origin
+from cardioseg.workflows.report.runs import Made, made_by_runs, made_of
 
 FORMAT_VERSION = 1
 
@@ -26,6 +28,9 @@ _MESH = ("mesh", "meshes", "surface", "surfaces", "heart")
 _BULLS_EYE = ("bulls_eye", "bulls-eye", "bullseye")
 _OWN = ("curves",)
 """Pictures that the report draws itself, in its own language."""
+_MODELS = tuple(ending[1:-4] for ending in MESH.endings if ending.endswith(".png"))
+_BESIDE = tuple(dict.fromkeys((*_MODELS, *_MESH, *_BULLS_EYE, *_OWN)))
+"""What a picture beside the label map may show, as its name tells after the case's."""
 
 
 class _Facts(BaseModel):
@@ -85,22 +90,35 @@ class _Case(_Facts):
     provenance: _Origin = _Origin()
 
 
-class _RunFile(_Facts):
-    name: str
-    input_sha256: str = ""
+@dataclass(frozen=True)
+class Predictions:
+    """What a folder of predictions tells of all its cases.
+
+    Parameters
+    ----------
+    names
+        Names of the cases.
+    made
+        What made a case, by name, where a run's record tells.
+    """
+
+    names: Collection[str]
+    made: Mapping[str, Made]
 
 
-class _Run(_Facts):
-    format_version: int = RUN_VERSION
-    model: str = ""
-    model_id: str = ""
-    scheme: str = ""
-    versions: dict[str, str] = {}
-    files: tuple[_RunFile, ...] = ()
+def read_predictions(folder: Path, cases: Sequence[Input]) -> Predictions:
+    """Read the records that runs left in a folder of predictions with these cases.
+
+    Raises
+    ------
+    FormatError
+        If one is of another format version.
+    """
+    return Predictions({each.name for each in cases}, made_by_runs(folder))
 
 
 def read_case_content(
-    each: Input, folder: Path, image: Path | None, scheme: LabelScheme | None
+    each: Input, among: Predictions, image: Path | None, scheme: LabelScheme | None
 ) -> CaseContent:
     """Everything that a report of one case tells.
 
@@ -108,40 +126,35 @@ def read_case_content(
     ----------
     each
         The label map.
-    folder
-        The folder of predictions, with run.json.
+    among
+        The folder of predictions that it is of.
     image
         The image's file; None without one.
     scheme
-        Numbering of the labels; None takes what NAME.json or run.json says.
+        Numbering of the labels; None takes what NAME.json, the run's record or the header says.
 
     Raises
     ------
     FormatError
-        If NAME.json or run.json is not what it should be.
+        If NAME.json is not what it should be.
     DatasetError
         If nobody says which scheme the labels have, or image and labels differ in frames.
     """
     facts = _read(each.path.with_name(f"{each.name}.json"), _Case)
-    run = _read(folder / RUN, _Run)
-    for name, found, known in (
-        (f"{each.name}.json", facts.format_version, FORMAT_VERSION),
-        (RUN, run.format_version, RUN_VERSION),
-    ):
-        if found != known:
-            raise FormatError(f"{name}: {version_problem(found, known)}")
-    named = facts.provenance.scheme or run.scheme
-    if scheme is None and not named:
-        raise DatasetError(f"{each.path}: neither {each.name}.json nor run.json names its scheme")
-    labels = read_label_frames(each.path, scheme or scheme_named(named))
+    if facts.format_version != FORMAT_VERSION:
+        problem = version_problem(facts.format_version, FORMAT_VERSION)
+        raise FormatError(f"{each.name}.json: {problem}")
+    made = made_of(each.name, among.made)
+    known = scheme or _told_scheme(each, facts.provenance.scheme or made.scheme)
+    labels = read_label_frames(each.path, known)
     images = _images(image, len(labels), facts.frames, each)
-    pictures = _pictures(each)
+    pictures = _pictures(each, among.names)
     return CaseContent(
         name=each.name,
         frames=_frames(labels, images, facts),
         measurements=_measurements(facts, labels),
         quality=_quality(facts.quality),
-        origin=_origin(each.name, facts.provenance, run),
+        origin=_origin(facts.provenance, made),
         times_ms=facts.function.times_ms if facts.function else (),
         volumes_ml=facts.function.volumes_ml if facts.function else {},
         mesh=_take(pictures, _MESH),
@@ -170,6 +183,17 @@ def _read(path: Path, model: type[_Model]) -> _Model:
         return model.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise FormatError(f"{path}: {first_problem(error)}") from error
+
+
+def _told_scheme(each: Input, named: str) -> LabelScheme:
+    """The scheme that the files name, else that of the header."""
+    found = scheme_named(named) if named else told_scheme(each.path)
+    if found is None:
+        raise DatasetError(
+            f"{each.path}: neither {each.name}.json, a record of its run nor its header names its "
+            "scheme; add --scheme"
+        )
+    return found
 
 
 def _frames(
@@ -226,23 +250,25 @@ def _quality(found: _Quality | None) -> Quality | None:
     return Quality(found.verdict, found.predicted_dice, reasons)
 
 
-def _origin(name: str, told: _Origin, run: _Run) -> Origin:
-    digests = {each.name: each.input_sha256 for each in run.files}
+def _origin(told: _Origin, made: Made) -> Origin:
     return Origin(
-        told.model or run.model,
-        told.model_id or run.model_id,
-        told.version or run.versions.get("cardioseg", ""),
-        told.input_sha256 or digests.get(name, ""),
+        told.model or made.model,
+        told.model_id or made.model_id,
+        told.version or made.version,
+        told.input_sha256 or made.input_sha256,
     )
 
 
-def _pictures(each: Input) -> dict[str, bytes]:
-    """PNGs of this case by what they show: NAME/KIND.png, NAME_KIND.png or NAME-KIND.png."""
+def _pictures(each: Input, names: Collection[str]) -> dict[str, bytes]:
+    """PNGs of this case by what they show: NAME/KIND.png, or of a known kind beside the labels."""
     found = {path.stem: path for path in sorted((each.path.parent / each.name).glob("*.png"))}
-    for path in sorted(each.path.parent.glob("*.png")):
-        rest = path.stem.removeprefix(each.name)
-        if rest != path.stem and rest[:1] in ("_", "-"):
-            found.setdefault(rest[1:], path)
+    longer = [name for name in names if name.startswith((f"{each.name}-", f"{each.name}_"))]
+    of_others = tuple(start for name in longer for start in (f"{name}-", f"{name}_", f"{name}."))
+    for kind in _BESIDE:
+        for mark in "-_":
+            path = each.path.with_name(f"{each.name}{mark}{kind}.png")
+            if path.is_file() and not path.name.startswith(of_others):
+                found.setdefault(kind, path)
     return {kind: path.read_bytes() for kind, path in found.items()}
 
 

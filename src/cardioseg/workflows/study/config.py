@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, JsonValue, ValidationError, model_validator
+from pydantic import Field, JsonValue, PrivateAttr, ValidationError, model_validator
 
 from cardioseg.core.labels import scheme_named
 from cardioseg.errors import ConfigError, LabelError, first_problem
@@ -35,7 +35,8 @@ class Data(FrozenModel):
         Subject ids of each part; left out where `split` is given.
     split
         `subjects:7/2/1` or `slices:1535/389/212` divides subjects or single slices at random in
-        that proportion (slices leak: neighbours are in two parts); else a JSON file of subjects.
+        that proportion (slices leak: neighbours are in two parts); else a JSON file of subjects,
+        relative to the study's.
     among
         The subjects that `split` divides; all without it.
     unseen
@@ -145,6 +146,7 @@ class Study(FrozenModel):
     data: Data
     arms: Annotated[dict[str, Arm], Field(min_length=1)]
     contrasts: tuple[tuple[str, str], ...] = ()
+    _folder: Path = PrivateAttr(default=Path())
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Study:
@@ -169,9 +171,18 @@ class Study(FrozenModel):
         first, *others = self.arms
         return self.contrasts or tuple((other, first) for other in others)
 
+    def found_in(self, folder: Path) -> Study:
+        """The study with its split files looked for in a folder, which its record does not name."""
+        found = self.model_copy()
+        found._folder = folder
+        return found
+
     def data_of(self, arm: str) -> Data:
-        """The data of an arm: its own or the study's."""
-        return self.arms[arm].data or self.data
+        """The data of an arm, its own or the study's; a split file with its folder."""
+        data = self.arms[arm].data or self.data
+        if data.shares or not data.split:
+            return data
+        return data.model_copy(update={"split": str(self._folder / data.split)})
 
     def title_of(self, arm: str) -> str:
         """The arm's title, or its name."""
@@ -201,7 +212,7 @@ def read_study(source: str | Path) -> tuple[Study, dict[str, TrainConfig]]:
             text = home.joinpath(f"{source}.toml").read_text(encoding="utf-8")
         else:
             text = Path(source).read_text(encoding="utf-8")
-        study = Study.model_validate(tomllib.loads(text))
+        study = Study.model_validate(tomllib.loads(text)).found_in(Path(source).parent)
         return study, {arm: _arm_config(study, arm, source) for arm in study.arms}
     except OSError as error:
         names = ", ".join(SHIPPED)

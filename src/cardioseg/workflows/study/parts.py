@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cardioseg.core.case import Case
-from cardioseg.data.leakage import require_no_leak, same_people
+from cardioseg.data.leakage import require_no_leak
 from cardioseg.data.looks import Looks
 from cardioseg.data.slices import SliceStore, store_slices
 from cardioseg.data.splits import (
@@ -18,14 +18,46 @@ from cardioseg.data.splits import (
     read_split,
     share_counts,
     split_by_shares,
+    subjects_of,
     written_out,
 )
 from cardioseg.errors import ConfigError, DatasetError
-from cardioseg.prepare.plan import Plan
-from cardioseg.workflows.parts import Told
+from cardioseg.training.config import TrainConfig
+from cardioseg.workflows.parts import Told, people_of
+from cardioseg.workflows.provenance import Json
 from cardioseg.workflows.study.config import Data
 
 TEST, UNSEEN = "test", "unseen"
+
+
+@dataclass(frozen=True, eq=False)
+class Division:
+    """Who is in which part, before a slice is prepared.
+
+    Parameters
+    ----------
+    data
+        What was asked for.
+    pool
+        The cases that are divided.
+    unseen
+        Cases in no part that are measured besides.
+    split
+        The subjects of each part; None where single slices are drawn.
+    """
+
+    data: Data
+    pool: tuple[Case, ...]
+    unseen: tuple[Case, ...]
+    split: Split | None
+
+    @property
+    def record(self) -> dict[str, Json]:
+        """The subjects of each part, or those whose slices are divided, sorted."""
+        if self.split is None:
+            return {"divided": list[Json](subjects_of(self.pool))}
+        named = ("training", "validation", TEST)
+        return {part: list[Json](sorted(getattr(self.split, part))) for part in named}
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,21 +105,24 @@ class Parts:
         return self.held_out[-1]
 
 
-def check_data(data: Data, cases: Sequence[Case], tell: Told, looks: Looks | None = None) -> None:
-    """Read every case once: no subject, scan or image, nor a near copy, may be in two parts.
+def divide(data: Data, cases: Sequence[Case], tell: Told, looks: Looks | None = None) -> Division:
+    """Say who is in which part, and read every case once: nobody may be in two.
 
-    Where subjects are drawn, those that are one person under several names stay together.
+    No subject, scan or image, nor a near copy, may be in two parts. Where subjects are drawn, those
+    that are one person under several names stay together, and it is told.
 
     Raises
     ------
     LeakageError
         Naming the two cases.
     DatasetError
-        If subjects are named that are not there, or are too few.
+        If subjects are named that are not there, are too few, or all look like one.
     """
+    seen = looks or Looks()
     pool = _pool(data, cases)
     unseen = _named(cases, data.unseen, UNSEEN)
-    if data.by_slices:
+    split = None if data.by_slices else _split(data, pool, tell, seen)
+    if split is None:
         tell(
             f"warning: split {data.split} puts slices of one patient into training and test; "
             "every figure on its test is too good"
@@ -95,30 +130,23 @@ def check_data(data: Data, cases: Sequence[Case], tell: Told, looks: Looks | Non
         parts: dict[str, Sequence[Case]] = {"split": pool}
         near = True
     else:
-        split = _split(data, pool, looks or Looks())
         parts = {name: split.cases(pool, name) for name in ("training", "validation", TEST)}
         near = not split.allow_near_duplicates
-    require_no_leak({**parts, UNSEEN: unseen}, looks, near_duplicates=near)
+    require_no_leak({**parts, UNSEEN: unseen}, seen, near_duplicates=near)
+    return Division(data, pool, unseen, split)
 
 
 def resolve(
-    data: Data,
-    cases: Sequence[Case],
-    plan: Plan,
-    cache: Path,
-    tell: Told,
-    looks: Looks | None = None,
+    division: Division, config: TrainConfig, cache: Path, tell: Told, looks: Looks | None = None
 ) -> Parts:
     """Prepare the slices of training and validation, and list what is measured.
 
     Parameters
     ----------
-    data
-        Who is in which part.
-    cases
-        Cases with labels, in any scheme that can be read as the plan's.
-    plan
-        How to prepare.
+    division
+        Who is in which part, in any scheme that can be read as the plan's.
+    config
+        Its plan prepares; its `slice_step` thins what is trained on, and of single slices all.
     cache
         Where prepared slices are kept; arms with one preparation share them.
     tell
@@ -129,19 +157,17 @@ def resolve(
     Raises
     ------
     DatasetError
-        If subjects are named that are not there, or are too few.
+        If there are too few slices.
     """
     seen = looks or Looks()
-    pool = _pool(data, cases)
-    unseen = _named(cases, data.unseen, UNSEEN)
-    others = (HeldOut(UNSEEN, unseen),) if unseen else ()
-    if data.by_slices:
-        store = store_slices(pool, plan, cache, looks=seen)
-        return _by_slices(data, store, pool, others, tell)
-    split = _split(data, pool, seen)
+    pool, split, plan = division.pool, division.split, config.plan
+    others = (HeldOut(UNSEEN, division.unseen),) if division.unseen else ()
+    if split is None:
+        store = store_slices(pool, plan, cache, step=config.slice_step, looks=seen)
+        return _by_slices(division.data, store, pool, others, tell)
     training, validation = (
-        store_slices(split.cases(pool, part), plan, cache, looks=seen)
-        for part in ("training", "validation")
+        store_slices(split.cases(pool, part), plan, cache, step=step, looks=seen)
+        for part, step in (("training", config.slice_step), ("validation", 1))
     )
     held_out = (HeldOut(TEST, split.cases(pool, TEST)), *others)
     return Parts(training, validation, held_out, split.to_json())
@@ -196,10 +222,10 @@ def _named(cases: Sequence[Case], subjects: Sequence[str], part: str) -> tuple[C
     return tuple(case for case in cases if case.subject in subjects)
 
 
-def _split(data: Data, pool: Sequence[Case], looks: Looks) -> Split:
+def _split(data: Data, pool: Sequence[Case], tell: Told, looks: Looks) -> Split:
     if data.shares:
         rng = np.random.default_rng(data.seed)
-        people = same_people(pool, looks)
+        people = people_of(pool, tell, looks)
         drawn = split_by_shares([group[0] for group in people], data.shares[1], rng)
         return written_out(drawn, people)
     split = read_split(Path(data.split)) if data.split else _named_split(data)

@@ -2,39 +2,42 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-
-from pydantic import JsonValue
 
 from cardioseg.core.case import Case
 from cardioseg.data.looks import Looks, digests
 from cardioseg.datasets import Dataset
-from cardioseg.errors import ConfigError, OutputExistsError
-from cardioseg.io.atomic import is_empty, make_folder, write_text
+from cardioseg.errors import ConfigError
 from cardioseg.prepare.plan import Plan
 from cardioseg.training.allocator import keep_freed_memory
 from cardioseg.training.config import TrainConfig
+from cardioseg.workflows.parts import Told
 from cardioseg.workflows.provenance import Json, write_run
 from cardioseg.workflows.study.analysis import Findings, contrasts
-from cardioseg.workflows.study.config import Data, Study
+from cardioseg.workflows.study.config import Study
 from cardioseg.workflows.study.document import StudyResults, sentences
 from cardioseg.workflows.study.inflation import inflations, same_slices
 from cardioseg.workflows.study.laboratory import Laboratory, Listener, Materials
 from cardioseg.workflows.study.output import write_tables
 from cardioseg.workflows.study.parts import (
+    Division,
     Parts,
-    check_data,
+    divide,
     require_same_images,
     resolve,
     used_cases,
 )
 from cardioseg.workflows.study.pictures import write_pictures
+from cardioseg.workflows.study.record import (
+    CACHE,
+    begin,
+    require_free,
+    require_same,
+    study_record,
+)
 from cardioseg.workflows.study.runs import cost
-
-CONFIG, CACHE = "config.json", "cache"
 
 
 def run_study(
@@ -66,7 +69,7 @@ def run_study(
     Raises
     ------
     ConfigError
-        If `output` holds another study, or this one on other data.
+        If `output` holds another study, or this one on other data or with another split.
     OutputExistsError
         If `output` holds something else.
     LeakageError, DatasetError
@@ -79,20 +82,8 @@ def run_study(
             f"study {study.name} is made for data set {study.dataset}, not {dataset.name}: "
             f"write --data {study.dataset}:FOLDER"
         )
-    listener.tell("reading the data and checking it for leaks")
-    datas = tuple(dict.fromkeys(study.data_of(arm) for arm in study.arms))
-    looks = Looks()
-    recorded = digests(looks, used_cases(datas, cases))
-    _open(study, configs, recorded, output)
-    for data in datas:
-        check_data(data, cases, listener.tell, looks)
-    keep_freed_memory()
-
-    def prepared(data: Data, config: TrainConfig) -> Parts:
-        return resolve(data, cases, config.plan, output / CACHE, listener.tell, looks)
-
-    parts = _parts(study, configs, prepared)
-    require_same_images(study.pairs, parts)
+    require_free(output)
+    parts, recorded = _prepared(study, configs, cases, output, listener.tell)
     costs = {arm: cost(config) for arm, config in configs.items()}
     materials = Materials(study, dataset, configs, parts, costs)
     laboratory = Laboratory(materials, output, listener)
@@ -112,71 +103,46 @@ def run_study(
     return results
 
 
-def _open(
-    study: Study, configs: Mapping[str, TrainConfig], data: Mapping[str, str], output: Path
-) -> None:
-    """Begin a folder, or make sure that it holds this study on these data."""
-    record = {
-        "study": study.model_dump(mode="json"),
-        "configs": {arm: config.model_dump(mode="json") for arm, config in configs.items()},
-        **data,
-    }
-    path = output / CONFIG
-    if path.is_file():
-        found = _as_today(path, data)
-        if found != record:
-            changed = ", ".join(_differences(found, record)[:5])
-            raise ConfigError(
-                f"{output}: holds a study that differs in {changed}; go on with the study and data "
-                "that it was begun with, or name another folder"
-            )
-        return
-    if not is_empty(output):
-        raise OutputExistsError(f"{output}: is not empty and holds no study; name another folder")
-    make_folder(output)
-    write_text(path, json.dumps(record, indent=1) + "\n")
+def _prepared(
+    study: Study,
+    configs: Mapping[str, TrainConfig],
+    cases: Sequence[Case],
+    output: Path,
+    tell: Told,
+) -> tuple[dict[str, Parts], dict[str, str]]:
+    """The data of each arm, checked and prepared, and their digests; the folder is the study's."""
+    tell("reading the data and checking it for leaks")
+    datas = tuple(dict.fromkeys(study.data_of(arm) for arm in study.arms))
+    looks = Looks()
+    recorded = digests(looks, used_cases(datas, cases))
+    divided = {data: divide(data, cases, tell, looks) for data in datas}
+    divisions = {arm: divided[study.data_of(arm)] for arm in study.arms}
+    record = study_record(study, configs, recorded, divisions)
+    require_same(output, record)
+    keep_freed_memory()
 
+    def prepared(division: Division, config: TrainConfig) -> Parts:
+        return resolve(division, config, output / CACHE, tell, looks)
 
-def _as_today(path: Path, data: Mapping[str, str]) -> dict[str, JsonValue]:
-    """A folder's config.json; keys that were not known when it was written have their defaults."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        study = Study.model_validate(found["study"])
-        configs = {
-            arm: TrainConfig.model_validate(config).model_dump(mode="json")
-            for arm, config in found["configs"].items()
-        }
-        # Earlier programs did not record the labels.
-        recorded = {name: found.get(name, digest) for name, digest in data.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"{path}: not the record of a study; name another folder") from error
-    return {"study": study.model_dump(mode="json"), "configs": configs, **recorded}
-
-
-def _differences(found: object, wanted: object, where: str = "") -> list[str]:
-    """Dotted names of the values in which two JSON documents differ."""
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        names = []
-        for key in dict.fromkeys([*found, *wanted]):
-            dotted = f"{where}.{key}" if where else str(key)
-            names += _differences(found.get(key), wanted.get(key), dotted)
-        return names
-    return [] if found == wanted else [where]
+    parts = _parts(configs, divisions, prepared)
+    require_same_images(study.pairs, parts)
+    begin(output, record)
+    return parts, recorded
 
 
 def _parts(
-    study: Study,
     configs: Mapping[str, TrainConfig],
-    prepared: Callable[[Data, TrainConfig], Parts],
+    divisions: Mapping[str, Division],
+    prepared: Callable[[Division, TrainConfig], Parts],
 ) -> dict[str, Parts]:
     """The data of each arm; arms with the same data and preparation share them in memory."""
-    known: dict[tuple[Data, str], Parts] = {}
+    known: dict[tuple[Division, int, str], Parts] = {}
     found = {}
     for arm, config in configs.items():
-        data = study.data_of(arm)
-        key = (data, config.plan.model_dump_json(exclude={"network"}))
+        plan = config.plan.model_dump_json(exclude={"network"})
+        key = (divisions[arm], config.slice_step, plan)
         if key not in known:
-            known[key] = prepared(data, config)
+            known[key] = prepared(divisions[arm], config)
         found[arm] = known[key]
     return found
 
