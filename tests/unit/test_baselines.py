@@ -280,11 +280,16 @@ def test_a_damaged_folder_is_refused(appearance, tmp_path):
         open_baseline("nonsense")
 
 
-def test_names_and_folders_are_told_from_models(appearance, tmp_path):
+def test_names_and_folders_are_told_from_models(tmp_path, monkeypatch):
     assert tuple(BUILT_IN) == BUILT_IN_NAMES
     assert is_baseline("otsu")
     assert not is_baseline("sax")
     assert not is_baseline(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "otsu").mkdir()  # somebody's images
+    assert is_baseline("otsu")
+    assert not is_baseline("./otsu")
+    assert open_baseline("otsu").scheme is ACDC
     write_baseline(tmp_path, fit_baseline(BaselinePlan(method="otsu"), cohort(1, seed=0)))
     assert is_baseline(tmp_path)
     assert json.loads((tmp_path / PLAN).read_text())["method"] == "otsu"

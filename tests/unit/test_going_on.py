@@ -100,6 +100,19 @@ def test_another_model_or_kind_is_not_mixed_in(inputs, tmp_path: Path) -> None:
         worked(other, inputs, output, Start(resume=True))
 
 
+def test_kinds_of_another_model_are_not_put_beside_what_is_there(inputs, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    worked(task_for(output, "json"), inputs[:2], output, Start())
+    other = prediction(Choice("active-contour").opened(), output, Wanted(kinds_named("nifti")))
+    with pytest.raises(OutputExistsError, match=r"case0 was answered with another model, model_id"):
+        worked(other, inputs, output, Start())
+    assert not list(output.glob("case*.nii.gz"))
+    worked(other, inputs[2:], output, Start())
+    for path in output.glob("case1*"):
+        path.unlink()
+    worked(other, inputs[1:2], output, Start())
+
+
 def test_files_that_no_run_made_are_not_overwritten(inputs, tmp_path: Path) -> None:
     output = tmp_path / "out"
     output.mkdir()

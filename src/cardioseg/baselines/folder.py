@@ -8,7 +8,7 @@ from pathlib import Path
 from cardioseg.baselines.appearance.model import from_arrays, to_arrays
 from cardioseg.baselines.appearance.search import THIRDS, ThirdModels
 from cardioseg.baselines.baseline import Baseline, BaselinePlan, Fitted, plan_from_json
-from cardioseg.baselines.names import NEEDS_FITTING, PLAN
+from cardioseg.baselines.names import NEEDS_FITTING, PLAN, is_baseline
 from cardioseg.baselines.stack import Float32Array
 from cardioseg.errors import ModelError
 from cardioseg.model import SUMS, content_id, verify_folder, write_folder
@@ -40,7 +40,7 @@ def open_baseline(source: str | Path) -> Baseline:
     'acdc'
     """
     folder = Path(source)
-    if not folder.is_dir():
+    if not folder.is_dir() or (is_baseline(source) and not (folder / PLAN).is_file()):
         if str(source) == NEEDS_FITTING:
             raise ModelError(
                 f"{source}: must be fitted first: cardioseg baseline {source} --data acdc:FOLDER "

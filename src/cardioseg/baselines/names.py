@@ -14,13 +14,12 @@ NEEDS_FITTING = "appearance"
 
 
 def is_baseline(source: str | Path) -> bool:
-    """Whether a name or a folder means a baseline; a folder goes before a name.
+    """Whether a name or a folder means a baseline; a fitted one's folder goes before a name.
 
     Examples
     --------
     >>> is_baseline("otsu"), is_baseline("sax")
     (True, False)
     """
-    if Path(source).is_dir():
-        return (Path(source) / PLAN).is_file()
-    return str(source) in (*BUILT_IN_NAMES, NEEDS_FITTING)
+    named = isinstance(source, str) and source in (*BUILT_IN_NAMES, NEEDS_FITTING)
+    return named or (Path(source) / PLAN).is_file()

@@ -12,7 +12,7 @@ from pathlib import Path
 from cardioseg.errors import CardiosegError, DatasetError, OutputExistsError
 from cardioseg.io.folders import files_below
 from cardioseg.workflows.inputs import Input
-from cardioseg.workflows.journal import FORMER, PastRun, Record
+from cardioseg.workflows.journal import FORMER, KINDS_ASKED, PastRun, Record
 from cardioseg.workflows.outputs import KINDS, NIFTI, Kind
 from cardioseg.workflows.provenance import Json, file_digest
 
@@ -82,7 +82,7 @@ def former_of(runs: Iterable[PastRun], folder: Path) -> Former:
     """
     made: dict[str, set[str]] = {}
     for past in runs:
-        kinds = past.head.get("write")
+        kinds = past.head.get(KINDS_ASKED)
         asked = [k for k in KINDS if k.name in (kinds if isinstance(kinds, list) else [NIFTI.name])]
         for record in past.records:
             name, written = str(record["name"]), _written(record)

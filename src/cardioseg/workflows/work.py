@@ -148,7 +148,8 @@ def run_task(
     Raises
     ------
     OutputExistsError
-        If an output is there that is neither to be overwritten nor of an earlier run.
+        If an output is there that is neither to be overwritten nor of an earlier run, or another
+        kind of output that an earlier run made with other settings.
     DatasetError
         If outputs of two inputs may have one name.
     ConfigError
@@ -172,6 +173,8 @@ def run_task(
     by_name = {each.name: each for each in inputs}
     todo = [each for each in inputs if each.name not in done]
     require_free(task.kinds, todo, output, None if start.force else told)
+    if not start.replaces:
+        journal.require_alike({each.name for each in todo})
     make_folder(output)
     records = dict(done)
     outcomes = {name: _remembered(record) for name, record in done.items()}
