@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.short_axis_heart import round_heart
 from typer.testing import CliRunner, Result
 
 from cardioseg.cli.app import app
-from cardioseg.core.labels import MYOCARDIUM_BLOOD
-from cardioseg.core.volume import LabelMap
+from cardioseg.core.labels import ACDC, MYOCARDIUM_BLOOD
+from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.errors import (
     CardiosegError,
     ConfigError,
@@ -20,7 +21,7 @@ from cardioseg.errors import (
     LabelError,
     OutputExistsError,
 )
-from cardioseg.io.nifti import write_label_frames, write_labels
+from cardioseg.io.nifti import write_label_frames, write_labels, write_volume
 from cardioseg.workflows.phantoms import write_phantoms
 
 
@@ -115,10 +116,76 @@ def test_frames_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
         write_labels(frame, tmp_path / f"p_frame{number}.nii.gz")
     done = run(tmp_path, "--json")
     found = json.loads(done.stdout)["subjects"]["p"]
-    assert (found["ed"], found["es"]) == (1, 3)
+    assert (found["ed"], found["es"], found["frames"]) == (1, 10, [1, 2, 10])
     assert found["volumes_ml"]["LV cavity"] == sorted(
         found["volumes_ml"]["LV cavity"], reverse=True
     )
+
+
+def test_files_of_frames_are_timed_by_their_numbers(tmp_path: Path) -> None:
+    for number, frame in zip((1, 3, 9), frames(), strict=False):
+        write_labels(frame, tmp_path / f"p_frame{number:02}.nii.gz")
+    assert "p: ED frame 1, ES frame 9" in run(tmp_path).stdout
+    done = run(tmp_path, "--frame-ms", 40, "--json")
+    assert json.loads(done.stdout)["subjects"]["p"]["times_ms"] == [0.0, 80.0, 320.0]
+    write_labels(frames()[0], tmp_path / "p_frame.nii.gz")
+    error = error_of(tmp_path, "--frame-ms", 40)
+    assert isinstance(error, ConfigError)
+    assert "--frame-ms: the files of p" in str(error)
+
+
+def test_names_tell_the_phases(tmp_path: Path) -> None:
+    # The smaller heart is called end diastole: the names count, and the contradiction is told.
+    for phase, frame in zip(("ES", "ED"), frames(), strict=False):
+        write_labels(frame, tmp_path / f"p_{phase}.nii.gz")
+    found = json.loads(run(tmp_path, "--json").stdout)["subjects"]["p"]
+    assert (found["ed"], found["es"]) == (1, 2)
+    fraction = next(m for m in found["measurements"] if m["quantity"] == "ejection fraction")
+    assert fraction["value"] is None
+
+
+def without_phases(folder: Path) -> str:
+    """A data set of two frames of one heart, whose phases nothing tells."""
+    for number, frame in zip((1, 12), frames(), strict=False):
+        image = Volume(np.zeros(frame.geometry.shape, np.float32), frame.geometry)
+        (folder / "imagesTr").mkdir(parents=True, exist_ok=True)
+        (folder / "labelsTr").mkdir(exist_ok=True)
+        write_volume(image, folder / "imagesTr" / f"p_frame{number:02}_0000.nii.gz")
+        write_labels(frame, folder / "labelsTr" / f"p_frame{number:02}.nii.gz")
+    labels = {"background": 0, **{s.name: s.value for s in ACDC.structures}}
+    document = {"channel_names": {"0": "cine"}, "labels": labels, "file_ending": ".nii.gz"}
+    (folder / "dataset.json").write_text(json.dumps({**document, "numTraining": 2}))
+    return f"nnunet:{folder}"
+
+
+def test_a_prediction_is_read_in_the_reference_s_phases(tmp_path: Path) -> None:
+    reference = without_phases(tmp_path / "set")
+    predictions = tmp_path / "out"
+    predictions.mkdir()
+    for number, frame in zip((1, 12), (frames()[2], frames()[1]), strict=True):
+        write_labels(frame, predictions / f"p_frame{number:02}.nii.gz")
+    done = run(predictions, "--reference", reference, "--json")
+    assert done.exit_code == 0, done.output
+    record = json.loads(done.stdout)
+    assert (record["subjects"]["p"]["ed"], record["subjects"]["p"]["es"]) == (1, 12)
+    left = next(
+        row
+        for row in record["agreement"]
+        if (row["quantity"], row["structure"]) == ("end-diastolic volume", "LV cavity")
+    )
+    assert left["values"]["p"] == pytest.approx(
+        [frames()[2].volume_ml("LV cavity"), frames()[0].volume_ml("LV cavity")], abs=1e-3
+    )
+
+
+def test_a_run_without_a_reference_leaves_no_older_agreement(tmp_path: Path) -> None:
+    write_phantoms(tmp_path / "acdc", 2, 0)
+    output, labels = tmp_path / "out", tmp_path / "acdc" / "training"
+    run(labels, "--reference", f"acdc:{tmp_path / 'acdc'}", "--output", output)
+    names = {"agreement.md", "agreement.json", "errors.json", "bland_altman.png"}
+    assert names <= {path.name for path in output.iterdir()}
+    assert run(labels, "--output", output, "--force").exit_code == 0
+    assert not names & {path.name for path in output.iterdir()}
 
 
 def error_of(*arguments: object) -> BaseException:

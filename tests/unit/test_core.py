@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cardioseg.core.case import Case, subject_of
+from cardioseg.core.case import Case, phase_of, subject_of
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import ACDC, HVSMR2, MYOCARDIUM_BLOOD
 from cardioseg.core.volume import LabelMap, Volume
@@ -135,7 +135,27 @@ def test_a_case_has_one_grid() -> None:
 
 @pytest.mark.parametrize(
     ("name", "subject"),
-    [("patient002_frame01", "patient002"), ("pat4", "pat4"), ("_frame1", "_frame1")],
+    [
+        ("patient002_frame01", "patient002"),
+        ("pat4", "pat4"),
+        ("_frame1", "_frame1"),
+        ("A0S9V9_ED", "A0S9V9"),
+        ("A0S9V9_ES", "A0S9V9"),
+        ("pat_4_frame09_ES", "pat_4"),
+        ("patient0001_4CH_ED", "patient0001"),
+        ("001_SA_ES", "001"),
+        ("myops_training_101_DE", "myops_training_101"),
+        ("pat_EDGE", "pat_EDGE"),
+        ("_ED", "_ED"),
+        ("ED", "ED"),
+    ],
 )
-def test_the_subject_stands_before_the_frame(name: str, subject: str) -> None:
+def test_the_subject_stands_before_frame_view_phase_or_sequence(name: str, subject: str) -> None:
     assert subject_of(name) == subject
+
+
+@pytest.mark.parametrize("name", ["A0S9V9_ED", "1_ES", "x_frame09_ES", "p_4CH_ED", "a_b_SA_ES"])
+def test_the_two_phases_of_a_heart_are_one_subject(name: str) -> None:
+    other = name.removesuffix(phase_of(name)) + {"ED": "ES", "ES": "ED"}[phase_of(name)]
+    assert subject_of(name) == subject_of(other)
+    assert not phase_of(subject_of(name))

@@ -164,7 +164,9 @@ def test_nnunet_numbers_are_translated_by_name(tmp_path: Path, labels: dict[str,
 def test_nnunet_names_tell_the_phase(tmp_path: Path) -> None:
     labels = {"background": 0, "LVBP": 1, "LVM": 2, "RV": 3}
     spec = nnunet(tmp_path, labels, "A0S9V9_ED_0000", "A0S9V9_ES_0000", "b_DE_0000")
-    assert [case.phase for case in read_dataset(spec).cases] == ["ED", "ES", ""]
+    cases = read_dataset(spec).cases
+    assert [case.phase for case in cases] == ["ED", "ES", ""]
+    assert [case.subject for case in cases] == ["A0S9V9", "A0S9V9", "b"]
 
 
 def test_nnunet_of_eight_structures(tmp_path: Path) -> None:

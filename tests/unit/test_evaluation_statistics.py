@@ -6,17 +6,24 @@ import numpy as np
 import pytest
 
 from cardioseg.errors import DatasetError
-from cardioseg.evaluation.clinical import agreements
+from cardioseg.evaluation.clinical import (
+    NO_CAVITY,
+    Undefined,
+    agreements,
+    clinical_pairs,
+    undefined_quantities,
+)
 from cardioseg.evaluation.comparison import compare, comparison_table
 from cardioseg.evaluation.paired import bland_altman, holm, paired_wilcoxon, rank_biserial
 from cardioseg.evaluation.report import Report
-from cardioseg.evaluation.rows import Row
+from cardioseg.evaluation.rows import VOLUME_METRICS, Row
 from cardioseg.evaluation.statistics import (
     bootstrap_interval,
     cohort_mean,
     subject_means,
     unpaired_interval,
 )
+from cardioseg.evaluation.volumetry import ONE_SLICE
 
 
 class TestCohortMean:
@@ -87,11 +94,40 @@ class TestPaired:
         assert result.bias == pytest.approx(1)
         assert (result.lower, result.upper) == pytest.approx((1 - spread, 1 + spread))
 
+    def test_limits_hold_single_measurements_where_a_patient_has_several(self):
+        rng = np.random.default_rng(0)
+        patients, frames, between, within = 400, 2, 3.0, 5.0
+        own = np.repeat(rng.normal(0, between, patients), frames)
+        differences = own + rng.normal(0, within, own.size)
+        subjects = [f"p{n // frames}" for n in range(own.size)]
+        result = bland_altman(differences, np.zeros(own.size), subjects)
+        assert result.pairs == patients * frames
+        assert (result.upper - result.lower) / 2 == pytest.approx(
+            1.96 * np.hypot(between, within), rel=0.05
+        )
+        inside = (differences > result.lower) & (differences < result.upper)
+        assert inside.mean() == pytest.approx(0.95, abs=0.015)
+
+    def test_one_measurement_a_patient_is_the_plain_case(self):
+        first, second = [10.0, 20.0, 31.0, 8.0], [9.0, 21.0, 27.0, 8.5]
+        named = bland_altman(first, second, ["d", "c", "b", "a"])
+        plain = bland_altman(first, second)
+        assert (named.pairs, named.bias) == (plain.pairs, plain.bias)
+        assert (named.lower, named.upper) == pytest.approx((plain.lower, plain.upper))
+
+    def test_a_patient_with_more_frames_weighs_no_more_in_the_bias(self):
+        result = bland_altman([1.0, 1.0, 1.0, 4.0], [0.0] * 4, ["a", "a", "a", "b"])
+        assert result.bias == 2.5
+
     def test_values_must_pair_up(self):
         with pytest.raises(ValueError, match="pair up"):
             paired_wilcoxon([1.0], [1.0, 2.0])
         with pytest.raises(ValueError, match="two pairs"):
             bland_altman([1.0], [1.0])
+        with pytest.raises(ValueError, match="another patient"):
+            bland_altman([1.0, 2.0], [1.0, 1.0], ["a", "a"])
+        with pytest.raises(ValueError, match="1 subjects"):
+            bland_altman([1.0, 2.0], [1.0, 1.0], ["a"])
 
 
 def dice_report(values, structure="myocardium"):
@@ -165,6 +201,53 @@ class TestAgreement:
         ]
         fraction = next(a for a in agreements(rows) if "ejection" in a.quantity)
         assert (fraction.subjects, fraction.undefined, fraction.limits) == (1, 1, None)
+
+    def test_opposite_errors_of_frames_without_a_phase_do_not_cancel(self):
+        rows = []
+        for n in range(5):
+            rows += self.rows(f"p{n}_frame01", "", 100 + n + 4, 100 + n)
+            rows += self.rows(f"p{n}_frame12", "", 40 + n - 4, 40 + n)
+        ((volume, pairs),) = clinical_pairs(rows)
+        assert (volume.subjects, volume.limits.pairs, len(pairs)) == (5, 10, 10)
+        assert volume.predicted == volume.reference
+        assert volume.limits.bias == 0
+        assert volume.limits.upper == -volume.limits.lower
+        assert volume.limits.upper > 1.96 * 4
+
+    def test_frames_of_one_patient_have_no_limits(self):
+        rows = [*self.rows("a_1", "", 100, 90), *self.rows("a_2", "", 40, 44)]
+        (volume,) = agreements(rows)
+        assert (volume.subjects, volume.predicted, volume.limits) == (1, 70, None)
+
+    def test_what_no_patient_has_is_told_with_its_reason(self):
+        rows = [*self.rows("a_ed", "ED", 100, 110), *self.rows("a_es", "ES", 0, 44)]
+        assert not any("fraction" in a.quantity for a in agreements(rows))
+        assert list(undefined_quantities(rows)) == [
+            Undefined("LV cavity ejection fraction", 1, NO_CAVITY)
+        ]
+        line = f"- LV cavity ejection fraction: undefined of 1 patient: {NO_CAVITY}."
+        assert line in Report(tuple(rows)).to_markdown()
+
+    def test_one_slice_has_no_clinical_quantity_and_says_why(self):
+        rows = self.rows("a", "ED", 100, 110)
+        flat = Report(tuple(rows)).without(VOLUME_METRICS, ONE_SLICE)
+        assert agreements(flat.rows) == ()
+        assert list(undefined_quantities(flat.rows)) == [
+            Undefined("volumes, mass and ejection fraction", 1, ONE_SLICE)
+        ]
+        assert ONE_SLICE in flat.to_markdown()
+
+    def test_infarct_counts_as_wall(self):
+        rows = [
+            *self.rows("a", "", 100, 80, structure="myocardium"),
+            *self.rows("a", "", 10, 20, structure="infarct"),
+            *self.rows("a", "", 0, 5, structure="no-reflow"),
+            *self.rows("a", "", 50, 50),
+        ]
+        found = {a.quantity: a for a in agreements(rows)}
+        mass, volume = found["myocardium mass"], found["myocardium volume"]
+        assert (mass.predicted, mass.reference) == pytest.approx((110 * 1.05, 105 * 1.05))
+        assert (volume.predicted, volume.reference) == (100, 80)
 
     def test_myocardial_mass(self):
         found = agreements(self.rows("a", "", 100, 200, structure="myocardium"))

@@ -11,15 +11,21 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from cardioseg.core.geometry import Geometry
-from cardioseg.core.labels import ACDC
+from cardioseg.core.labels import ACDC, CAMUS
 from cardioseg.core.volume import LabelMap
 from cardioseg.errors import DatasetError, GeometryError, LabelError, OutputExistsError
 from cardioseg.evaluation.measure import evaluate
 from cardioseg.evaluation.observers import ObserverStudy, study_observers
+from cardioseg.evaluation.observers_document import Told, observers_document
 from cardioseg.evaluation.readings import ASSD, DICE, HD95, Reading, read_case
-from cardioseg.evaluation.reliability import intraclass_correlation, variation_percent
+from cardioseg.evaluation.reliability import (
+    intraclass_correlation,
+    statistic_interval,
+    variation_percent,
+)
 from cardioseg.evaluation.standing import Place, williams_index
 from cardioseg.evaluation.staple import majority, staple
+from cardioseg.evaluation.volumetry import ONE_SLICE
 from cardioseg.io.nifti import read_labels, write_labels
 from cardioseg.phantom import cohort
 from cardioseg.workflows.observer_files import ObserverFolders
@@ -42,10 +48,10 @@ def noisy(array: Labels, rng: np.random.Generator) -> Labels:
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three patients: Ana is right, Ben shifts by one voxel, Cleo draws too much."""
+    """Six patients: Ana is right, Ben shifts by one voxel, Cleo draws too much."""
     root = tmp_path_factory.mktemp("observers")
     rng = np.random.default_rng(0)
-    for case in cohort(3, seed=3)[::2]:
+    for case in cohort(6, seed=3)[::2]:
         labels = case.labels()
         drawn = {
             "Ana": labels.array,
@@ -114,7 +120,7 @@ def test_everything_is_written_and_reads_back(observed: tuple[Observed, Path]) -
     assert len(rows) == len(study.readings) + 1
     for kind in ("staple", "majority"):
         files = sorted((output / "consensus" / kind).iterdir())
-        assert len(files) == 3
+        assert len(files) == 6
         assert read_labels(files[0], ACDC).array.any()
     assert str(output.parent) not in (output / "run.json").read_text()
 
@@ -142,8 +148,9 @@ def test_missing_cases_and_other_grids_are_told(folders: Path, tmp_path: Path) -
         (tmp_path / name).mkdir()
         for file in sorted((folders / name).iterdir()):
             (tmp_path / name / file.name).write_bytes(file.read_bytes())
-    files = sorted((tmp_path / "Ben").iterdir())
-    files[0].unlink()
+    files = sorted((tmp_path / "Ben").iterdir())[-3:]
+    for file in sorted((tmp_path / "Ben").iterdir())[:-2]:
+        file.unlink()
     labels = read_labels(files[1], ACDC)
     moved = labels.geometry.affine.copy()
     moved[0, 3] += 5
@@ -287,6 +294,92 @@ def test_bias_compares_the_same_frames() -> None:
         readings += read_case(systole, f"p{place}_frame09", f"p{place}")
     study = study_observers(readings, ("A", "B"), "M", np.random.default_rng(0))
     assert [b.bias_ml for b in study.biases] == [0.0, 0.0, 0.0]
+
+
+def frames(
+    differences: tuple[int, int], patients: int = 6
+) -> tuple[list[Reading], NDArray[np.float64]]:
+    """B draws so many voxels more than A in each of two frames; the differences in ml."""
+    readings: list[Reading] = []
+    for place in range(patients):
+        for name, size, more in zip(("01", "12"), (900, 400), differences, strict=True):
+            drawn = size + 40 * place
+            maps = lines(drawn, drawn + more)
+            readings += read_case(maps, f"p{place}_frame{name}", f"p{place}")
+    return readings, np.array(differences) * 1.5 * 1.5 * 8 / 1000
+
+
+def test_opposite_differences_in_the_frames_of_a_patient_do_not_cancel() -> None:
+    readings, (more, _) = frames((50, -50))
+    study = study_observers(readings, ("A", "B"), "", np.random.default_rng(0))
+    (pair,) = (p for p in study.pairs if p.metric == "volume_difference_ml")
+    assert pair.mean == pytest.approx(0)
+    assert pair.limits
+    assert pair.limits.pairs == 12
+    assert pair.limits.bias == pytest.approx(0)
+    assert pair.limits.upper > 1.96 * more
+    (reliable,) = study.reliability
+    assert (reliable.subjects, reliable.cases) == (6, 12)
+    assert (reliable.icc or 1) < 0.99
+    # A standard deviation of 25 sqrt 2 voxels; the mean is 400 to 600 or 900 to 1100.
+    assert 3 < (reliable.variation_percent or 0) < 10
+    assert reliable.icc_interval
+    assert reliable.icc_interval.low < (reliable.icc or 0) < reliable.icc_interval.high
+
+
+def test_two_frames_of_one_patient_have_neither_limits_nor_an_icc() -> None:
+    readings, _ = frames((50, -50), patients=1)
+    study = study_observers(readings, ("A", "B"), "", np.random.default_rng(0))
+    assert not any(p.limits or p.interval for p in study.pairs)
+    (reliable,) = study.reliability
+    assert (reliable.subjects, reliable.cases, reliable.icc) == (1, 2, None)
+    assert reliable.icc_interval is reliable.variation_interval is None
+    assert (reliable.variation_percent or 0) > 3
+
+
+def test_an_interval_draws_patients_with_all_their_cases() -> None:
+    table, subjects = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], ("a", "b", "a")
+    seen = set()
+
+    def rows_drawn(drawn: NDArray[np.float64]) -> float:
+        seen.add(tuple(sorted(drawn[:, 0])))
+        return 0.0
+
+    rng = np.random.default_rng(0)
+    assert statistic_interval(table, rows_drawn, rng, subjects=subjects)
+    assert seen == {(1.0, 1.0, 5.0, 5.0), (1.0, 3.0, 5.0), (3.0, 3.0)}
+    assert statistic_interval(table, rows_drawn, rng, subjects=("a", "a", "a")) is None
+
+
+@pytest.mark.parametrize(("patients", "place"), [(5, Place.UNKNOWN), (6, Place.OUTSIDE)])
+def test_a_verdict_needs_six_patients(patients: int, place: Place) -> None:
+    readings: list[Reading] = []
+    for number in range(patients):
+        maps = lines(100 + number, 100 + number, 100 + number, 60)
+        readings += read_case(maps, f"c{number}", f"s{number}")
+    study = study_observers(readings, ("A", "B", "C"), "M", np.random.default_rng(0))
+    (model,) = (s for s in study.standings if (s.rater, s.metric) == ("M", DICE))
+    assert model.place == place
+    document = observers_document(study, Told(patients, patients))
+    assert ("a verdict needs 6 patients or more" in document) == (place == Place.UNKNOWN)
+
+
+def test_one_slice_has_an_area_and_no_volume(tmp_path: Path) -> None:
+    grid = Geometry((20, 20, 1), np.diag([1.5, 1.5, 1.0, 1.0]))
+    for name, size in (("A", 8), ("B", 9)):
+        (tmp_path / name).mkdir()
+        array = np.zeros(grid.shape, np.uint8)
+        array[2 : 2 + size, 2:10] = 1
+        write_labels(LabelMap(array, grid, CAMUS), tmp_path / name / "p1_4CH_ED.nii.gz")
+    found = compare_observers(
+        ObserverFolders((tmp_path / "A", tmp_path / "B"), None, CAMUS), tmp_path / "out"
+    )
+    assert f"Volumes of 1 cases are undefined: {ONE_SLICE}." in found.told.notes
+    assert found.study.structures == ("LV cavity",)
+    for reading in found.study.readings:
+        if reading.structure == "LV cavity" and reading.unit == "ml":
+            assert (reading.value, reading.note) == (None, ONE_SLICE)
+    assert found.study.reliability[0].variation_percent is None
 
 
 def test_one_patient_gives_no_verdict_however_many_lack_the_structure() -> None:

@@ -466,6 +466,23 @@ def test_an_evaluation_becomes_one_page(tmp_path: Path) -> None:
     assert record["files"][0]["name"] == "report.json"
 
 
+def test_an_evaluation_in_a_folder_of_predictions_tells_its_own_run(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text(Report(rows()).to_json(), encoding="utf-8")
+    common = {"format_version": 1, "versions": {"numpy": "2"}}
+    for name, facts in (
+        ("run", {"command": "predict", "scheme": "camus", "versions": {"numpy": "1"}}),
+        ("run-evaluate", {"command": "evaluate", "scheme": "acdc"}),
+    ):
+        facts["references_without_prediction"] = 3 if "evaluate" in name else 0
+        (tmp_path / f"{name}.json").write_text(json.dumps({**common, **facts}))
+    (page,) = report_folder(tmp_path, ReportOptions())
+    text = require_sound(page.read_text(encoding="utf-8"), Language.ENGLISH).text
+    assert "3 references had no prediction" in text
+    assert "numpy 2" in text
+    assert "acdc" in text
+    assert "camus" not in text
+
+
 def test_a_page_is_printed(tmp_path: Path) -> None:
     if find_browser() is None:
         pytest.skip("no Chromium or Chrome to print with")

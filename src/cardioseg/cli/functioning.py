@@ -57,7 +57,7 @@ def function(
     """
     from cardioseg.core.labels import scheme_named
     from cardioseg.core.scan import Body
-    from cardioseg.evaluation.function_record import frame_number, shown_rows
+    from cardioseg.evaluation.function_record import shown_rows
     from cardioseg.workflows.function import FunctionInputs, function_of_files
 
     if sex not in ("", "F", "M"):
@@ -78,8 +78,11 @@ def function(
         return
     for name, each in done.functions.items():
         if not done.pairs:
-            frames = (("ED", frame_number(each.ed)), ("ES", frame_number(each.es)))
-            phases = ", ".join(f"{phase} frame {number or 'unknown'}" for phase, number in frames)
+            frames = (("ED", each.number(each.ed)), ("ES", each.number(each.es)))
+            phases = ", ".join(
+                f"{phase} frame {'unknown' if number is None else number}"
+                for phase, number in frames
+            )
             result(table(shown_rows(each), f"{name}: {phases}\n"))
         for note in each.notes:
             say(f"{name}: {note}")

@@ -67,14 +67,14 @@ class Case:
         return image, labels
 
 
-_VIEW = re.compile(r"(.+)_(?:(?:2CH|4CH|SA|LA)_(?:ED|ES)|C0|DE|T2)")
-"""Names that tell the view and phase, or the sequence: CAMUS, M&Ms-2, MyoPS."""
+_SHOWN = re.compile(r"(.+?)_(?:(?:(?:2CH|4CH|SA|LA)_)?(?:ED|ES)|C0|DE|T2)")
+"""Names that tell the phase, perhaps after a view, or the sequence: CAMUS, M&Ms, M&Ms-2, MyoPS."""
 
 _PHASE = re.compile(r".+_(ED|ES)")
 
 
 def subject_of(name: str) -> str:
-    """The subject in a case's name: what stands before `_frame`, or before the view or sequence.
+    """The subject in a case's name: what stands before frame, view, phase or sequence.
 
     Examples
     --------
@@ -82,9 +82,12 @@ def subject_of(name: str) -> str:
     ('patient002', 'pat4')
     >>> subject_of("patient0001_4CH_ED"), subject_of("myops_training_101_DE")
     ('patient0001', 'myops_training_101')
+    >>> subject_of("A0S9V9_ES"), subject_of("pat4_frame09_ES")
+    ('A0S9V9', 'pat4')
     """
-    match = _VIEW.fullmatch(name)
-    return (match[1] if match else name.split("_frame", maxsplit=1)[0]) or name
+    match = _SHOWN.fullmatch(name)
+    plain = match[1] if match else name
+    return plain.split("_frame", maxsplit=1)[0] or name
 
 
 def phase_of(name: str) -> str:

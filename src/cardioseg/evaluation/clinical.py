@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from cardioseg.core.labels import SCHEMES
 from cardioseg.evaluation.paired import BlandAltman, bland_altman
-from cardioseg.evaluation.rows import Row
+from cardioseg.evaluation.rows import VOLUME_METRICS, Row
 from cardioseg.evaluation.statistics import subject_means
 from cardioseg.evaluation.summary import structures_of
-from cardioseg.evaluation.volumetry import ejection_fraction_percent, myocardial_mass_g
+from cardioseg.evaluation.volumetry import (
+    ONE_SLICE,
+    ejection_fraction_percent,
+    myocardial_mass_g,
+    wall_structures,
+)
 
 VENTRICLES = ("LV cavity", "RV cavity", "LV", "RV")
 """Names that the label schemes give the cavities that eject."""
 
 MYOCARDIUM = "myocardium"
 
-Pairs = Mapping[str, tuple[float, float]]
-"""Predicted and reference value of each subject."""
+WALL = frozenset(name for scheme in SCHEMES for name in wall_structures(scheme))
+"""Names of what makes the wall: where a scheme has infarct apart, `myocardium` is the healthy."""
+
+NO_CAVITY = "the prediction or the reference has no cavity in ED or ES"
+
+Pairs = Mapping[tuple[str, str], tuple[float, float]]
+"""Predicted and reference value by subject and case; one of a whole subject has an empty case."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well a clinical quantity agrees with the reference's, one pair a patient.
+    """How well a clinical quantity agrees with the reference's.
 
     Parameters
     ----------
@@ -31,13 +42,16 @@ class Agreement:
         What it is, such as `LV cavity volume, ED`.
     unit
         `ml`, `g` or `%`.
+    subjects
+        Patients with a value.
     predicted, reference
-        Means over patients.
+        Means over patients, the cases of each averaged first.
     undefined
         Patients left out because the quantity cannot be computed, such as an ejection fraction
         of a ventricle that was missed.
     limits
-        Bias and limits of agreement; None with fewer than two patients.
+        Bias and limits of agreement of one case: several frames of a patient are not averaged, or
+        opposite errors would cancel. None with fewer than two patients.
     """
 
     quantity: str
@@ -49,8 +63,19 @@ class Agreement:
     limits: BlandAltman | None
 
 
+@dataclass(frozen=True)
+class Undefined:
+    """A clinical quantity that some patients, or all, do not have, and why."""
+
+    quantity: str
+    subjects: int
+    why: str
+
+
 def agreements(rows: Sequence[Row]) -> tuple[Agreement, ...]:
     """Agreement of volumes by phase, of myocardial mass and of ejection fractions.
+
+    What no patient has is not among them, see :func:`undefined_quantities`.
 
     Parameters
     ----------
@@ -63,22 +88,20 @@ def agreements(rows: Sequence[Row]) -> tuple[Agreement, ...]:
 def clinical_pairs(
     rows: Sequence[Row],
 ) -> tuple[tuple[Agreement, tuple[tuple[float, float], ...]], ...]:
-    """The agreements of :func:`agreements`, each with the pairs behind it, one pair a patient."""
+    """The agreements of :func:`agreements`, each with the pairs behind it, one pair a case."""
     found: list[tuple[str, str, Pairs, int]] = []
     for structure in structures_of(rows):
-        phases = {
-            phase: pairs
-            for phase in dict.fromkeys(r.phase for r in rows)
-            if (pairs := volume_pairs(rows, structure, phase))
-        }
-        for phase, pairs in phases.items():
+        for phase, pairs in _by_phase(rows, structure).items():
             ending = f", {phase}" if phase else ""
             found.append((f"{structure} volume{ending}", "ml", pairs, 0))
             if structure == MYOCARDIUM:
-                mass = _each(pairs, myocardial_mass_g)
+                mass = {
+                    whose: (myocardial_mass_g(a), myocardial_mass_g(b))
+                    for whose, (a, b) in volume_pairs(rows, WALL, phase).items()
+                }
                 found.append((f"{structure} mass{ending}", "g", mass, 0))
-        if structure in VENTRICLES and {"ED", "ES"} <= phases.keys():
-            fractions, undefined = ejection_fractions(phases["ED"], phases["ES"])
+        if structure in VENTRICLES:
+            fractions, undefined = _fractions(rows, structure)
             if fractions:
                 found.append((f"{structure} ejection fraction", "%", fractions, undefined))
     return tuple(
@@ -87,43 +110,71 @@ def clinical_pairs(
     )
 
 
-def volume_pairs(rows: Sequence[Row], structure: str, phase: str) -> Pairs:
-    """Predicted and reference volume of each subject in one phase, in ml."""
-    chosen = [
-        r
-        for r in rows
-        if r.structure == structure and r.phase == phase and r.level == "volume"
-        if r.value is not None
-    ]
-    predicted, errors = (
-        subject_means((r.subject, r.case, r.value or 0.0) for r in chosen if r.metric == metric)
-        for metric in ("volume_ml", "volume_error_ml")
-    )
-    return {s: (predicted[s], predicted[s] - errors[s]) for s in predicted if s in errors}
+def undefined_quantities(rows: Sequence[Row]) -> Iterator[Undefined]:
+    """What cannot be computed of how many patients, and why: an agreement tells the others only."""
+    flat = {r.subject for r in rows if r.level == "volume" and r.note == ONE_SLICE}
+    if flat:
+        yield Undefined("volumes, mass and ejection fraction", len(flat), ONE_SLICE)
+    for structure in structures_of(rows):
+        if structure in VENTRICLES and (undefined := _fractions(rows, structure)[1]):
+            yield Undefined(f"{structure} ejection fraction", undefined, NO_CAVITY)
+
+
+def volume_pairs(rows: Sequence[Row], structures: Collection[str], phase: str) -> Pairs:
+    """Predicted and reference volume of each case in one phase, in ml, of some structures added."""
+    found: dict[str, dict[tuple[str, str], float]] = {metric: {} for metric in VOLUME_METRICS}
+    for r in rows:
+        wanted = r.metric in found and r.structure in structures and r.phase == phase
+        if wanted and r.level == "volume" and r.value is not None:
+            sums, whose = found[r.metric], (r.subject, r.case)
+            sums[whose] = sums.get(whose, 0.0) + r.value
+    predicted, errors = (found[metric] for metric in VOLUME_METRICS)
+    return {w: (value, value - errors[w]) for w, value in predicted.items() if w in errors}
 
 
 def ejection_fractions(diastole: Pairs, systole: Pairs) -> tuple[Pairs, int]:
     """Ejection fractions in percent, and how many subjects with both phases have none."""
     fractions = {}
-    both = [subject for subject in diastole if subject in systole]
+    large, small = _subject_pairs(diastole), _subject_pairs(systole)
+    both = [subject for subject in large if subject in small]
     for subject in both:
         # Without a cavity at end systole too: what was missed there is no ejection of 100 %.
-        if min(*diastole[subject], *systole[subject]) > 0:
+        if min(*large[subject], *small[subject]) > 0:
             predicted, reference = (
-                ejection_fraction_percent(large, small)
-                for large, small in zip(diastole[subject], systole[subject], strict=True)
+                ejection_fraction_percent(full, emptied)
+                for full, emptied in zip(large[subject], small[subject], strict=True)
             )
-            fractions[subject] = (predicted, reference)
+            fractions[subject, ""] = (predicted, reference)
     return fractions, len(both) - len(fractions)
 
 
-def _each(pairs: Pairs, function: Callable[[float], float]) -> Pairs:
-    return {subject: (function(a), function(b)) for subject, (a, b) in pairs.items()}
+def _by_phase(rows: Sequence[Row], structure: str) -> dict[str, Pairs]:
+    return {
+        phase: pairs
+        for phase in dict.fromkeys(r.phase for r in rows)
+        if (pairs := volume_pairs(rows, (structure,), phase))
+    }
+
+
+def _fractions(rows: Sequence[Row], structure: str) -> tuple[Pairs, int]:
+    phases = _by_phase(rows, structure)
+    return ejection_fractions(phases.get("ED", {}), phases.get("ES", {}))
+
+
+def _subject_pairs(pairs: Pairs) -> dict[str, tuple[float, float]]:
+    """Means of each subject's cases."""
+    predicted, reference = (
+        subject_means((subject, case, pair[side]) for (subject, case), pair in pairs.items())
+        for side in (0, 1)
+    )
+    return {subject: (value, reference[subject]) for subject, value in predicted.items()}
 
 
 def _agreement(quantity: str, unit: str, pairs: Pairs, undefined: int) -> Agreement:
-    predicted, reference = zip(*pairs.values(), strict=True)
-    limits = bland_altman(predicted, reference) if len(pairs) > 1 else None
-    return Agreement(
-        quantity, unit, len(pairs), fmean(predicted), fmean(reference), undefined, limits
-    )
+    means = _subject_pairs(pairs)
+    predicted, reference = map(fmean, zip(*means.values(), strict=True))
+    limits = None
+    if len(means) > 1:
+        first, second = zip(*pairs.values(), strict=True)
+        limits = bland_altman(first, second, [subject for subject, _ in pairs])
+    return Agreement(quantity, unit, len(means), predicted, reference, undefined, limits)

@@ -46,18 +46,20 @@ class Phases:
     notes: tuple[str, ...] = ()
 
 
-def find_phases(volumes_ml: ArrayLike) -> Phases:
+def find_phases(volumes_ml: ArrayLike, numbers: Sequence[int] = ()) -> Phases:
     """End diastole and end systole of a volume curve.
 
-    The largest and the smallest volume. With 14 frames or more, frames that jump out of the curve
-    by a fifth of its range are left out first: one frame that was segmented badly must not become
-    end systole. The curve is a ring: the first frame follows the last. Of equal volumes, the
-    earlier frame counts, and it is told.
+    The largest and the smallest volume. Frames without a cavity are left out first where two others
+    have one, and with 14 frames or more those that jump out of the curve by a fifth of its range:
+    one frame that was segmented badly must not become end systole. The curve is a ring: the first
+    frame follows the last. Of equal volumes, the earlier frame counts, and it is told.
 
     Parameters
     ----------
     volumes_ml
         Volume of the cavity in each frame, in the order of time.
+    numbers
+        Number of each frame as the notes tell it; empty counts from 1.
 
     Examples
     --------
@@ -71,21 +73,37 @@ def find_phases(volumes_ml: ArrayLike) -> Phases:
         return Phases(None, None, ("no cavity in any frame",))
     if volumes.max() == volumes.min():
         return Phases(None, None, ("the volume is the same in all frames",))
-    jumps = jumping_frames(volumes)
-    notes = [f"frame {frame + 1} jumps out of the volume curve and is left out" for frame in jumps]
-    usable = np.setdiff1d(np.arange(volumes.size), jumps)
+    told = numbers or range(1, volumes.size + 1)
+    empty, jumps = _failed_frames(volumes)
+    notes = [f"frame {told[frame]} has no cavity and is left out" for frame in empty]
+    notes += [f"frame {told[f]} jumps out of the volume curve and is left out" for f in jumps]
+    usable = np.setdiff1d(np.arange(volumes.size), (*empty, *jumps))
     ed, es = (int(usable[pick(volumes[usable])]) for pick in (np.argmax, np.argmin))
+    if volumes[ed] == volumes[es]:
+        why = "the volume is the same in all frames that are not left out"
+        return Phases(None, None, (why, *notes))
     for name, frame in (("diastole", ed), ("systole", es)):
-        equal = [int(other) for other in usable if volumes[other] == volumes[frame]]
+        equal = [str(told[other]) for other in usable if volumes[other] == volumes[frame]]
         if len(equal) > 1:
-            told = ", ".join(str(other + 1) for other in equal)
-            notes.append(f"end {name}: frames {told} have one volume, the earliest is taken")
+            notes.append(
+                f"end {name}: frames {', '.join(equal)} have one volume, the earliest is taken"
+            )
     if 2 < volumes.size < FRAMES_FOR_JUMPS:
         notes.append(
             f"short cine of {volumes.size} frames: the extremes may fall between frames, and a "
             "frame that was segmented badly is not found"
         )
     return Phases(ed, es, tuple(notes))
+
+
+def _failed_frames(volumes: Float64Array) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Frames without a cavity where two others have one, and frames that jump among the others."""
+    there = np.flatnonzero(volumes > 0)
+    if len(there) < 2:
+        return (), jumping_frames(volumes)
+    empty = np.setdiff1d(np.arange(volumes.size), there)
+    jumps = there[list(jumping_frames(volumes[there]))]
+    return tuple(map(int, empty)), tuple(map(int, jumps))
 
 
 def jumping_frames(volumes_ml: ArrayLike) -> tuple[int, ...]:
@@ -152,7 +170,7 @@ class Rates:
 def peak_rates(volumes_ml: ArrayLike, times_ms: ArrayLike, beat: float) -> Rates | None:
     """Steepest slopes of a volume curve, by a Fourier series of five harmonics fitted to it.
 
-    Frames that jump out of the curve have no part in the fit.
+    Frames without a cavity and frames that jump out of the curve have no part in the fit.
 
     Parameters
     ----------
@@ -174,7 +192,8 @@ def peak_rates(volumes_ml: ArrayLike, times_ms: ArrayLike, beat: float) -> Rates
     392.7
     """
     volumes, times = (np.asarray(each, dtype=np.float64) for each in (volumes_ml, times_ms))
-    usable = np.setdiff1d(np.arange(volumes.size), jumping_frames(volumes))
+    empty, jumps = _failed_frames(volumes)
+    usable = np.setdiff1d(np.arange(volumes.size), (*empty, *jumps))
     volumes, times = volumes[usable], times[usable]
     if volumes.size < FRAMES_FOR_RATES:
         return None

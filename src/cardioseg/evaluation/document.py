@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cardioseg.evaluation.clinical import agreements
+from cardioseg.evaluation.clinical import Undefined, agreements, undefined_quantities
 from cardioseg.evaluation.rows import Row
 from cardioseg.evaluation.summary import Summary, summarise
 from cardioseg.evaluation.tables import (
@@ -20,10 +20,16 @@ from cardioseg.evaluation.tables import (
 
 _DEFINITIONS = """\
 Means and medians are over patients: the cases of a patient are averaged first. The interval is a
-percentile bootstrap of the mean over patients. A structure absent from prediction and reference is
-undefined and counted. A structure that only one of them has (missed, spurious) counts with Dice 0
-and with the diagonal of the grid as its distance. HD95 is the larger of the two directed 95th
-percentiles over boundary voxels; volume error is prediction minus reference."""
+percentile bootstrap of the mean over patients, too narrow with fewer than about ten. A structure
+absent from prediction and reference is undefined and counted. A structure that only one of them has
+(missed, spurious) counts with Dice 0 and with the diagonal of the grid as its distance. HD95 is the
+larger of the two directed 95th percentiles over boundary voxels; volume error is prediction minus
+reference."""
+
+_CLINICAL = """\
+Limits of agreement are of one case: where a patient has several, as frames without a known phase,
+they hold the variance between patients and within them, so that opposite errors don't cancel.
+Myocardial mass is that of the whole wall, infarct and oedema included."""
 
 _PER_SLICE = """\
 Each native slice by itself, uncropped (background Dice depends on the size of the slice).
@@ -70,10 +76,17 @@ def _volume_sections(rows: Sequence[Row], summaries: Sequence[Summary]) -> list[
             sections += [f"### By {tag}"]
             for metric in ("dice", "hd95_mm"):
                 sections += [f"{metric}:", breakdown_table(rows, metric, tag, "volume")]
-    found = agreements(rows)
-    if found:
-        sections += ["### Agreement of clinical quantities", agreement_table(found)]
+    found, undefined = agreements(rows), [_undefined(each) for each in undefined_quantities(rows)]
+    if found or undefined:
+        sections += ["### Agreement of clinical quantities", _CLINICAL]
+        sections += [agreement_table(found)] if found else []
+        sections += ["\n".join(undefined)] if undefined else []
     return [*sections, "### Worst cases", worst_cases_table(rows)]
+
+
+def _undefined(each: Undefined) -> str:
+    patients = f"{each.subjects} patient{'s' if each.subjects != 1 else ''}"
+    return f"- {each.quantity}: undefined of {patients}: {each.why}."
 
 
 def _slice_sections(rows: Sequence[Row], summaries: Sequence[Summary]) -> list[str]:

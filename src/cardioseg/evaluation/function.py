@@ -3,42 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cardioseg.core.geometry import require_same_grid
+from cardioseg.core.labels import LabelScheme
 from cardioseg.core.measurement import Measurement
 from cardioseg.core.scan import Body
 from cardioseg.core.volume import LabelMap
 from cardioseg.errors import FormatError, LabelError
 from cardioseg.evaluation.body_size import Comparison, body_surface_m2, compare_with_healthy
-from cardioseg.evaluation.cycle import (
-    Phases,
-    Rates,
-    beat_ms,
-    beats_per_min,
-    find_phases,
-    peak_rates,
-)
-from cardioseg.evaluation.function_values import (
-    Beat,
-    cavity_measurements,
-    indexed,
-    mass_measurements,
-    region_volumes,
-)
+from cardioseg.evaluation.cycle import Phases, find_phases
+from cardioseg.evaluation.function_structures import structure_measurements
+from cardioseg.evaluation.function_timing import beat_of
+from cardioseg.evaluation.function_values import indexed
 from cardioseg.evaluation.measured_errors import MeasuredErrors
 from cardioseg.evaluation.volumetry import (
+    ONE_SLICE,
     blood_pool,
+    is_one_slice,
     left_ventricle,
-    myocardium,
     right_ventricle,
 )
 from cardioseg.evaluation.wall import NO_WALL, WallThickness, thickening, wall_thickness
-
-BLOOD_POOL_NOTE = (
-    "of all blood that is labelled together, not of a ventricle: both ventricles, and whatever "
-    "atria and vessels the label map holds"
-)
 
 
 @dataclass(frozen=True)
@@ -56,12 +42,15 @@ class FunctionOptions:
         The model's measured errors, for intervals; None leaves the intervals out.
     orientation_known
         Whether the grid's directions are the patient's.
+    frame_numbers
+        Number of each frame as files or a person tell it; empty counts from 1.
     """
 
     phases: tuple[int, int] | None = None
     heart_rate_bpm: float | None = None
     errors: MeasuredErrors | None = None
     orientation_known: bool = True
+    frame_numbers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +62,7 @@ class HeartFunction:
     times_ms
         Time of each frame; empty where unknown.
     volumes_ml
-        Volume curve of each structure, one value a frame.
+        Volume curve of each structure, one value a frame; empty on a grid of one slice.
     ed, es
         Frames of end diastole and end systole, from 0; None where they cannot be told.
     measurements
@@ -83,6 +72,8 @@ class HeartFunction:
         Those beside the range of healthy adults.
     wall_ed, wall_es
         Wall thickness by AHA segment.
+    frame_numbers
+        Number of each frame as a person knows it.
     notes
         What to know about all of it.
     """
@@ -95,7 +86,12 @@ class HeartFunction:
     comparisons: tuple[Comparison, ...]
     wall_ed: WallThickness
     wall_es: WallThickness
-    notes: tuple[str, ...] = field(default=())
+    frame_numbers: tuple[int, ...]
+    notes: tuple[str, ...] = ()
+
+    def number(self, frame: int | None) -> int | None:
+        """The number of a frame as a person knows it; None where there is none."""
+        return None if frame is None else self.frame_numbers[frame]
 
     def measurement(self, quantity: str, structure: str, phase: str = "") -> Measurement | None:
         """The measurement of that name; None if it was not made."""
@@ -150,23 +146,27 @@ def heart_function(
     '75.0 %'
     """
     options, body = options or FunctionOptions(), body or Body()
-    _require_one_cine(labels, times_ms)
+    numbers = options.frame_numbers or tuple(range(1, len(labels) + 1))
+    _require_one_cine(labels, times_ms, numbers)
     curves = {
         s.name: tuple(each.volume_ml(s.name) for each in labels)
         for s in labels[0].scheme.structures
     }
-    phases = _phases(labels, curves, options)
-    surface, no_surface = body_surface_m2(body)
-    beat, notes = _beat(times_ms, options)
-    values = _values(labels, curves, phases, (times_ms, beat))
+    phases = _phases(curves, labels[0].scheme, options.phases, numbers)
+    beat, notes = beat_of(times_ms, options.heart_rate_bpm)
+    values = structure_measurements(labels, curves, phases, (times_ms, beat))
+    if is_one_slice(labels[0].geometry):
+        curves, notes = {}, (ONE_SLICE, *notes)
     if options.errors is not None:
         values = options.errors.with_intervals(values)
+    surface, no_surface = body_surface_m2(body)
     if surface is None:
         notes = (*notes, f"no values by body surface: {no_surface}")
     else:
         values = (*values, *indexed(values, surface))
     walls = [_wall(labels, frame, options.orientation_known) for frame in (phases.ed, phases.es)]
     comparisons, not_compared = compare_with_healthy(values, body)
+    told = (*phases.notes, *notes, *walls[0].notes, *walls[1].notes, not_compared)
     return HeartFunction(
         times_ms=tuple(map(float, times_ms)),
         volumes_ml=curves,
@@ -176,101 +176,53 @@ def heart_function(
         comparisons=comparisons,
         wall_ed=walls[0],
         wall_es=walls[1],
-        notes=tuple(
-            dict.fromkeys(
-                note
-                for note in (
-                    *phases.notes,
-                    *notes,
-                    *walls[0].notes,
-                    *walls[1].notes,
-                    not_compared,
-                )
-                if note
-            )
-        ),
+        frame_numbers=numbers,
+        notes=tuple(dict.fromkeys(note for note in told if note)),
     )
 
 
-def _require_one_cine(labels: Sequence[LabelMap], times_ms: Sequence[float]) -> None:
+def _require_one_cine(
+    labels: Sequence[LabelMap], times_ms: Sequence[float], numbers: Sequence[int]
+) -> None:
     if not labels:
         raise FormatError("no label map: heart function needs one frame or more")
     if len(times_ms) and len(times_ms) != len(labels):
         raise FormatError(f"{len(times_ms)} times for {len(labels)} label maps")
-    for number, each in enumerate(labels[1:], start=2):
+    if len(numbers) != len(labels):
+        raise FormatError(f"{len(numbers)} frame numbers for {len(labels)} label maps")
+    for number, each in zip(numbers[1:], labels[1:], strict=True):
         if each.scheme != labels[0].scheme:
             raise LabelError(
-                f"frame {number} uses scheme {each.scheme.name}, frame 1 {labels[0].scheme.name}"
+                f"frame {number} uses scheme {each.scheme.name}, frame {numbers[0]} "
+                f"{labels[0].scheme.name}"
             )
-        require_same_grid(each.geometry, labels[0].geometry, f"frame {number} and frame 1")
+        names = f"frame {number} and frame {numbers[0]}"
+        require_same_grid(each.geometry, labels[0].geometry, names)
 
 
 def _phases(
-    labels: Sequence[LabelMap], curves: Mapping[str, tuple[float, ...]], options: FunctionOptions
+    curves: Mapping[str, tuple[float, ...]],
+    scheme: LabelScheme,
+    known: tuple[int, int] | None,
+    numbers: Sequence[int],
 ) -> Phases:
-    """Named phases, else those of the left ventricle, the blood pool or the right ventricle."""
-    if options.phases is not None:
-        for frame in options.phases:
-            if frame not in range(len(labels)):
-                raise FormatError(
-                    f"phase frame {frame} is not one of the {len(labels)} frames (0 to "
-                    f"{len(labels) - 1})"
-                )
-        return Phases(*options.phases)
-    scheme = labels[0].scheme
+    """Known phases, else those of the left ventricle, the blood pool or the right ventricle."""
+    for frame in known or ():
+        if frame not in range(len(numbers)):
+            raise FormatError(
+                f"phase frame {frame} is not one of the {len(numbers)} frames (0 to "
+                f"{len(numbers) - 1})"
+            )
+    if known is not None:
+        return Phases(*known)
     names = (left_ventricle(scheme), blood_pool(scheme), right_ventricle(scheme))
     present = [name for name in names if name is not None and any(curves[name])]
     if not present:
         return Phases(None, None, ("no ventricle and no blood pool in any frame",))
-    found = find_phases(curves[present[0]])
+    found = find_phases(curves[present[0]], numbers)
     if present[0] == names[0]:
         return found
     return Phases(found.ed, found.es, (*found.notes, f"phases by the volume of {present[0]}"))
-
-
-def _beat(
-    times_ms: Sequence[float], options: FunctionOptions
-) -> tuple[Beat | None, tuple[str, ...]]:
-    if options.heart_rate_bpm is not None:
-        return Beat(options.heart_rate_bpm, "heart rate given"), ()
-    length = beat_ms(times_ms)
-    if length is None:
-        return None, ("no heart rate: no cardiac output and no rates",)
-    told = "beat taken from the frames' times, which are supposed to span it"
-    return Beat(beats_per_min(length), told), (told,)
-
-
-def _values(
-    labels: Sequence[LabelMap],
-    curves: Mapping[str, tuple[float, ...]],
-    phases: Phases,
-    timing: tuple[Sequence[float], Beat | None],
-) -> tuple[Measurement, ...]:
-    scheme = labels[0].scheme
-    ventricles = (left_ventricle(scheme), right_ventricle(scheme))
-    cavities = [(name, "") for name in ventricles if name is not None]
-    blood = blood_pool(scheme)
-    if blood is not None:
-        cavities = [*cavities, (blood, BLOOD_POOL_NOTE)]
-    values: list[Measurement] = []
-    for name, note in cavities:
-        rates = _rates(curves[name], timing)
-        values += cavity_measurements(name, curves[name], phases, (timing[1], rates), note)
-    muscle = myocardium(scheme)
-    if muscle is not None:
-        values += mass_measurements(muscle, curves[muscle], phases)
-    for phase, frame in (("ED", phases.ed), ("ES", phases.es)):
-        if frame is not None:
-            names = [s.name for s in scheme.structures]
-            values += region_volumes(labels[frame], names, phase)
-    return tuple(values)
-
-
-def _rates(curve: Sequence[float], timing: tuple[Sequence[float], Beat | None]) -> Rates | None:
-    times, beat = timing
-    if beat is None or not len(times) or not any(curve):
-        return None
-    return peak_rates(curve, times, beat.length_ms)
 
 
 def _wall(labels: Sequence[LabelMap], frame: int | None, known: bool) -> WallThickness:

@@ -51,7 +51,8 @@ def volume_curves(function: HeartFunction) -> Figure:
     Parameters
     ----------
     function
-        With two frames or more; against time where times are known, else against frames.
+        With two frames or more and their volumes; against time where times are known, else against
+        frames.
 
     Returns
     -------
@@ -61,7 +62,7 @@ def volume_curves(function: HeartFunction) -> Figure:
     axes = figure.add_subplot()
     frames = len(next(iter(function.volumes_ml.values())))
     timed = len(function.times_ms) == frames
-    places = np.asarray(function.times_ms) if timed else np.arange(1.0, frames + 1)
+    places = np.asarray(function.times_ms if timed else function.frame_numbers, np.float64)
     for index, (name, curve) in enumerate(function.volumes_ml.items()):
         style = _STYLES[index % len(_STYLES)]
         axes.plot(places, curve, style, color=_COLORS.get(name), marker=".", label=name)
@@ -71,7 +72,7 @@ def volume_curves(function: HeartFunction) -> Figure:
             top = (float(places[frame]), 1.0)
             where = ("data", "axes fraction")
             axes.annotate(
-                f"{name}, frame {frame + 1}",
+                f"{name}, frame {function.number(frame)}",
                 top,
                 (2, 3),
                 xycoords=where,

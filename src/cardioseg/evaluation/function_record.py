@@ -27,7 +27,7 @@ _DECIMALS = 3
 def function_record(function: HeartFunction) -> dict[str, Json]:
     """The function as JSON holds it: times, curves, phases, measurements, comparisons, notes.
 
-    Frames are counted from 1, as in all that a person reads.
+    Frames have their numbers: those of their files, else counted from 1.
     """
     return {
         "times_ms": list(function.times_ms),
@@ -35,8 +35,9 @@ def function_record(function: HeartFunction) -> dict[str, Json]:
             name: [round(v, _DECIMALS) for v in curve]
             for name, curve in function.volumes_ml.items()
         },
-        "ed": frame_number(function.ed),
-        "es": frame_number(function.es),
+        "frames": list(function.frame_numbers),
+        "ed": function.number(function.ed),
+        "es": function.number(function.es),
         "measurements": [measurement_record(each) for each in function.measurements],
         "comparisons": [
             {
@@ -101,7 +102,10 @@ def shown_rows(function: HeartFunction) -> Sequence[Mapping[str, str]]:
 
 
 def groups_markdown(functions: Mapping[str, HeartFunction], groups: Mapping[str, str]) -> str:
-    """Mean and standard deviation of volumes, ejection fractions, mass and wall by group."""
+    """Mean and standard deviation of volumes, ejection fractions, mass and wall by group.
+
+    The head counts a group's patients; where a value is of fewer, its own count follows it.
+    """
     keys = dict.fromkeys(
         (each.quantity, each.structure, each.phase, each.unit)
         for function in functions.values()
@@ -118,8 +122,8 @@ def groups_markdown(functions: Mapping[str, HeartFunction], groups: Mapping[str,
     for quantity, structure, phase, unit in keys:
         cells = []
         for name in names:
-            found = (functions[s].measurement(quantity, structure, phase) for s in members[name])
-            cells.append(_mean_told([m.value for m in found if m is not None]))
+            found = [functions[s].measurement(quantity, structure, phase) for s in members[name]]
+            cells.append(_mean_told([None if m is None else m.value for m in found]))
         shown = f"{quantity}, {phase}" if quantity == MASS else quantity
         lines.append("| " + " | ".join([shown, structure, unit, *cells]) + " |")
     walls = [_mean_told([_mean_wall(functions[s]) for s in members[n]], 1) for n in names]
@@ -138,4 +142,5 @@ def _mean_told(values: Sequence[float | None], decimals: int = 0) -> str:
     if not known.size:
         return "undefined"
     spread = f" \u00b1 {known.std(ddof=1):.{decimals}f}" if known.size > 1 else ""
-    return f"{known.mean():.{decimals}f}{spread}"
+    count = f" ({known.size})" if known.size < len(values) else ""
+    return f"{known.mean():.{decimals}f}{spread}{count}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from cardioseg.core.measurement import Measurement
 from cardioseg.core.volume import LabelMap
 from cardioseg.evaluation.cycle import FRAMES_FOR_RATES, Phases, Rates
+from cardioseg.evaluation.function_timing import Beat
 from cardioseg.evaluation.volumetry import (
     REGIONS,
     ejection_fraction_percent,
@@ -30,25 +31,14 @@ MASSES_AGREE = 0.3
 """A larger share between the phases is told. Muscle keeps its mass, but expert masks do not: those
 of 80 ACDC patients hold 15 % more at end systole on average, 8 of them over 30 %."""
 
+NO_EJECTION = "no smaller at end systole than at end diastole: look at the contours"
+NO_RATES = f"rates need the times of {FRAMES_FOR_RATES} frames"
+
 _ML_PER_L = 1000.0
-_MS_PER_MIN = 60000.0
 
 
 @dataclass(frozen=True)
-class Beat:
-    """Heart rate in beats per minute, and where it comes from."""
-
-    per_min: float
-    note: str
-
-    @property
-    def length_ms(self) -> float:
-        """Length of a beat in ms."""
-        return _MS_PER_MIN / self.per_min
-
-
-@dataclass(frozen=True)
-class _Cavity:
+class _Maker:
     """Makes measurements of one structure, each with the note that all of them carry."""
 
     structure: str
@@ -60,13 +50,16 @@ class _Cavity:
         told = "; ".join(part for part in (why, self.note) if part)
         return Measurement(quantity, self.structure, value, unit, phase=phase, note=told)
 
-    def undefined(self, why: str) -> tuple[Measurement, ...]:
+    def no_function(self, why: str) -> tuple[Measurement, ...]:
         return (
-            self.of(EDV, None, "ml", "ED", why),
-            self.of(ESV, None, "ml", "ES", why),
             self.of(SV, None, "ml", "", why),
             self.of(EF, None, "%", "", why),
+            self.of(OUTPUT, None, "l/min", "", why),
+            *self.no_rates(why),
         )
+
+    def no_rates(self, why: str) -> tuple[Measurement, ...]:
+        return tuple(self.of(rate, None, "ml/s", "", why) for rate in (EJECTION_RATE, FILLING_RATE))
 
 
 def cavity_measurements(
@@ -92,47 +85,52 @@ def cavity_measurements(
     note
         What to know about every value.
     """
-    cavity = _Cavity(structure, note)
+    cavity = _Maker(structure, note)
     if not any(curve_ml):
-        return cavity.undefined(f"no {structure} in any frame")
+        return undefined_cavity(structure, f"no {structure} in any frame", note)
     if phases.ed is None or phases.es is None:
         why = phases.notes[0] if phases.notes else "no end diastole and end systole"
         still = [cavity.of("volume", v, "ml", "", "of the one frame") for v in curve_ml]
-        return (*(still if len(curve_ml) == 1 else ()), *cavity.undefined(why))
+        shown = still if len(curve_ml) == 1 else []
+        return (*shown, *undefined_cavity(structure, why, note))
     large, small = curve_ml[phases.ed], curve_ml[phases.es]
-    if large <= 0:
-        why = f"no {structure} at end diastole"
-        return (
-            *cavity.undefined(why)[:1],
-            cavity.of(ESV, small, "ml", "ES"),
-            *cavity.undefined(why)[2:],
-        )
+    no_large = "" if large > 0 else f"no {structure} at end diastole"
     # A cavity that is gone at end systole is a failed segmentation, not a perfect ejection.
-    why = "" if small > 0 else f"no {structure} at end systole: missed, or emptied"
-    fraction = ejection_fraction_percent(large, small) if small > 0 else None
+    no_small = "" if small > 0 else f"no {structure} at end systole: missed, or emptied"
+    volumes = (
+        cavity.of(EDV, large or None, "ml", "ED", no_large),
+        cavity.of(ESV, small or None, "ml", "ES", no_small),
+    )
+    why = no_large or no_small or (NO_EJECTION if small >= large else "")
+    if why:
+        return (*volumes, *cavity.no_function(why))
     return (
-        cavity.of(EDV, large, "ml", "ED"),
-        cavity.of(ESV, small if small > 0 else None, "ml", "ES", why),
-        cavity.of(SV, large - small if small > 0 else None, "ml", "", why),
-        cavity.of(EF, fraction, "%", "", why),
-        *(_timed(cavity, large - small, timing) if small > 0 else ()),
+        *volumes,
+        cavity.of(SV, large - small, "ml"),
+        cavity.of(EF, ejection_fraction_percent(large, small), "%"),
+        *_timed(cavity, large - small, timing),
+    )
+
+
+def undefined_cavity(structure: str, why: str, note: str = "") -> tuple[Measurement, ...]:
+    """Every measurement of a cavity without a value, with the reason and the note of all."""
+    cavity = _Maker(structure, note)
+    return (
+        cavity.of(EDV, None, "ml", "ED", why),
+        cavity.of(ESV, None, "ml", "ES", why),
+        *cavity.no_function(why),
     )
 
 
 def _timed(
-    cavity: _Cavity, stroke_ml: float, timing: tuple[Beat | None, Rates | None]
+    cavity: _Maker, stroke_ml: float, timing: tuple[Beat | None, Rates | None]
 ) -> tuple[Measurement, ...]:
     beat, rates = timing
     if beat is None:
-        return (cavity.of(OUTPUT, None, "l/min", "", "no heart rate"),)
+        return (cavity.of(OUTPUT, None, "l/min", "", "no heart rate"), *cavity.no_rates(NO_RATES))
     output = cavity.of(OUTPUT, stroke_ml * beat.per_min / _ML_PER_L, "l/min", "", beat.note)
     if rates is None:
-        why = f"rates need the times of {FRAMES_FOR_RATES} frames"
-        return (
-            output,
-            cavity.of(EJECTION_RATE, None, "ml/s", "", why),
-            cavity.of(FILLING_RATE, None, "ml/s", "", why),
-        )
+        return (output, *cavity.no_rates(NO_RATES))
     return (
         output,
         cavity.of(EJECTION_RATE, rates.ejection_ml_per_s, "ml/s"),
@@ -141,26 +139,44 @@ def _timed(
 
 
 def mass_measurements(
-    structure: str, curve_ml: Sequence[float], phases: Phases
+    structure: str, curve_ml: Sequence[float], phases: Phases, note: str = ""
 ) -> tuple[Measurement, ...]:
-    """Mass of the muscle at end diastole, and at end systole for comparison."""
+    """Mass of the muscle at end diastole, and at end systole for comparison.
+
+    Parameters
+    ----------
+    structure
+        Its name.
+    curve_ml
+        Volume of the whole wall in each frame.
+    phases
+        End diastole and end systole.
+    note
+        What to know about every value.
+    """
+    muscle = _Maker(structure, note)
     masses = [myocardial_mass_g(volume) for volume in curve_ml]
     if phases.ed is None or phases.es is None:
         why = phases.notes[0] if phases.notes else "no end diastole and end systole"
-        values = [Measurement(MASS, structure, None, "g", phase=p, note=why) for p in ("ED", "ES")]
+        values = undefined_mass(structure, why, note)
         if len(masses) == 1 and masses[0] > 0:
-            values.append(Measurement(MASS, structure, masses[0], "g", note="of the one frame"))
-        return tuple(values)
+            return (*values, muscle.of(MASS, masses[0], "g", "", "of the one frame"))
+        return values
     large, small = masses[phases.ed], masses[phases.es]
     apart = abs(large - small) / max(large, small, 1e-9)
     told = f"ED and ES differ by {100 * apart:.0f} %: muscle keeps its mass, look at the contours"
-    note = told if apart > MASSES_AGREE else ""
+    why = told if apart > MASSES_AGREE else ""
     return tuple(
-        Measurement(MASS, structure, mass, "g", phase=phase, note=note)
+        muscle.of(MASS, mass, "g", phase, why)
         if mass > 0
-        else Measurement(MASS, structure, None, "g", phase=phase, note=f"no {structure} at {phase}")
+        else muscle.of(MASS, None, "g", phase, f"no {structure} at {phase}")
         for phase, mass in (("ED", large), ("ES", small))
     )
+
+
+def undefined_mass(structure: str, why: str, note: str = "") -> tuple[Measurement, ...]:
+    """The mass in both phases without a value, with the reason."""
+    return tuple(_Maker(structure, note).of(MASS, None, "g", p, why) for p in ("ED", "ES"))
 
 
 def region_volumes(

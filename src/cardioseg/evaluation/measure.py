@@ -21,8 +21,9 @@ from cardioseg.core.geometry import Geometry, require_same_grid
 from cardioseg.core.volume import MM3_PER_ML, LabelMap
 from cardioseg.errors import GeometryError, LabelError
 from cardioseg.evaluation.report import Report
+from cardioseg.evaluation.rows import VOLUME_METRICS
 from cardioseg.evaluation.section import Scores, Section, section_rows, slices_of
-from cardioseg.evaluation.volumetry import slice_regions
+from cardioseg.evaluation.volumetry import ONE_SLICE, is_one_slice, slice_regions
 
 SCORE_TOLERANCE = 1e-2
 """How far the scores of a voxel may be from adding up to 1 (they may be stored as float16)."""
@@ -73,7 +74,8 @@ def evaluate(
     Returns
     -------
     Report
-        Rows of the volume, then of each slice. Background has Dice and cross-entropy only.
+        Rows of the volume, then of each slice. Background has Dice and cross-entropy only. On a
+        grid of one slice volumes are undefined.
 
     Raises
     ------
@@ -110,7 +112,8 @@ def evaluate(
     axis = _axis(settings, grid)
     slices = () if axis is None else slices_of(whole, reference, axis)
     sections = (whole, *slices)
-    return Report(tuple(row for s in sections for row in section_rows(s, reference.scheme)))
+    report = Report(tuple(row for s in sections for row in section_rows(s, reference.scheme)))
+    return report.without(VOLUME_METRICS, ONE_SLICE) if is_one_slice(grid) else report
 
 
 def evaluate_case(

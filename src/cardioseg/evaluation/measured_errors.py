@@ -80,7 +80,8 @@ class MeasuredErrors:
         """The measurements with their 95 % intervals, where the error is known.
 
         The interval is where the reference is expected: value minus bias, and the half-width to
-        either side. Volumes, masses and fractions do not fall below 0, nor fractions above 100 %.
+        either side. Volumes, masses and fractions do not fall below 0, nor fractions above 100 %;
+        an interval that is all beyond such a bound is left out.
 
         Examples
         --------
@@ -133,7 +134,9 @@ def _with_interval(measurement: Measurement, error: MeasuredError | None) -> Mea
     if error is None or measurement.value is None:
         return measurement
     middle = measurement.value - error.bias
-    low, high = max(0.0, middle - error.half_width), max(0.0, middle + error.half_width)
-    if measurement.unit == "%":
-        low, high = min(low, 100.0), min(high, 100.0)
-    return replace(measurement, low=low, high=high)
+    low, high = middle - error.half_width, middle + error.half_width
+    lowest = min(0.0, measurement.value)
+    highest = max(100.0, measurement.value) if measurement.unit == "%" else high
+    if high < lowest or low > highest:
+        return measurement
+    return replace(measurement, low=max(lowest, low), high=min(highest, high))

@@ -1,12 +1,13 @@
 """Observers against each other over a cohort: agreement, bias, reliability, and the model's place.
 
-Everywhere the patient is the unit: the cases of a patient are averaged first, and intervals come
-from drawing patients with replacement.
+The patient is the unit: means are over patients, the cases of each averaged first, and intervals
+come from drawing patients with replacement. What tells how far two volumes lie apart (limits of
+agreement, ICC, variation) is of single cases: in a mean over frames opposite differences cancel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean
@@ -20,6 +21,8 @@ from cardioseg.evaluation.readings import (
     PAIR_METRICS,
     VOLUME,
     Reading,
+    VolumeTable,
+    drawn_structures,
     patient_means,
     volume_table,
 )
@@ -48,7 +51,7 @@ class PairAgreement:
     subjects, undefined
         Patients with a value, and cases without one.
     limits
-        Limits of agreement; of volume differences only.
+        Limits of agreement of one case; of volume differences only, with two patients or more.
     """
 
     structure: str
@@ -97,16 +100,17 @@ class VolumeReliability:
     ----------
     structure
         Of what.
-    subjects
-        Patients.
+    subjects, cases
+        Patients, and their cases.
     icc, icc_interval
-        ICC(2,1), absolute agreement.
+        ICC(2,1), absolute agreement, over cases; None with fewer than two patients.
     variation_percent, variation_interval
-        Coefficient of variation between observers.
+        Coefficient of variation between observers, over cases.
     """
 
     structure: str
     subjects: int
+    cases: int
     icc: float | None
     icc_interval: Interval | None
     variation_percent: float | None
@@ -141,8 +145,7 @@ class ObserverStudy:
     @property
     def structures(self) -> tuple[str, ...]:
         """Structures that anybody drew in any case, in order."""
-        drawn = (r for r in self.readings if r.metric == VOLUME and r.value)
-        return tuple(dict.fromkeys(r.structure for r in drawn))
+        return drawn_structures(self.readings)
 
 
 def study_observers(
@@ -162,12 +165,11 @@ def study_observers(
         Source of randomness for the intervals.
     """
     raters = (*observers, model) if model else tuple(observers)
-    drawn = (r for r in readings if r.metric == VOLUME and r.value)
     pairs: list[PairAgreement] = []
     biases: list[ObserverBias | None] = []
     reliability: list[VolumeReliability] = []
     standings: list[Standing | None] = []
-    for structure in dict.fromkeys(r.structure for r in drawn):
+    for structure in drawn_structures(readings):
         rows = [r for r in readings if r.structure == structure]
         by_metric = {m: [r for r in rows if r.metric == m] for m in (*PAIR_METRICS, VOLUME)}
         for metric in PAIR_METRICS:
@@ -193,7 +195,11 @@ def _pair(
 ) -> PairAgreement:
     rows = [r for r in rows if {r.first, r.second} == set(pair)]
     values = list(patient_means(rows).values())
-    is_difference = rows[0].metric == DIFFERENCE
+    limits = None
+    if rows[0].metric == DIFFERENCE and len(values) > 1:
+        known = [(r.value, r.subject) for r in rows if r.value is not None]
+        differences, subjects = zip(*known, strict=True)
+        limits = bland_altman(differences, np.zeros(len(known)), subjects)
     return PairAgreement(
         structure=rows[0].structure,
         metric=rows[0].metric,
@@ -203,9 +209,7 @@ def _pair(
         interval=bootstrap_interval(values, rng) if values else None,
         subjects=len(values),
         undefined=sum(r.value is None for r in rows),
-        limits=bland_altman(values, np.zeros(len(values)))
-        if is_difference and len(values) > 1
-        else None,
+        limits=limits,
     )
 
 
@@ -217,7 +221,7 @@ def _bias(
     rng: np.random.Generator,
 ) -> ObserverBias | None:
     others = [name for name in observers if name != rater]
-    table = volume_table(volumes, [rater, *others])
+    table = volume_table(volumes, [rater, *others]).by_patient()
     if not len(table):
         return None
     expected = table[:, 1:].mean(axis=1)
@@ -234,17 +238,17 @@ def _bias(
     )
 
 
-def _reliability(
-    structure: str, table: Float64Array, rng: np.random.Generator
-) -> VolumeReliability:
-    icc, variation = intraclass_correlation(table), variation_percent(table)
+def _reliability(structure: str, table: VolumeTable, rng: np.random.Generator) -> VolumeReliability:
+    def interval(statistic: Callable[[Float64Array], float | None]) -> Interval | None:
+        return statistic_interval(table.volumes, statistic, rng, subjects=table.subjects)
+
+    icc = intraclass_correlation(table.volumes) if table.patients > 1 else None
     return VolumeReliability(
         structure=structure,
-        subjects=len(table),
+        subjects=table.patients,
+        cases=len(table.volumes),
         icc=icc,
-        icc_interval=None
-        if icc is None
-        else statistic_interval(table, intraclass_correlation, rng),
-        variation_percent=variation,
-        variation_interval=statistic_interval(table, variation_percent, rng),
+        icc_interval=None if icc is None else interval(intraclass_correlation),
+        variation_percent=variation_percent(table.volumes),
+        variation_interval=interval(variation_percent),
     )

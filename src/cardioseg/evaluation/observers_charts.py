@@ -63,7 +63,10 @@ def agreement_chart(study: ObserverStudy) -> Figure:
 
 
 def volume_chart(study: ObserverStudy) -> Figure:
-    """Each rater's volume minus the observers' mean, against that mean; a panel a structure."""
+    """Each rater's volume minus the observers' mean, against that mean: a point a case.
+
+    There is a panel a structure.
+    """
     structures = study.structures
     figure = new_figure(_PANEL_INCHES * max(len(structures), 1) + 0.6, 3.6)
     panels = figure.subplots(1, max(len(structures), 1), squeeze=False)[0]
@@ -71,7 +74,7 @@ def volume_chart(study: ObserverStudy) -> Figure:
     for axes, structure in zip(panels, structures, strict=False):
         rows = [r for r in study.readings if r.structure == structure]
         for index, name in enumerate(raters):
-            table = volume_table(rows, (name, *study.observers))
+            table = volume_table(rows, (name, *study.observers)).volumes
             means = table[:, 1:].mean(axis=1)
             offsets = table[:, 0] - means
             is_model = name == study.model

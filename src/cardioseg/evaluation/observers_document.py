@@ -16,19 +16,24 @@ from cardioseg.evaluation.readings import (
     VOLUME,
     patient_means,
 )
-from cardioseg.evaluation.standing import Place, Standing
+from cardioseg.evaluation.standing import FEWEST_PATIENTS, Place, Standing
 from cardioseg.evaluation.statistics import Interval
 from cardioseg.evaluation.tables import markdown_table, number
 
 _DEFINITIONS = """\
 Means are over patients: the cases of a patient are averaged first. Intervals are percentile
-bootstraps over patients, 95 %; with one patient there are none. A structure that both of a pair
-lack is undefined; one that only one of them drew counts with Dice 0 and with the grid's diagonal as
-its distance. ICC is ICC(2,1): two-way random effects, absolute agreement, a single observer
-(doi:10.1037/0033-2909.86.2.420); variation is the root mean square over patients of the observers'
-standard deviation by their mean. Williams' index is the rater's mean agreement with the observers
-divided by theirs with one another, for distances the inverse: 1 or more means that the rater agrees
-with the observers at least as well as they do with each other (doi:10.1109/42.640755). STAPLE:
+bootstraps over patients, 95 %; with one patient there are none, and those of fewer than about ten
+are too narrow. A structure that both of a pair lack is undefined; one that only one of them drew
+counts with Dice 0 and with the grid's diagonal as its distance. Limits of agreement, ICC and
+variation are of single cases, so that opposite differences in two frames of a patient don't cancel:
+limits hold the difference of 95 % of cases, from the variances between and within patients
+(doi:10.1080/10543400701329422). ICC is ICC(2,1): two-way random effects, absolute agreement, a
+single observer (doi:10.1037/0033-2909.86.2.420); over end diastole and end systole together it is
+higher than over one of them, whose volumes spread less. Variation is the root mean square over
+cases of the observers' standard deviation by their mean. Williams' index is the rater's mean
+agreement with the observers divided by theirs with one another, for distances the inverse: 1 or
+more means that the rater agrees with the observers at least as well as they do with each other
+(doi:10.1109/42.640755); fewer than six patients get no verdict. STAPLE:
 doi:10.1109/TMI.2004.828354, within the box that holds every labelled voxel; its sensitivity and
 specificity depend on that box. The observers have made the consensus: agreement with it flatters
 them, not the model."""
@@ -37,7 +42,7 @@ _WORDS = {
     Place.WITHIN: "agrees with the observers at least as well as they agree with one another",
     Place.UNDECIDED: "cannot be told from one more observer",
     Place.OUTSIDE: "agrees less with the observers than they agree with one another",
-    Place.UNKNOWN: "cannot be placed: an interval needs two patients or more",
+    Place.UNKNOWN: f"cannot be placed: a verdict needs {FEWEST_PATIENTS} patients or more",
 }
 
 
@@ -120,7 +125,7 @@ def _pair_table(study: ObserverStudy) -> str:
 
 
 def _volume_table(study: ObserverStudy) -> str:
-    header = ["structure", "patients", "ICC", "95 % interval", "variation (%)", "95 % interval"]
+    header = ["structure", "patients", "cases", "ICC", "95 % interval"]
     body = []
     for r in study.reliability:
         icc = [number(r.icc), _ends(r.icc_interval, DICE)]
@@ -128,8 +133,8 @@ def _volume_table(study: ObserverStudy) -> str:
             number(r.variation_percent, VOLUME),
             _ends(r.variation_interval, VOLUME),
         ]
-        body.append([r.structure, str(r.subjects), *icc, *variation])
-    return markdown_table(header, body)
+        body.append([r.structure, str(r.subjects), str(r.cases), *icc, *variation])
+    return markdown_table([*header, "variation (%)", "95 % interval"], body)
 
 
 def _bias_table(study: ObserverStudy) -> str:

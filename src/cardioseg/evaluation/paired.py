@@ -113,11 +113,11 @@ class BlandAltman:
     Parameters
     ----------
     pairs
-        Number of pairs.
+        Number of pairs, several of a patient included.
     bias
-        Mean of first minus second.
+        Mean of first minus second, over patients.
     lower, upper
-        Limits of agreement: bias -+ 1.96 standard deviations (n - 1) of the differences.
+        Limits of agreement of one measurement: bias -+ 1.96 standard deviations of the differences.
     """
 
     pairs: int
@@ -126,30 +126,67 @@ class BlandAltman:
     upper: float
 
 
-def bland_altman(first: ArrayLike, second: ArrayLike) -> BlandAltman:
+def bland_altman(
+    first: ArrayLike, second: ArrayLike, subjects: Sequence[str] | None = None
+) -> BlandAltman:
     """Bias and 95 % limits of agreement of paired measurements.
+
+    Parameters
+    ----------
+    first, second
+        The measurements.
+    subjects
+        Whose each pair is, where a patient has several, such as frames: the variance of one
+        difference is then the one between patients plus the one within them. Their differences
+        are never averaged for the limits: opposite ones would cancel. None: one pair a patient.
 
     Raises
     ------
     ValueError
-        If the two differ in length or there are fewer than two pairs.
+        If the lengths differ or there are fewer than two patients.
 
     References
     ----------
-    Bland and Altman, Lancet 327 (1986), doi:10.1016/S0140-6736(86)90837-8.
+    Bland and Altman, Lancet 327 (1986), doi:10.1016/S0140-6736(86)90837-8; of several pairs a
+    patient J Biopharm Stat 17 (2007), doi:10.1080/10543400701329422.
 
     Examples
     --------
     >>> agreement = bland_altman([11.0, 12.0, 13.0], [10.0, 10.0, 10.0])
     >>> agreement.bias, round(agreement.lower, 2), round(agreement.upper, 2)
     (2.0, 0.04, 3.96)
+    >>> each = bland_altman([12.0, 8.0, 12.0, 8.0], [10.0] * 4, ["a", "a", "b", "b"])
+    >>> each.bias, round(each.upper, 2)
+    (0.0, 5.54)
     """
     differences = _differences(first, second)
-    if differences.size < 2:
-        raise ValueError("limits of agreement need at least two pairs")
-    bias = float(differences.mean())
-    spread = LIMITS_OF_AGREEMENT * float(differences.std(ddof=1))
+    names = range(differences.size) if subjects is None else subjects
+    if len(names) != differences.size:
+        raise ValueError(f"{differences.size} pairs of {len(names)} subjects do not match")
+    place = {name: index for index, name in enumerate(dict.fromkeys(names))}
+    if len(place) < 2:
+        raise ValueError("limits of agreement need at least two pairs, each of another patient")
+    whose = np.array([place[name] for name in names])
+    times = np.bincount(whose)
+    means = np.bincount(whose, differences) / times
+    bias = float(means.mean())
+    spread = LIMITS_OF_AGREEMENT * _deviation(differences, whose, means, times)
     return BlandAltman(differences.size, bias, bias - spread, bias + spread)
+
+
+def _deviation(
+    differences: Float64Array,
+    whose: NDArray[np.intp],
+    means: Float64Array,
+    times: NDArray[np.intp],
+) -> float:
+    """Standard deviation of one difference: the variances between and within patients, added."""
+    patients, pairs = means.size, differences.size
+    repeats = pairs - patients
+    within = float(((differences - means[whose]) ** 2).sum()) / repeats if repeats else 0.0
+    between = float((times * (means - differences.mean()) ** 2).sum()) / (patients - 1)
+    typical = (pairs - float((times**2).sum()) / pairs) / (patients - 1)
+    return float(np.sqrt(max((between - within) / typical, 0.0) + within))
 
 
 def _differences(first: ArrayLike, second: ArrayLike) -> Float64Array:

@@ -17,6 +17,7 @@ from cardioseg.evaluation.rows import ABSENT, MISSED, SPURIOUS
 from cardioseg.evaluation.section import Section, section_rows
 from cardioseg.evaluation.staple import Staple
 from cardioseg.evaluation.statistics import subject_means
+from cardioseg.evaluation.volumetry import ONE_SLICE, is_one_slice
 
 Float64Array = NDArray[np.float64]
 
@@ -66,6 +67,34 @@ class Reading:
     value: float | None
     unit: str = ""
     note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class VolumeTable:
+    """Volumes of one structure as some raters measured them.
+
+    Parameters
+    ----------
+    subjects
+        Whose each case is.
+    volumes
+        (cases, raters), in ml. Frames of a patient stay apart: where one observer draws more at end
+        diastole and less at end systole, their mean would hide it.
+    """
+
+    subjects: tuple[str, ...]
+    volumes: Float64Array
+
+    @property
+    def patients(self) -> int:
+        """How many patients there are."""
+        return len(set(self.subjects))
+
+    def by_patient(self) -> Float64Array:
+        """The mean of each patient's cases (patients, raters)."""
+        whose = np.array(self.subjects)
+        means = [self.volumes[whose == each].mean(axis=0) for each in dict.fromkeys(self.subjects)]
+        return np.array(means, dtype=np.float64).reshape(self.patients, self.volumes.shape[1])
 
 
 def read_case(labels: Mapping[str, LabelMap], case: str, subject: str) -> tuple[Reading, ...]:
@@ -164,11 +193,17 @@ def patient_means(readings: Sequence[Reading]) -> dict[str, float]:
     return subject_means((r.subject, r.case, r.value) for r in readings if r.value is not None)
 
 
-def volume_table(readings: Sequence[Reading], raters: Sequence[str]) -> Float64Array:
-    """Volumes of one structure (patients, raters), in ml, as these raters compare.
+def drawn_structures(readings: Sequence[Reading]) -> tuple[str, ...]:
+    """Structures that anybody drew in any case, in order: those with a Dice."""
+    drawn = (r for r in readings if r.metric == DICE and r.value is not None)
+    return tuple(dict.fromkeys(r.structure for r in drawn))
 
-    Of each patient the cases count that all of them measured and one of them drew in: what somebody
-    else drew is nothing to them.
+
+def volume_table(readings: Sequence[Reading], raters: Sequence[str]) -> VolumeTable:
+    """Volumes of one structure as these raters compare.
+
+    The cases count that all of them measured and one of them drew in: what somebody else drew is
+    nothing to them.
     """
     found: dict[tuple[str, str], dict[str, float]] = {}
     for r in readings:
@@ -179,9 +214,8 @@ def volume_table(readings: Sequence[Reading], raters: Sequence[str]) -> Float64A
         for key, volumes in found.items()
         if len(volumes) == len(set(raters)) and any(volumes.values())
     }
-    patients = dict.fromkeys(subject for subject, _ in kept)
-    rows = [np.mean([v for (s, _), v in kept.items() if s == each], axis=0) for each in patients]
-    return np.array(rows, dtype=np.float64).reshape(len(rows), len(raters))
+    volumes = np.array(list(kept.values()), dtype=np.float64).reshape(len(kept), len(raters))
+    return VolumeTable(tuple(subject for subject, _ in kept), volumes)
 
 
 def readings_csv(readings: Sequence[Reading]) -> str:
@@ -194,12 +228,13 @@ def readings_csv(readings: Sequence[Reading]) -> str:
 
 
 def _volumes(labels: Mapping[str, LabelMap], case: str, subject: str) -> Iterator[Reading]:
-    scheme = next(iter(labels.values())).scheme
-    for structure in scheme.structures:
+    one = next(iter(labels.values()))
+    for structure in one.scheme.structures:
         volumes = {name: each.volume_ml(structure.name) for name, each in labels.items()}
-        nobody = not any(volumes.values())
+        why = ONE_SLICE if is_one_slice(one.geometry) else ""
+        why = why if any(volumes.values()) else ABSENT_FROM_ALL
         for name, volume in volumes.items():
-            value, note = (None, ABSENT_FROM_ALL) if nobody else (volume, "")
+            value, note = (None, why) if why else (volume, "")
             yield Reading(case, subject, structure.name, VOLUME, name, "", value, "ml", note)
 
 
@@ -226,7 +261,10 @@ def _pair(
     for row in section_rows(section, first.scheme):
         if row.structure in structures and row.metric in _FROM_SECTION:
             metric, note = _FROM_SECTION[row.metric], _NOTES.get(row.note, row.note)
-            yield Reading(case, subject, row.structure, metric, *names, row.value, row.unit, note)
+            value = row.value
+            if metric == DIFFERENCE and value is not None and is_one_slice(grid):
+                value, note = None, ONE_SLICE
+            yield Reading(case, subject, row.structure, metric, *names, value, row.unit, note)
 
 
 def _cut(labels: LabelMap, box: tuple[slice, slice, slice]) -> NDArray[np.uint8]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,13 +20,13 @@ def intraclass_correlation(values: ArrayLike) -> float | None:
     Parameters
     ----------
     values
-        (patients, observers), every cell known.
+        (cases, observers), every cell known; a case is a patient, or one frame of one.
 
     Returns
     -------
     float or None
         1 where the observers agree to the last digit; may be negative. None with fewer than two
-        patients or observers, or if no two values differ.
+        cases or observers, or if no two values differ.
 
     References
     ----------
@@ -40,33 +40,33 @@ def intraclass_correlation(values: ArrayLike) -> float | None:
     table = np.asarray(values, dtype=np.float64)
     if table.ndim != 2 or min(table.shape) < 2:
         return None
-    patients, observers = table.shape
-    grand, by_patient, by_observer = table.mean(), table.mean(axis=1), table.mean(axis=0)
-    between = observers * ((by_patient - grand) ** 2).sum() / (patients - 1)
-    raters = patients * ((by_observer - grand) ** 2).sum() / (observers - 1)
-    rest = table - by_patient[:, None] - by_observer[None] + grand
-    error = (rest**2).sum() / ((patients - 1) * (observers - 1))
-    total = between + (observers - 1) * error + observers * (raters - error) / patients
+    cases, observers = table.shape
+    grand, by_case, by_observer = table.mean(), table.mean(axis=1), table.mean(axis=0)
+    between = observers * ((by_case - grand) ** 2).sum() / (cases - 1)
+    raters = cases * ((by_observer - grand) ** 2).sum() / (observers - 1)
+    rest = table - by_case[:, None] - by_observer[None] + grand
+    error = (rest**2).sum() / ((cases - 1) * (observers - 1))
+    total = between + (observers - 1) * error + observers * (raters - error) / cases
     if abs(total) < _SMALL:
         return None
     return float((between - error) / total)
 
 
 def variation_percent(values: ArrayLike) -> float | None:
-    """Coefficient of variation between observers, within patients, in percent.
+    """Coefficient of variation between observers, within cases, in percent.
 
-    The root mean square over patients of the observers' standard deviation (n - 1) divided by
+    The root mean square over cases of the observers' standard deviation (n - 1) divided by
     their mean.
 
     Parameters
     ----------
     values
-        (patients, observers), at least 0; patients with a mean of 0 don't count.
+        (cases, observers), at least 0; cases with a mean of 0 don't count.
 
     Returns
     -------
     float or None
-        None without a patient or with fewer than two observers.
+        None without a case or with fewer than two observers.
 
     References
     ----------
@@ -93,19 +93,22 @@ def statistic_interval(
     statistic: Callable[[Float64Array], float | None],
     rng: np.random.Generator,
     resamples: int = RESAMPLES,
+    subjects: Sequence[str] | None = None,
 ) -> Interval | None:
     """95 % percentile interval of any statistic of a table, by drawing patients with replacement.
 
     Parameters
     ----------
     values
-        (patients, ...).
+        (cases, ...).
     statistic
         Of such a table; a draw for which it is None is left out.
     rng
         Source of randomness.
     resamples
         Draws.
+    subjects
+        Whose each case is: a patient is drawn with all its cases. None: one case a patient.
 
     Returns
     -------
@@ -118,10 +121,15 @@ def statistic_interval(
     Interval(low=0.0, high=0.0)
     """
     table = np.asarray(values, dtype=np.float64)
-    if len(table) < 2:
+    owned: dict[str, list[int]] = {}
+    for row, name in enumerate(map(str, range(len(table))) if subjects is None else subjects):
+        owned.setdefault(name, []).append(row)
+    if len(owned) < 2:
         return None
-    draws = rng.integers(len(table), size=(resamples, len(table)))
-    found = [value for draw in draws if (value := statistic(table[draw])) is not None]
+    parts = [table[rows] for rows in owned.values()]
+    draws = rng.integers(len(parts), size=(resamples, len(parts)))
+    samples = (np.concatenate([parts[patient] for patient in draw]) for draw in draws)
+    found = [value for sample in samples if (value := statistic(sample)) is not None]
     if not found:
         return None
     low, high = np.percentile(found, (2.5, 97.5))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, astuple, dataclass, fields, replace
 
 import numpy as np
@@ -124,6 +124,15 @@ class Report:
         return Report(
             tuple(
                 replace(row, group=group, phase=phase, region=_region(row, regions))
+                for row in self.rows
+            )
+        )
+
+    def without(self, metrics: Collection[str], why: str) -> Report:
+        """The same rows, those of some metrics undefined and noted so."""
+        return Report(
+            tuple(
+                replace(row, value=None, note=why) if row.metric in metrics else row
                 for row in self.rows
             )
         )

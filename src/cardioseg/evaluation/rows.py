@@ -15,6 +15,9 @@ LEVELS: tuple[Level, ...] = ("volume", "slice")
 
 BACKGROUND = "background"
 
+VOLUME_METRICS = ("volume_ml", "volume_error_ml")
+"""Metrics in ml, which a single slice does not have."""
+
 ABSENT = "absent from both"
 """Note of an undefined value: neither prediction nor reference has the structure."""
 

@@ -8,7 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cardioseg.core.volume import LabelMap
-from cardioseg.evaluation.volumetry import left_ventricle, myocardium, right_ventricle
+from cardioseg.evaluation.volumetry import (
+    for_volumes,
+    left_ventricle,
+    myocardium,
+    right_ventricle,
+)
 
 Float64Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -58,8 +63,10 @@ def short_axis(labels: LabelMap) -> tuple[ShortAxis | None, str]:
     """The stack of a label map, or None and why there is none.
 
     Slices are stacked along the axis of the largest spacing; the base is the end whose half of
-    the slices holds more of the left ventricle's cavity.
+    the slices holds more of the left ventricle's cavity. The muscle is the whole wall: with infarct
+    and scar where the scheme has them apart.
     """
+    labels = for_volumes(labels)
     scheme, axis = labels.scheme, labels.geometry.native_axis
     left, muscle = left_ventricle(scheme), myocardium(scheme)
     if left is None or muscle is None:

@@ -17,6 +17,10 @@ Float64Array = NDArray[np.float64]
 
 SPREAD_METRICS = (DICE, HD95, ASSD)
 
+FEWEST_PATIENTS = 6
+"""For a verdict. A signed-rank test of fewer cannot reach p < 0.05 (2 / 2^5 = 0.06 with five), and
+their bootstrap intervals are far too narrow: of two patients every second one misses the truth."""
+
 
 class Place(StrEnum):
     """Where a rater lies in the spread of the observers."""
@@ -64,8 +68,11 @@ class Standing:
 
     @property
     def place(self) -> Place:
-        """Within if the whole interval is 1 or more, outside if it is below 1, else undecided."""
-        if self.interval is None:
+        """Within if the whole interval is 1 or more, outside if it is below 1, else undecided.
+
+        Unknown with fewer than six patients.
+        """
+        if self.interval is None or self.subjects < FEWEST_PATIENTS:
             return Place.UNKNOWN
         if self.interval.low >= 1:
             return Place.WITHIN

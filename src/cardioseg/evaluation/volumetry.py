@@ -6,13 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cardioseg.core.geometry import Geometry
-from cardioseg.core.labels import LabelScheme
+from cardioseg.core.labels import ACDC, LEFT_VENTRICLE, LabelScheme
 from cardioseg.core.volume import MM3_PER_ML, LabelMap
 
 MYOCARDIUM_G_PER_ML = 1.05
 """Density of myocardium, g/ml (Vinnakota and Bassingthwaighte, doi:10.1152/ajpheart.00478.2003)."""
 
 REGIONS = ("base", "mid", "apex")
+
+ONE_SLICE = "one slice: an area, not a volume"
+"""Why volumes, mass and ejection fraction are undefined on a grid of one slice."""
 
 _LEFT_VENTRICLE, _RIGHT_VENTRICLE, _MYOCARDIUM, _BLOOD = (
     "87878005",
@@ -114,6 +117,55 @@ def slice_regions(labels: LabelMap, slice_axis: int) -> tuple[str, ...]:
         for index in third:
             regions[index] = region
     return tuple(regions)
+
+
+def is_one_slice(geometry: Geometry) -> bool:
+    """Whether a grid is one slice deep: voxels times their volume then measure an area.
+
+    Examples
+    --------
+    >>> [is_one_slice(Geometry((64, 64, slices), np.eye(4))) for slices in (1, 2)]
+    [True, False]
+    """
+    return 1 in geometry.shape
+
+
+def volume_scheme(scheme: LabelScheme) -> LabelScheme:
+    """The scheme that mass and wall are measured in: where infarct is apart, one with whole walls.
+
+    Examples
+    --------
+    >>> from cardioseg.core.labels import EMIDEC, MYOPS
+    >>> [volume_scheme(each).name for each in (ACDC, EMIDEC, MYOPS)]
+    ['acdc', 'left_ventricle', 'acdc']
+    """
+    for whole in (ACDC, LEFT_VENTRICLE):
+        read_as = list(scheme.merges.get(whole.name, {}).values())
+        if any(read_as.count(s.value) > 1 for s in whole.structures if s.name == myocardium(whole)):
+            return whole
+    return scheme
+
+
+def for_volumes(labels: LabelMap) -> LabelMap:
+    """The labels as mass and wall are measured: infarct, no-reflow, oedema and scar are muscle."""
+    return labels.read_as(volume_scheme(labels.scheme))
+
+
+def wall_structures(scheme: LabelScheme) -> tuple[str, ...]:
+    """Names of the structures that make the left ventricle's wall; none without myocardium.
+
+    Examples
+    --------
+    >>> from cardioseg.core.labels import EMIDEC
+    >>> wall_structures(EMIDEC)
+    ('myocardium', 'infarct', 'no-reflow')
+    """
+    whole = volume_scheme(scheme)
+    table, muscle = scheme.merge_table(whole), myocardium(whole)
+    if muscle is None:
+        return ()
+    wall = whole.structure(muscle).value
+    return tuple(s.name for s in scheme.structures if table[s.value] == wall)
 
 
 def left_ventricle(scheme: LabelScheme) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,11 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cardioseg.core.case import phase_of
 from cardioseg.core.geometry import require_same_grid
 from cardioseg.core.labels import LabelScheme
 from cardioseg.core.volume import LabelMap
-from cardioseg.datasets.acdc import phase_and_group
 from cardioseg.errors import CardiosegError, DatasetError, LabelError, OutputExistsError
 from cardioseg.evaluation import Report, box_plots, combine, png_bytes
 from cardioseg.evaluation.measure import evaluate
@@ -24,6 +21,7 @@ from cardioseg.io.atomic import make_folder, write_bytes, write_text
 from cardioseg.io.images import read_labels
 from cardioseg.io.nifti import read_scores
 from cardioseg.io.nifti_scheme import told_scheme
+from cardioseg.workflows.case_facts import CaseFacts, case_facts, read_subjects
 from cardioseg.workflows.inputs import Input, gather_labels
 from cardioseg.workflows.provenance import Json, file_digest, write_run
 
@@ -51,8 +49,8 @@ class EvaluationOptions:
     scores
         Folder of class probabilities, NAME.nii.gz; None leaves the cross-entropy undefined.
     subjects
-        CSV with the columns case and subject (and, if known, group and phase); None takes the
-        subject from the name.
+        CSV with the columns case and subject, perhaps also group and phase: what it leaves empty is
+        taken from an Info.cfg and the name. None takes the subject from the name.
     count_missing
         Count a reference without a prediction as a prediction that found nothing, so that a case
         which failed doesn't improve the means; else it is left out and told.
@@ -71,13 +69,6 @@ class Evaluation:
 
     report: Report
     unmatched: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Facts:
-    subject: str
-    group: str
-    phase: str
 
 
 def evaluate_files(
@@ -121,11 +112,11 @@ def evaluate_files(
     pairs, missing = _pairs(predictions, references)
     measured = [each.name for each, _ in pairs]
     measured += [each.name for each in missing] if options.count_missing else []
-    known = _read_subjects(options.subjects, measured) if options.subjects else {}
+    known = read_subjects(options.subjects, measured) if options.subjects else {}
     reports, records = [], []
     for done, (prediction, reference) in enumerate(pairs):
         watch(done, len(pairs), prediction.name)
-        facts = known.get(prediction.name) or _facts(reference)
+        facts = case_facts(reference, known.get(prediction.name))
         reports.append(_evaluate(prediction, reference, facts, options))
         digests: dict[str, Json] = {
             "name": prediction.name,
@@ -136,23 +127,39 @@ def evaluate_files(
     watch(len(pairs), len(pairs), "")
     if options.count_missing:
         for reference in missing:
-            facts = known.get(reference.name) or _facts(reference)
+            facts = case_facts(reference, known.get(reference.name))
             reports.append(_evaluate(None, reference, facts, options))
     report = combine(reports)
-    write_report(report, output)
+    absent = tuple(each.name for each in missing)
+    write_report(report, output, words_of_missing(absent, counted=options.count_missing))
     details: dict[str, Json] = {
         "scheme": options.scheme.name,
         "read_as": (options.read_as or options.scheme).name,
         "references_without_prediction": len(missing),
+        "missing": list(absent),
         "missing_are_counted": options.count_missing,
         "files": list(records),
     }
     write_run(output, "evaluate", details, started)
-    return Evaluation(report, tuple(each.name for each in missing))
+    return Evaluation(report, absent)
+
+
+def words_of_missing(names: Sequence[str], *, counted: bool) -> str:
+    """What a document says of references without a prediction; nothing where there are none.
+
+    Examples
+    --------
+    >>> words_of_missing(["p1_frame01", "p2_frame01"], counted=False)
+    'Without a prediction, and not in the figures: p1_frame01, p2_frame01.'
+    """
+    if not names:
+        return ""
+    treated = "counted as nothing found" if counted else "and not in the figures"
+    return f"Without a prediction, {treated}: {', '.join(names)}."
 
 
 def _evaluate(
-    prediction: Input | None, reference: Input, facts: _Facts, options: EvaluationOptions
+    prediction: Input | None, reference: Input, facts: CaseFacts, options: EvaluationOptions
 ) -> Report:
     target = options.read_as or options.scheme
     own = own_labels(reference.path, options.scheme)
@@ -161,16 +168,17 @@ def _evaluate(
     axis = own.geometry.native_axis
     regions = () if axis is None else slice_regions(own, axis)
     if prediction is None:
+        path, name = reference.path, reference.name
         answer = LabelMap(np.zeros_like(truth.array), truth.geometry, target)
-        report = evaluate(answer, truth, case=reference.name, subject=facts.subject)
-        return report.tagged(facts.group, facts.phase, regions)
-    answer = read_as(own_labels(prediction.path, options.scheme), target, prediction.path)
-    scores = _scores(prediction.name, truth, options)
+        scores = _scores_of_nothing(truth) if options.scores else None
+    else:
+        path, name = prediction.path, prediction.name
+        answer = read_as(own_labels(path, options.scheme), target, path)
+        scores = _scores(name, truth, options)
     try:
-        report = evaluate(answer, truth, case=prediction.name, subject=facts.subject, scores=scores)
+        report = evaluate(answer, truth, case=name, subject=facts.subject, scores=scores)
     except CardiosegError as error:
-        words = f"{prediction.path} against {reference.path}: {error}"
-        raise type(error)(words) from error
+        raise type(error)(f"{path} against {reference.path}: {error}") from error
     return report.tagged(facts.group, facts.phase, regions)
 
 
@@ -185,6 +193,13 @@ def read_as(labels: LabelMap, target: LabelScheme, path: Path) -> LabelMap:
         return labels.read_as(target)
     except LabelError as error:
         raise LabelError(f"{path}: {error}") from error
+
+
+def _scores_of_nothing(reference: LabelMap) -> NDArray[np.float32]:
+    """Probabilities of a network that is sure of background everywhere."""
+    scores = np.zeros((reference.scheme.class_count, *reference.array.shape), np.float32)
+    scores[0] = 1
+    return scores
 
 
 def _scores(
@@ -225,41 +240,18 @@ def _pairs(
     return pairs, tuple(found[name] for name in unmatched)
 
 
-def _facts(reference: Input) -> _Facts:
-    """Subject and phase from the name; phase and group where ACDC's Info.cfg is beside the file."""
-    phase, group = phase_and_group(reference.path.parent, reference.name)
-    return _Facts(reference.subject, group, phase or phase_of(reference.name))
+def write_report(report: Report, output: Path, remark: str = "") -> None:
+    """Write report.json, report.csv, report.md, report_slices.csv and a figure into a folder.
 
-
-def _read_subjects(path: Path, cases: Sequence[str]) -> dict[str, _Facts]:
-    """What the file tells of each case; it must tell of all, or two rules would name subjects."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            rows = list(csv.DictReader(stream))
-        known = {
-            row["case"]: _Facts(row["subject"], row.get("group") or "", row.get("phase") or "")
-            for row in rows
-        }
-    except (OSError, UnicodeDecodeError, KeyError, csv.Error) as error:
-        raise DatasetError(
-            f"{path}: not a CSV with the columns case and subject: {error}"
-        ) from error
-    missing = [case for case in cases if case not in known or not known[case].subject]
-    if missing:
-        raise DatasetError(
-            f"{path}: tells no subject of {missing[0]} ({len(missing)} of {len(cases)} cases are "
-            "not in its column case); add them"
-        )
-    return known
-
-
-def write_report(report: Report, output: Path) -> None:
-    """Write report.json, report.csv, report.md, report_slices.csv and a figure into a folder."""
+    The remark comes first in report.md, under its heading.
+    """
     make_folder(output)
+    heading, gap, tables = report.to_markdown().partition("\n\n")
+    document = heading + gap + (remark and remark + "\n\n") + tables
     files: Sequence[tuple[str, str]] = (
         (REPORT_CSV, report.to_csv()),
         (SLICES_CSV, report.to_csv("slice")),
-        (REPORT_MD, report.to_markdown()),
+        (REPORT_MD, document),
         (REPORT_JSON, report.to_json()),
     )
     for name, text in files:

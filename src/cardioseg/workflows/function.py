@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from cardioseg.core.case import Case
+from cardioseg.core.case import Case, phase_of
 from cardioseg.core.labels import ACDC, LabelScheme
 from cardioseg.core.scan import Body
 from cardioseg.core.volume import LabelMap
@@ -29,6 +30,8 @@ from cardioseg.io.scans import times_of
 from cardioseg.workflows.function_output import FUNCTION_JSON, FunctionResults, write_function
 from cardioseg.workflows.inputs import Input, gather_labels
 
+_FRAME = re.compile(r"_frame(\d+)")
+
 Watch = Callable[[int, int, str], None]
 
 
@@ -44,7 +47,8 @@ class FunctionInputs:
     body
         Height, weight, sex and age; for one cine.
     frame_ms
-        Time from frame to frame of a cine; None takes a NIfTI header's, where it has one.
+        Time from frame to frame of a cine, in files of frames by the numbers in their names; None
+        takes a NIfTI header's of a 4-D file, where it has one.
     heart_rate_bpm
         Beats per minute; None where unknown.
     errors
@@ -71,6 +75,13 @@ class _Subject:
     name: str
     files: tuple[Input, ...]
 
+    @property
+    def frame_numbers(self) -> tuple[int, ...]:
+        """Numbers of the frames by their files' names; empty where a name lacks it."""
+        found = [number for each in self.files if (number := _frame_number(each)) is not None]
+        is_told = 1 < len(self.files) == len(set(found))
+        return tuple(found) if is_told else ()
+
 
 def function_of_files(
     labels: Path,
@@ -86,7 +97,7 @@ def function_of_files(
     ----------
     labels
         A 4-D label map of a cine, a label map of one frame, or a folder; in a folder, files whose
-        name is the same before `_frame` are frames of one heart.
+        name is the same before `_frame` are frames of one heart, as are NAME_ED and NAME_ES.
     inputs
         What the files do not say.
     output
@@ -104,7 +115,8 @@ def function_of_files(
     DatasetError
         If the reference lacks a case or its labels.
     ConfigError
-        If a person's body or heart rate is given and there are several hearts.
+        If a person's body or heart rate is given and there are several hearts, or a time from frame
+        to frame and files that do not tell their frames.
     LabelError
         If a header names another scheme than is given, or than the others' headers.
     CardiosegError
@@ -130,12 +142,13 @@ def function_of_files(
         options = FunctionOptions(None, inputs.heart_rate_bpm, errors, inputs.orientation_known)
         try:
             known = _cases_of(subject, cases) if inputs.reference else ()
-            options = _with_phases(options, known)
-            function = _measure(subject, scheme, inputs, options)
-            functions[subject.name] = function
             groups[subject.name] = known[0].group if known else _group(subject)
-            if known:
-                pairs.append(_pair(subject, function, known, scheme))
+            options = _with_frames(options, subject, known)
+            reference = _reference(known, scheme, options)
+            options = _in_phases_of(reference, options)
+            function = functions[subject.name] = _measure(subject, scheme, inputs, options)
+            if reference is not None:
+                pairs.append(FunctionPair(subject.name, groups[subject.name], function, reference))
         except CardiosegError as error:
             words = str(error)
             place = str(subject.files[0].path)
@@ -162,15 +175,19 @@ def _read_errors(path: Path) -> MeasuredErrors:
 
 
 def _subjects(files: Sequence[Input]) -> tuple[_Subject, ...]:
-    ordered = sorted(files, key=_frame_number)
+    ordered = sorted(files, key=_in_time)
     names = dict.fromkeys(each.subject for each in files)
     return tuple(_Subject(name, tuple(e for e in ordered if e.subject == name)) for name in names)
 
 
-def _frame_number(file: Input) -> tuple[int, str]:
+def _frame_number(file: Input) -> int | None:
+    match = _FRAME.search(file.name)
+    return int(match[1]) if match else None
+
+
+def _in_time(file: Input) -> tuple[int, str]:
     """Frame 2 comes before frame 10, however many digits the names have."""
-    number = file.name.removeprefix(file.subject).removeprefix("_frame")
-    return (int(number) if number.isdigit() else 0, file.name)
+    return (_frame_number(file) or 0, file.name)
 
 
 def _group(subject: _Subject) -> str:
@@ -201,13 +218,23 @@ def _measure(
     subject: _Subject, scheme: LabelScheme, inputs: FunctionInputs, options: FunctionOptions
 ) -> HeartFunction:
     labels = _frames(subject, scheme)
-    times: tuple[float, ...] = ()
-    # Frames of several files are phases of a cycle that is not there as a whole.
+    return heart_function(labels, _times(subject, inputs, len(labels)), inputs.body, options)
+
+
+def _times(subject: _Subject, inputs: FunctionInputs, count: int) -> tuple[float, ...]:
+    """Times of the frames, in ms: as given, by the numbers of several files, else by the header."""
+    if inputs.frame_ms is None:
+        # Files of frames do not say how far apart they are.
+        return times_of(subject.files[0].path)[0] if len(subject.files) == 1 else ()
     if len(subject.files) == 1:
-        times = times_of(subject.files[0].path)[0]
-        if inputs.frame_ms is not None:
-            times = tuple(inputs.frame_ms * number for number in range(len(labels)))
-    return heart_function(labels, times, inputs.body, options)
+        return tuple(inputs.frame_ms * number for number in range(count))
+    numbers = subject.frame_numbers
+    if not numbers:
+        raise ConfigError(
+            f"--frame-ms: the files of {subject.name} do not all tell which frame they are; name "
+            f"them {subject.name}_frame01 and so on, or leave it out"
+        )
+    return tuple(inputs.frame_ms * (number - numbers[0]) for number in numbers)
 
 
 def _cases_of(subject: _Subject, cases: Mapping[str, Case]) -> tuple[Case, ...]:
@@ -217,20 +244,36 @@ def _cases_of(subject: _Subject, cases: Mapping[str, Case]) -> tuple[Case, ...]:
     return tuple(cases[each.name] for each in subject.files)
 
 
-def _with_phases(options: FunctionOptions, known: Sequence[Case]) -> FunctionOptions:
-    """Phases and orientation as the data set names them."""
-    if not known:
-        return options
-    oriented = all(case.orientation_known for case in known)
-    phases = [case.phase for case in known]
+def _with_frames(
+    options: FunctionOptions, subject: _Subject, known: Sequence[Case]
+) -> FunctionOptions:
+    """Phases as the data set or the files' names tell them, frame numbers, and orientation."""
+    told = [case.phase for case in known]
+    phases = told if any(told) else [phase_of(each.name) for each in subject.files]
     both = (phases.index("ED"), phases.index("ES")) if {"ED", "ES"} <= set(phases) else None
-    return replace(options, phases=both, orientation_known=oriented)
+    oriented = options.orientation_known
+    if known:
+        oriented = all(case.orientation_known for case in known)
+    return replace(
+        options,
+        phases=both,
+        orientation_known=oriented,
+        frame_numbers=subject.frame_numbers,
+    )
 
 
-def _pair(
-    subject: _Subject, predicted: HeartFunction, known: Sequence[Case], scheme: LabelScheme
-) -> FunctionPair:
+def _reference(
+    known: Sequence[Case], scheme: LabelScheme, options: FunctionOptions
+) -> HeartFunction | None:
+    """Function of the data set's own labels; None without any."""
+    if not known:
+        return None
     labels = [case.labels().read_as(scheme) for case in known]
-    options = _with_phases(FunctionOptions(), known)
-    reference = heart_function(labels, options=options)
-    return FunctionPair(subject.name, known[0].group, predicted, reference)
+    return heart_function(labels, options=replace(options, heart_rate_bpm=None, errors=None))
+
+
+def _in_phases_of(reference: HeartFunction | None, options: FunctionOptions) -> FunctionOptions:
+    """The frames that the reference was read in, so that the prediction is read in no others."""
+    if reference is None or reference.ed is None or reference.es is None:
+        return options
+    return replace(options, phases=(reference.ed, reference.es))

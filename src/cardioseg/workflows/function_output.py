@@ -33,6 +33,7 @@ from cardioseg.workflows.provenance import file_digest, write_run
 FUNCTION_JSON, FUNCTION_CSV = "function.json", "function.csv"
 AGREEMENT_MD, AGREEMENT_JSON, ERRORS_JSON = "agreement.md", "agreement.json", "errors.json"
 GROUPS_MD, BLAND_ALTMAN = "groups.md", "bland_altman.png"
+CURVES, BULLS_EYE = "_curves.png", "_bulls_eye.png"
 FORMAT_VERSION = 1
 
 _DECIMALS = 4
@@ -80,8 +81,12 @@ class FunctionResults:
 def write_function(
     results: FunctionResults, files: Sequence[Input], output: Path, started: float
 ) -> None:
-    """Write tables, figures and run.json of the label maps in `files` into a folder."""
+    """Write tables, figures and run.json of the label maps in `files` into a folder.
+
+    What an earlier run left there and this one does not write again is removed.
+    """
     make_folder(output)
+    _forget(results, output)
     write_text(output / FUNCTION_JSON, json.dumps(_subjects_record(results), indent=2) + "\n")
     write_text(output / FUNCTION_CSV, function_csv(results.functions))
     if results.groups:
@@ -94,13 +99,19 @@ def write_function(
     write_run(output, "function", {"scheme": results.scheme.name, "files": told}, started)
 
 
+def _forget(results: FunctionResults, output: Path) -> None:
+    shared = (GROUPS_MD, AGREEMENT_MD, AGREEMENT_JSON, ERRORS_JSON, BLAND_ALTMAN)
+    figures = [f"{name}{end}" for name in results.functions for end in (CURVES, BULLS_EYE)]
+    for name in (*shared, *figures):
+        (output / name).unlink(missing_ok=True)
+
+
 def _write_figures(name: str, function: HeartFunction, output: Path) -> None:
-    frames = len(next(iter(function.volumes_ml.values())))
-    if frames > 2:
-        write_bytes(output / f"{name}_curves.png", png_bytes(volume_curves(function)))
+    if function.volumes_ml and len(function.frame_numbers) > 2:
+        write_bytes(output / f"{name}{CURVES}", png_bytes(volume_curves(function)))
     if any(value is not None for value in function.wall_ed.values_mm):
         figure = bulls_eye({"end diastole": function.wall_ed, "end systole": function.wall_es})
-        write_bytes(output / f"{name}_bulls_eye.png", png_bytes(figure))
+        write_bytes(output / f"{name}{BULLS_EYE}", png_bytes(figure))
 
 
 def _write_agreement(results: FunctionResults, output: Path) -> None:

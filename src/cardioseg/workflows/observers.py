@@ -31,6 +31,7 @@ from cardioseg.evaluation.readings import (
     staple_readings,
 )
 from cardioseg.evaluation.staple import majority, staple
+from cardioseg.evaluation.volumetry import ONE_SLICE
 from cardioseg.io.atomic import make_folder, write_bytes, write_text
 from cardioseg.io.images import read_labels, read_volume, write_labels
 from cardioseg.workflows.inputs import gather_images
@@ -179,6 +180,8 @@ def _measure_all(
             f"The vote is tied at {ties} voxels; the majority takes the lowest label there, "
             "background first."
         )
+    if flat := {r.case for r in readings if r.note == ONE_SLICE}:
+        notes.append(f"Volumes of {len(flat)} cases are undefined: {ONE_SLICE}.")
     return readings, measured, notes
 
 

@@ -12,6 +12,7 @@ from cardioseg.core.quality import Quality
 from cardioseg.core.scan import Scan, even_step
 from cardioseg.core.volume import LabelMap
 from cardioseg.evaluation.function import HeartFunction
+from cardioseg.evaluation.volumetry import ONE_SLICE, is_one_slice
 from cardioseg.inference.predictor import Provenance
 
 if TYPE_CHECKING:
@@ -94,8 +95,10 @@ class Result:
 
 def volumes(labels: Sequence[LabelMap]) -> tuple[Measurement, ...]:
     """The volume of each structure in each label map: all that can be measured without a cycle."""
-    return tuple(
-        Measurement("volume", s.name, round(each.volume_ml(s.name), 4), "ml")
-        for each in labels
-        for s in each.scheme.structures
-    )
+    return tuple(_volume(each, s.name) for each in labels for s in each.scheme.structures)
+
+
+def _volume(labels: LabelMap, structure: str) -> Measurement:
+    if is_one_slice(labels.geometry):
+        return Measurement("volume", structure, None, "ml", note=ONE_SLICE)
+    return Measurement("volume", structure, round(labels.volume_ml(structure), 4), "ml")

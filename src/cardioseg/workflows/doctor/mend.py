@@ -126,8 +126,8 @@ def copy_name(case: Case) -> str:
     --------
     >>> copy_name(Case("patient002_frame01", "patient002", list))
     'patient002_frame01'
-    >>> copy_name(Case("1_ED", "1", list))
-    '1_frame_1_ED'
+    >>> copy_name(Case("a_b", "a", list))
+    'a_frame_a_b'
     """
     same = subject_of(case.id) == case.subject
     return case.id if same else f"{case.subject}_frame_{case.id}"

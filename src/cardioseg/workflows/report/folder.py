@@ -167,8 +167,7 @@ def _write(html: str, path: Path, options: ReportOptions) -> tuple[Path, ...]:
 
 def _cohort(folder: Path, options: ReportOptions) -> CohortContent:
     report = Report.from_json((folder / "report.json").read_text(encoding="utf-8"))
-    run = folder / RUN
-    record = read_run(run) if run.is_file() else {}
+    record = _record_of(folder)
     told = record.get("versions")
     libraries = {n: str(v) for n, v in told.items()} if isinstance(told, dict) else {}
     versions = ", ".join(f"{n} {v}" for n, v in libraries.items())
@@ -188,6 +187,13 @@ def _cohort(folder: Path, options: ReportOptions) -> CohortContent:
     )
     examples = tuple((case, _example(case, record, options)) for case in shown_cases((report,)))
     return CohortContent(folder.resolve().name, report, examples, stated, origin)
+
+
+def _record_of(folder: Path) -> dict[str, Json]:
+    """What made the evaluation, also where run.json is that of `predict`."""
+    run, beside = folder / RUN, folder / "run-evaluate.json"
+    record = read_run(run) if run.is_file() else {}
+    return read_run(beside) if record.get("command") != "evaluate" and beside.is_file() else record
 
 
 def _example(case: str, record: Mapping[str, object], options: ReportOptions) -> bytes | None:
