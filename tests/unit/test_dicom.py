@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import warnings
 import zipfile
@@ -36,6 +37,7 @@ from cardioseg.errors import CardiosegError, FormatError, GeometryError, ReadWar
 from cardioseg.io.dicom import DicomScan, choose_series, find_series, holds_dicom, read_series
 from cardioseg.io.dicom.complete import require_complete
 from cardioseg.io.scans import read_scan
+from cardioseg.workflows.inputs import gather_images
 
 GRID = oblique()
 CINE = noise(GRID, 4)
@@ -490,6 +492,98 @@ def test_truncated_and_damaged_files_are_named(tmp_path) -> None:
         assert path.name in refused(folder, CardiosegError)
 
 
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def zeroed(path: Path) -> None:
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+def led_nowhere(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("nowhere.dcm")
+
+
+def headless(path: Path) -> None:
+    """A file of old without a preamble, cut before it says what it is."""
+    path.write_bytes(b"\x08\x00\x05\x00\x0a\x00\x00\x00ISO_IR 100")
+
+
+def shaved(path: Path) -> None:
+    """One whose first elements say nothing that is understood."""
+    path.write_bytes(b"\x02\x00\x00\x00" + bytes(range(1, 200)))
+
+
+@pytest.mark.parametrize("spoil", [cut, emptied, zeroed, led_nowhere, headless, shaved])
+@pytest.mark.parametrize("named", ["{}.dcm", "{}.IMA", "IM{}", "MR.1.2.840.{}"])
+@pytest.mark.parametrize("lost", ["the last slice", "the last frame"])
+def test_what_is_left_of_an_image_is_never_passed_over(tmp_path, spoil, named, lost) -> None:
+    folder = write_series(tmp_path, CINE[:2], GRID)
+    paths = [path.rename(folder / named.format(path.stem)) for path in folder.iterdir()]
+    ending = "_5" if lost == "the last slice" else "_1_"
+    spoiled = [path for path in paths if ending in path.name]
+    for path in spoiled:
+        spoil(path)
+    assert refused(folder, FormatError).startswith(f"{min(spoiled).name}: empty, truncated or")
+
+
+def test_a_file_that_may_not_be_read_is_never_passed_over(tmp_path, monkeypatch) -> None:
+    folder = write_series(tmp_path, STILL, GRID)
+    locked = next(folder.glob("*_5.dcm"))
+    opened = Path.open
+
+    def refuses(path: Path, *rest):
+        if path == locked:
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *rest)
+
+    monkeypatch.setattr(Path, "open", refuses)
+    assert refused(folder, FormatError).startswith(f"{locked.name}: ")
+
+
+def test_a_damaged_member_of_a_zip_is_never_passed_over(tmp_path) -> None:
+    folder, packed = write_series(tmp_path / "a", STILL, GRID), tmp_path / "a.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in folder.iterdir():
+            archive.write(path, path.name)
+        entry = next(each for each in archive.infolist() if each.filename.endswith("_5.dcm"))
+    data = bytearray(packed.read_bytes())
+    first = entry.header_offset + 30 + len(entry.filename)
+    data[first : first + 16] = b"\xff" * 16
+    packed.write_bytes(data)
+    assert refused(packed, FormatError).startswith(f"{entry.filename}: ")
+
+
+@pytest.mark.parametrize("named", ["{}.dcm", "IM{}"])
+def test_what_lies_beside_images_stops_nobody(tmp_path, named) -> None:
+    folder = write_series(tmp_path, STILL, GRID)
+    for path in folder.iterdir():
+        path.rename(folder / named.format(path.stem))
+    for name in (
+        ".DS_Store", "._IM0001", "DICOMDIR", "README", "Thumbs.db", "__init__", "__init__.py",
+        "checksums.md5", "info.json", "notes.txt", "report.xml", "scan7.nii",
+    ):  # fmt: skip
+        (folder / name).write_bytes(b"")
+    (folder / "LICENSE2").write_text("free")
+    (folder / "000099.dcm").write_bytes(b"\x00\x05\x16\x07" + bytes(78))  # AppleDouble, renamed
+    (folder / "lost.txt").symlink_to("nowhere.txt")
+    os.mkfifo(folder / "pipe1")
+    assert read(folder).scan.notes == ()
+
+
+def test_an_empty_file_beside_nifti_files_stops_nobody(tmp_path) -> None:
+    for name in ("IM0001", "a.dcm", "a.nii"):
+        (tmp_path / name).touch()
+    assert not holds_dicom(tmp_path)
+    (found,) = gather_images([tmp_path])
+    assert found.path.name == "a.nii"
+
+
 def test_a_series_of_floating_point_pixels_is_complete(tmp_path) -> None:
     """What the server asks before it takes an upload: it takes what is read."""
 
@@ -687,6 +781,15 @@ def test_old_files_without_a_preamble_are_found(tmp_path) -> None:
         dataset.save_as(path, implicit_vr=True, little_endian=True, enforce_file_format=False)
         raw = path.read_bytes()
         path.write_bytes(raw[raw.index(b"\x08\x00\x08\x00") :])
+    found, _ = told(folder)
+    assert np.array_equal(values_at(found.scan.frames[0], GRID), STILL[0])
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
+def test_files_that_begin_with_their_meta_information_are_found(tmp_path, syntax) -> None:
+    folder = write_series(tmp_path / "a", STILL, GRID, syntax=syntax)
+    for path in folder.iterdir():
+        path.write_bytes(path.read_bytes()[132:])
     found, _ = told(folder)
     assert np.array_equal(values_at(found.scan.frames[0], GRID), STILL[0])
 

@@ -15,7 +15,7 @@ from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import ACDC, HVSMR2, MYOCARDIUM_BLOOD
 from cardioseg.core.measurement import Measurement
 from cardioseg.core.volume import LabelMap
-from cardioseg.errors import CardiosegError, FormatError, GeometryError, LabelError
+from cardioseg.errors import CardiosegError, FormatError, GeometryError, LabelError, ReadWarning
 from cardioseg.io.dicom import find_series, read_series
 from cardioseg.io.dicom.source import DicomScan, SourceSlice
 from cardioseg.io.dicom_objects import Algorithm
@@ -129,6 +129,78 @@ def test_a_structure_is_tracked_through_the_phases(tmp_path):
     assert len({segment.tracking_uid for segment in one.segments}) == 3
     items = dcmread(two.path).SegmentSequence
     assert [item.TrackingUID for item in items] == [s.tracking_uid for s in one.segments]
+
+
+def claiming(distance):
+    def edit(header, k):
+        header.SpacingBetweenSlices = distance
+
+    return edit
+
+
+def uneven(header, k):
+    """Two slices 3 % of a gap off their places: read as equal distances, and told."""
+    if k in (2, 3):
+        normal = np.cross(*np.reshape(header.ImageOrientationPatient, (2, 3)).astype(float))
+        moved = np.array(header.ImagePositionPatient, float) + 0.03 * GRID.spacing[2] * normal
+        header.ImagePositionPatient = [f"{each:.8f}"[:16] for each in moved]
+
+
+def lengthened(header, k):
+    header.ImageOrientationPatient = [
+        f"{1.004 * each:.8f}" for each in header.ImageOrientationPatient
+    ]
+
+
+def without_thickness(header, k):
+    del header.SliceThickness
+    del header.SpacingBetweenSlices
+
+
+@pytest.mark.filterwarnings("ignore::cardioseg.errors.ReadWarning")
+@pytest.mark.parametrize(
+    "slip",
+    [claiming("5"), claiming("-8"), claiming("0"), uneven, lengthened, without_thickness],
+    ids=["another distance", "negative", "none", "uneven", "long cosines", "no thickness"],
+)
+def test_places_are_the_grids_whatever_a_header_claims(slip, tmp_path):
+    scan = dicom_scan(GRID)
+    for k, each in enumerate(scan.sources[0]):
+        slip(each.dataset, k)
+    write_scan(scan, tmp_path / "study")
+    read = read_series(find_series(tmp_path / "study")[0])
+    grid = read.scan.frames[0].geometry
+    labels = random_labels(grid)
+    (seg,) = write_seg([labels], read, [0], tmp_path / "a.seg.dcm", SAX)
+    assert iod_errors(seg.path) == []
+    for masks in (highdicom_masks(seg.path, grid), dcmqi_masks(seg.path, tmp_path, grid)):
+        for structure in ACDC.structures:
+            assert np.array_equal(masks[structure.value], labels.mask(structure.name))
+    images = {each.sop_instance_uid: k for k, each in enumerate(read.sources[0])}
+    made = dcmread(seg.path)
+    (series,) = made.ReferencedSeriesSequence
+    assert len(series.ReferencedInstanceSequence) == len(images)
+    for frame, item in zip(made.pixel_array, made.PerFrameFunctionalGroupsSequence, strict=True):
+        (source,) = item.DerivationImageSequence[0].SourceImageSequence
+        number = item.SegmentIdentificationSequence[0].ReferencedSegmentNumber
+        k = images[source.ReferencedSOPInstanceUID]
+        assert np.array_equal(frame, (labels.array[:, :, k] == number).T)
+
+
+def test_places_are_the_grids_whatever_an_object_of_several_frames_claims(tmp_path):
+    labels = random_labels(GRID)
+    scan = multiframe_scan(GRID, 2, 1)
+    (shared,) = scan.sources[0][0].dataset.SharedFunctionalGroupsSequence
+    shared.PixelMeasuresSequence[0].SpacingBetweenSlices = "5"
+    for name in ("a", "b"):
+        path = tmp_path / f"{name}.seg.dcm"
+        write_seg([labels], scan, [1], path, SAX)
+        assert iod_errors(path) == []
+        (tmp_path / name).mkdir()
+        masks = dcmqi_masks(path, tmp_path / name, GRID)
+        assert all(np.array_equal(masks[s.value], labels.mask(s.name)) for s in ACDC.structures)
+        # Second, with nothing that the frames share.
+        shared.clear()
 
 
 def multiframe_scan(grid: Geometry, phases: int, objects: int) -> DicomScan:
@@ -323,7 +395,40 @@ def odd(keyword: str, value: str, *, slices: slice = slice(3, 4)) -> DicomScan:
     return scan
 
 
-def test_a_value_that_dicom_does_not_allow_is_told_without_it(tmp_path):
+@pytest.mark.filterwarnings("ignore:Invalid value for VR")
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("PatientSex", "U"),
+        ("PatientSex", "m"),
+        ("PatientBirthDate", "1970"),
+        ("PatientBirthDate", "19700000"),
+        ("StudyDate", "20201301"),
+        ("StudyTime", "12:00:00"),
+    ],
+)
+def test_what_dicom_does_not_allow_of_patient_and_study_is_left_empty_and_told(
+    keyword, value, tmp_path
+):
+    scan = odd(keyword, value, slices=slice(None))
+    seg, sr = tmp_path / "a.seg.dcm", tmp_path / "a.sr.dcm"
+    for write in (
+        lambda: write_seg([random_labels(GRID)], scan, [0], seg, SAX),
+        lambda: write_sr([Measurement("volume", "LV cavity", 1.0, "ml")], scan, sr, SAX),
+    ):
+        with pytest.warns(ReadWarning, match=f"^{keyword} of the source images") as told:
+            write()
+        words = [str(each.message) for each in told if each.category is ReadWarning]
+        assert len(words) == 1
+        assert value not in words[0].removeprefix(keyword).split()
+    for path in (seg, sr):
+        assert iod_errors(path) == []
+        assert not dcmread(path)[keyword].value
+    assert scan.sources[0][0].dataset[keyword].value == value
+
+
+def test_a_value_that_dicom_does_not_allow_is_told_without_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("cardioseg.io.dicom_objects._CHECKED", {})
     scan = odd("PatientSex", "SECRET", slices=slice(None))
     for write in (
         lambda: write_seg([random_labels(GRID)], scan, [0], tmp_path / "a.seg.dcm", SAX),

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from pathlib import Path
 
 import pytest
+from pydicom import dcmread
 from pydicom.uid import MRImageStorage
 from pynetdicom import AE, AllStoragePresentationContexts, evt
 from tests.dicom_peers import archive
 from tests.dicom_series import noise, oblique, write_series
 
 from cardioseg.errors import FormatError, NetworkError, WriteError
-from cardioseg.io.dicom_network import Peer, _entity, _store, parse_peer, require_title, send
+from cardioseg.io.dicom_network import (
+    Peer,
+    Receiver,
+    _entity,
+    _store,
+    parse_peer,
+    require_title,
+    send,
+)
 from cardioseg.service import node as node_module
 from cardioseg.service.node import Node, NodeOptions
 
@@ -115,6 +125,97 @@ def test_what_goes_beyond_the_limit_is_refused(bench):
     assert not it.node.receive(1, "SCANNER", "1.2.3", b"56")
     assert it.node.receive(1, "SCANNER", "9.9.9", b"5")
     assert not it.node.receive(2, "SCANNER", "9.9.9", b"6")
+
+
+def test_a_study_whose_connection_was_broken_is_not_worked_on(bench):
+    it = bench()
+    it.node.receive(1, "SCANNER", "1.2.3", b"one", "1")
+    it.node.broken(1)
+    it.wait()
+    assert it.worked == []
+    assert "not whole: a connection was broken; deleted, send it again" in it.lines[-1]
+    assert list(it.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("quiet_s", [0.05, 0.3])
+def test_a_study_that_is_sent_again_after_a_break_is_worked_on(bench, quiet_s):
+    """Whether or not its first part has been deleted by then."""
+    it = bench(quiet_s=quiet_s)
+    it.node.receive(1, "SCANNER", "1.2.3", b"one", "1")
+    it.node.broken(1)
+    time.sleep(0.15)
+    for number in (1, 2):
+        it.node.receive(2, "SCANNER", "1.2.3", b"new", f"{number}")
+    it.done.clear()
+    it.node.released(2)
+    it.wait()
+    assert [each[-2:] for each in it.worked] == [[b"new", b"new"]]
+
+
+def test_only_an_association_that_began_after_a_break_makes_up_for_it(bench):
+    it = bench(quiet_s=0.2)
+    for number in (1, 2):
+        it.node.receive(number, "SCANNER", "1.2.3", b"one", f"{number}")
+    it.node.broken(1)
+    it.node.released(2)
+    it.wait()
+    assert it.worked == []
+
+
+def test_what_is_left_of_a_deleted_study_is_not_whole_without_the_rest(bench):
+    it = bench()
+    it.node.receive(1, "SCANNER", "1.2.3", b"one", "1")
+    it.node.broken(1)
+    assert it.done.wait(5)
+    it.done.clear()
+    it.node.receive(2, "SCANNER", "1.2.3", b"two", "2")
+    it.node.released(2)
+    it.wait()
+    assert it.worked == []
+    assert "not whole: 1 objects are missing" in it.lines[-1]
+
+
+def test_a_study_with_a_refused_object_waits_for_it(bench):
+    it = bench(most_bytes=5, quiet_s=0.2)
+    assert it.node.receive(1, "SCANNER", "9.9.9", b"1234", "9")
+    assert not it.node.receive(2, "SCANNER", "1.2.3", b"12", "1")
+    it.node.released(1)
+    assert it.done.wait(5)
+    it.done.clear()
+    assert it.node.receive(2, "SCANNER", "1.2.3", b"34", "2")
+    assert it.node.receive(2, "SCANNER", "1.2.3", b"12", "1")
+    it.node.released(2)
+    it.wait()
+    assert it.worked == [[b"1234"], [b"34", b"12"]]
+
+
+def test_a_study_with_a_refused_object_is_not_worked_on_without_it(bench):
+    it = bench(most_bytes=5)
+    assert it.node.receive(1, "SCANNER", "1.2.3", b"1234", "1")
+    assert not it.node.receive(1, "SCANNER", "1.2.3", b"56", "2")
+    it.node.released(1)
+    it.wait()
+    assert it.worked == []
+    assert "not whole: 1 objects are missing; deleted, send it again" in it.lines[-1]
+
+
+def test_an_object_that_cannot_be_written_is_refused_and_leaves_nothing(bench, monkeypatch):
+    it = bench()
+    assert it.node.receive(1, "SCANNER", "1.2.3", b"one", "1")
+    written = Path.write_bytes
+
+    def full(path, data):
+        written(path, data[:1])
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        assert not it.node.receive(1, "SCANNER", "1.2.3", b"two", "2")
+        assert not it.node.receive(1, "SCANNER", "4.5.6", b"one", "3")
+    assert [path.read_bytes() for path in it.folder.rglob("*.dcm")] == [b"one"]
+    it.node.released(1)
+    it.wait()
+    assert it.worked == []
 
 
 def test_a_study_that_never_ends_is_deleted(bench):
@@ -253,6 +354,50 @@ def test_a_peer_that_aborts_between_objects_is_told_as_one_that_may_be_tried_aga
     finally:
         entity.shutdown()
     assert len(came) == 1
+
+
+class Notes:
+    """A sink that notes how associations end, and takes everything."""
+
+    def __init__(self) -> None:
+        self.objects: list[str] = []
+        self.ends: queue.Queue[str] = queue.Queue()
+
+    def receive(self, association, sender, study, data, instance=""):
+        self.objects.append(instance)
+        return True
+
+    def released(self, association):
+        self.ends.put("released")
+
+    def broken(self, association):
+        self.ends.put("broken")
+
+
+@pytest.mark.parametrize("ending", ["released", "aborted", "cut", "unreadable"])
+def test_how_an_association_ends_is_told(tmp_path, ending):
+    notes = Notes()
+    paths = objects(tmp_path, 2)
+    entity = AE(ae_title="SCANNER")
+    entity.add_requested_context(MRImageStorage)
+    with Receiver("NODE", ("127.0.0.1", 0), notes) as receiver:
+        association = entity.associate("127.0.0.1", receiver.port, ae_title="NODE")
+        statuses = []
+        for path in paths:
+            image = dcmread(path)
+            if ending == "unreadable" and path == paths[0]:
+                del image.StudyInstanceUID
+            statuses.append(association.send_c_store(image).Status)
+        if ending == "aborted":
+            association.abort()
+        elif ending == "cut":
+            association.dul.socket.close()
+        else:
+            association.release()
+        assert notes.ends.get(timeout=10) == ("released" if ending == "released" else "broken")
+    assert statuses[1] == 0x0000
+    assert (statuses[0] == 0xC000) == (ending == "unreadable")
+    assert notes.objects[-1] == dcmread(paths[1]).SOPInstanceUID
 
 
 def test_more_objects_than_an_association_has_contexts_are_sent(tmp_path):

@@ -156,11 +156,14 @@ def test_zip_without_dicom_is_422(tmp_path: Path) -> None:
 
 
 def test_unpacked_files_have_names_of_our_own(tmp_path: Path) -> None:
-    (tmp_path / "a.zip").write_bytes(zipped({"Doe^Jane/IM1": b"x", "Doe^Jane/IM2": b"y"}))
-    assert unpack(tmp_path / "a.zip", tmp_path / "out", TIGHT) == 2
+    entries = {"Doe^Jane/IM1": b"x", "Doe^Jane/IM2.Jane": b"y", "README.TXT": b"", ".keep": b""}
+    (tmp_path / "a.zip").write_bytes(zipped(entries))
+    assert unpack(tmp_path / "a.zip", tmp_path / "out", TIGHT) == 4
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "000001.dcm",
         "000002.dcm",
+        "000003.other",
+        "000004.other",
     ]
 
 

@@ -17,6 +17,7 @@ from pydicom.uid import (
     MRImageStorage,
 )
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, evt
+from pynetdicom.pdu import A_RELEASE_RQ
 
 from cardioseg.errors import NetworkError
 
@@ -147,12 +148,18 @@ def _entity(title: str) -> Any:
 class Sink(Protocol):
     """Where received objects go; called from the threads of the associations."""
 
-    def receive(self, association: int, sender: str, study: str, data: bytes) -> bool:
+    def receive(
+        self, association: int, sender: str, study: str, data: bytes, instance: str = ""
+    ) -> bool:
         """Take one object as a DICOM file's bytes; False if there is no room for it."""
         ...
 
     def released(self, association: int) -> None:
-        """An association has ended, well or not."""
+        """An association has ended as it should: its sender has sent all."""
+        ...
+
+    def broken(self, association: int) -> None:
+        """An association has ended otherwise, or with an object that could not be read."""
         ...
 
 
@@ -181,6 +188,8 @@ class Receiver:
     ) -> None:
         require_title(title)
         self._address, self._sink = address, sink
+        self._released: set[int] = set()
+        self._unreadable: set[int] = set()
         self._entity = _entity(title)
         self._entity.maximum_associations = associations
         self._entity.require_called_aet = True
@@ -197,6 +206,7 @@ class Receiver:
     def __enter__(self) -> Receiver:
         handlers = [
             (evt.EVT_C_STORE, self._stored),
+            (evt.EVT_PDU_RECV, self._told),
             (evt.EVT_CONN_CLOSE, self._ended),
         ]
         try:
@@ -223,13 +233,26 @@ class Receiver:
         data = event.encoded_dataset()
         sender = str(event.assoc.requestor.ae_title)
         try:
-            header = dcmread(io.BytesIO(data), specific_tags=["StudyInstanceUID"])
-            study = str(header.StudyInstanceUID)
+            header = dcmread(io.BytesIO(data), specific_tags=["StudyInstanceUID", "SOPInstanceUID"])
+            study, instance = str(header.StudyInstanceUID), str(header.SOPInstanceUID)
         except Exception:
             # Whatever a peer sends must not end the node.
+            self._unreadable.add(id(event.assoc))
             return CANNOT_UNDERSTAND
-        taken = self._sink.receive(id(event.assoc), sender, study, data)
+        taken = self._sink.receive(id(event.assoc), sender, study, data, instance)
         return SUCCESS if taken else OUT_OF_RESOURCES
 
+    def _told(self, event: Any) -> None:
+        # In the thread that also closes the connection: a handler of the release may come later.
+        if isinstance(event.pdu, A_RELEASE_RQ):
+            self._released.add(id(event.assoc))
+
     def _ended(self, event: Any) -> None:
-        self._sink.released(id(event.assoc))
+        association = id(event.assoc)
+        well = association in self._released and association not in self._unreadable
+        self._released.discard(association)
+        self._unreadable.discard(association)
+        if well:
+            self._sink.released(association)
+        else:
+            self._sink.broken(association)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,10 +13,12 @@ import highdicom
 from pydicom import Dataset
 from pydicom.charset import python_encoding
 from pydicom.uid import generate_uid
+from pydicom.valuerep import DA, TM
 
 from cardioseg.core.labels import Code
-from cardioseg.errors import FormatError
+from cardioseg.errors import FormatError, ReadWarning
 from cardioseg.io.atomic import atomic_path
+from cardioseg.io.dicom.header import UNREADABLE, quiet
 from cardioseg.io.dicom.source import DicomScan, SourceSlice
 
 MANUFACTURER = "cardioseg (open source)"
@@ -42,6 +45,14 @@ _MAY_BE_EMPTY = (
     "StudyTime",
     "ReferringPhysicianName",
 )
+_CHECKED: dict[str, Callable[[str], object]] = {
+    "PatientSex": highdicom.PatientSexValues,
+    "PatientBirthDate": DA,
+    "StudyDate": DA,
+    "StudyTime": TM,
+}
+"""What reads the values that an object copies and highdicom checks; all may be empty."""
+
 _MUST_BE_THERE = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 
 _UNICODE = "ISO_IR 192"
@@ -119,7 +130,8 @@ def first_slice(source: DicomScan) -> SourceSlice:
 def complete_header(source: SourceSlice) -> Dataset:
     """The slice's header with every element of type 2 that patient and study need.
 
-    It names no character set: highdicom knows too few. :func:`save` names the source's.
+    One that holds what DICOM does not allow is left empty. The header names no character set:
+    highdicom knows too few. :func:`save` names the source's.
 
     Raises
     ------
@@ -137,6 +149,8 @@ def complete_header(source: SourceSlice) -> Dataset:
             f"the source images lack {', '.join(missing)}: an object that refers to them cannot be "
             "written; take the images from the archive, or write NIfTI (--write nifti)"
         )
+    for name in _not_allowed(header):
+        del header[name]  # to set its value would change the source's element
     for name in _MAY_BE_EMPTY:
         if name not in header:
             setattr(header, name, "")
@@ -144,12 +158,37 @@ def complete_header(source: SourceSlice) -> Dataset:
     return header
 
 
+def _not_allowed(header: Dataset) -> list[str]:
+    """Keywords of elements of patient and study whose values DICOM does not allow."""
+    found: list[str] = []
+    for name, read in _CHECKED.items():
+        try:
+            with quiet():
+                value = header.get(name)
+                if value:
+                    read(value)
+        except UNREADABLE:
+            found.append(name)
+    return found
+
+
 def headers(slices: Sequence[SourceSlice]) -> list[Dataset]:
-    """Complete headers, one an object: slices of a multi-frame object share theirs."""
+    """Complete headers, one an object: slices of a multi-frame object share theirs.
+
+    Warns
+    -----
+    ReadWarning
+        Of each element that is left empty because DICOM does not allow its value.
+    """
     found: dict[str, Dataset] = {}
+    wrong: set[str] = set()
     for each in slices:
         if each.sop_instance_uid not in found:
             found[each.sop_instance_uid] = complete_header(each)
+            wrong.update(_not_allowed(each.dataset))
+    for name in sorted(wrong):
+        words = f"{name} of the source images holds what DICOM does not allow: left empty in the "
+        warnings.warn(f"{words}objects that are written", ReadWarning, stacklevel=2)
     return list(found.values())
 
 

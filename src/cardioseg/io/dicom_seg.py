@@ -33,7 +33,7 @@ from cardioseg.io.dicom_objects import (
     short,
 )
 from cardioseg.io.dicom_seg_file import SegFile, Segment, phase_path
-from cardioseg.io.dicom_seg_planes import Planes, name_source_frames, planes_of
+from cardioseg.io.dicom_seg_planes import header_on, name_source_frames, positions_of
 
 Frames = NDArray[np.uint8] | NDArray[np.float32]
 
@@ -232,13 +232,8 @@ def _segmentation(
     source, phase, instance = place
     slices = source.sources[phase]
     grid = source.scan.frames[phase].geometry
-    several = len({each.dataset.SeriesInstanceUID for each in slices}) > 1
-    # highdicom takes the single frames of one series; of others it is told the places.
-    placed = several or slices[0].frame_number is not None
-    planes = planes_of(grid) if placed else Planes()
-    images = headers(slices)
     seg = Segmentation(
-        source_images=images[:1] if placed else images,
+        source_images=[header_on(grid, headers(slices)[0])],
         pixel_array=pixels,
         segmentation_type="BINARY" if pixels.dtype == np.uint8 else "FRACTIONAL",
         segment_descriptions=descriptions,
@@ -256,14 +251,11 @@ def _segmentation(
         # Also empty ones: a reader then finds the source's grid again, and a structure that was
         # looked for and not found.
         omit_empty_frames=False,
-        plane_positions=planes.positions,
-        plane_orientation=planes.orientation,
-        pixel_measures=planes.measures,
+        plane_positions=positions_of(grid),
     )
     seg.ContentQualification = "RESEARCH"
     seg.ContentCreatorName = ""
-    if placed:
-        name_source_frames(seg, slices, grid)
+    name_source_frames(seg, slices, grid)
     return seg
 
 

@@ -1,14 +1,14 @@
-"""Frames of a SEG whose source is not one series of single frames: their places and sources."""
+"""Frames of a SEG: their places and their sources."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import highdicom
 import numpy as np
 from highdicom.seg import Segmentation
 from pydicom import Dataset
+from pydicom.uid import MRImageStorage
 
 from cardioseg.core.geometry import Float64Array, Geometry
 from cardioseg.io.dicom.source import SourceSlice
@@ -18,32 +18,53 @@ from cardioseg.io.patient_space import lps_from_ras
 _SEGMENTATION = ("DCM", "113076", "Segmentation")
 _SOURCE_IMAGE = ("DCM", "121322", "Source image for image processing operation")
 
-
-@dataclass(frozen=True, eq=False)
-class Planes:
-    """Where the frames of one phase lie; all None takes them from single-frame source images."""
-
-    positions: Sequence[highdicom.PlanePositionSequence] | None = None
-    orientation: highdicom.PlaneOrientationSequence | None = None
-    measures: highdicom.PixelMeasuresSequence | None = None
+_OF_SEVERAL_FRAMES = (
+    "SOPClassUID",
+    "NumberOfFrames",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
+)
 
 
-def planes_of(grid: Geometry) -> Planes:
-    """Measures, orientation and positions of a grid's slices, as highdicom takes them.
+def positions_of(grid: Geometry) -> list[highdicom.PlanePositionSequence]:
+    """Where the slices of a grid lie, as highdicom takes it."""
+    return [
+        highdicom.PlanePositionSequence("PATIENT", image_position=start) for start in _starts(grid)
+    ]
 
-    A multi-frame object holds the frames of all phases, several at each place: the places of one
-    phase have to be told.
+
+def header_on(grid: Geometry, header: Dataset) -> Dataset:
+    """A header as an image of a single frame on the first slice of a grid would have it.
+
+    The labels are on the grid, but highdicom takes distances from its source image whatever it is
+    told, and a header may claim others than the positions have, or none.
+
+    Parameters
+    ----------
+    grid
+        The grid.
+    header
+        Of one of the source objects; changed in place.
+
+    Returns
+    -------
+    Dataset
+        The header.
     """
-    starts = _starts(grid)
     cosines = lps_from_ras(grid.directions)[:, :2].T
     across, down, along = grid.spacing
-    return Planes(
-        [highdicom.PlanePositionSequence("PATIENT", image_position=start) for start in starts],
+    for name in _OF_SEVERAL_FRAMES:
+        header.pop(name, None)
+    header.SOPClassUID = MRImageStorage
+    for (item,) in (
+        positions_of(grid)[0],
         highdicom.PlaneOrientationSequence("PATIENT", image_orientation=cosines.ravel().tolist()),
         highdicom.PixelMeasuresSequence(
             pixel_spacing=(down, across), slice_thickness=along, spacing_between_slices=along
         ),
-    )
+    ):
+        header.update(item)
+    return header
 
 
 def name_source_frames(seg: Segmentation, slices: Sequence[SourceSlice], grid: Geometry) -> None:

@@ -151,7 +151,11 @@ def _require_whole(written: Path, array: NDArray[Any], path: str | Path) -> None
 
 
 def _itk_order(array: NDArray[Any], as_list: bool) -> NDArray[Any]:
-    """ITK's arrays count the slowest axis first, and the numbers of one voxel last."""
+    """ITK's arrays count the slowest axis first, and the numbers of one voxel last.
+
+    It takes this machine's byte order alone.
+    """
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     return np.ascontiguousarray(np.moveaxis(array.T, 0, -1) if as_list else array.T)
 
 

@@ -13,10 +13,13 @@ from cardioseg.service.problems import ProblemError, storing
 
 _CHUNK = 1 << 20
 _SKIPPED = ("DICOMDIR",)
+_COMPANIONS = (".txt", ".xml", ".htm", ".html", ".json", ".csv", ".md", ".log", ".ini", ".inf")
 
 
 def unpack(path: Path, folder: Path, limits: Limits) -> int:
     """Unpack a zip into `folder` as 000001.dcm, 000002.dcm, ...; no name of the zip is used.
+
+    What is no image by its name ends in `.other`: an empty one is not the rest of an image.
 
     Parameters
     ----------
@@ -44,12 +47,18 @@ def unpack(path: Path, folder: Path, limits: Limits) -> int:
             with storing():
                 folder.mkdir()
             for number, entry in enumerate(entries, start=1):
-                _extract(archive, entry, folder / f"{number:06d}.dcm")
+                _extract(archive, entry, folder / f"{number:06d}{_suffix(entry)}")
             return len(entries)
     except (OSError, *DAMAGED_ZIP) as error:
         raise ProblemError(
             422, "damaged", "the zip is damaged or truncated; pack and upload it again"
         ) from error
+
+
+def _suffix(entry: zipfile.ZipInfo) -> str:
+    name = PurePosixPath(entry.filename)
+    is_companion = name.name.startswith(".") or name.suffix.lower() in _COMPANIONS
+    return ".other" if is_companion else ".dcm"
 
 
 def _checked(archive: zipfile.ZipFile, size: int, limits: Limits) -> Sequence[zipfile.ZipInfo]:

@@ -38,7 +38,8 @@ class NodeOptions:
     most_bytes
         Of all studies that wait or are worked on; what would go beyond is refused.
     oldest_s
-        A study that is not whole by then is deleted.
+        A study that is not whole by then is deleted. What was deleted of one is remembered for as
+        long.
     retry_s
         Wait before results are sent again.
     """
@@ -63,6 +64,19 @@ class _Study:
     size: int = 0
     objects: int = 0
     open: set[int] = field(default_factory=set)
+    instances: set[str] = field(default_factory=set)
+    missing: set[str] = field(default_factory=set)
+    """Objects that were refused, or deleted with an earlier part of the study."""
+    is_broken: bool = False
+    """Whether an association was broken, and no later one has ended well."""
+    doubted: set[int] = field(default_factory=set)
+    """Associations that were open when another was broken: none of them makes up for it."""
+
+    @property
+    def lack(self) -> str:
+        """Why it is not whole; empty if it is."""
+        told = [f"{len(self.missing)} objects are missing"] if self.missing else []
+        return " and ".join(told + ["a connection was broken"] * self.is_broken)
 
 
 class Node:
@@ -95,37 +109,50 @@ class Node:
         self._folder, self._work, self._send = folder, work, send
         self._options, self._tell = options, tell
         self._studies: dict[str, _Study] = {}
+        self._deleted: dict[str, tuple[float, set[str]]] = {}
         self._working: int = 0
         self._lock = threading.Lock()
 
-    def receive(self, association: int, sender: str, study: str, data: bytes) -> bool:
-        """Keep one object; False if the limit on bytes is reached."""
-        now = time.monotonic()
+    def receive(
+        self, association: int, sender: str, study: str, data: bytes, instance: str = ""
+    ) -> bool:
+        """Keep one object; False if the limit on bytes is reached, or it cannot be written.
+
+        Without an object that was refused its study is not whole.
+        """
         with self._lock:
-            held = self._working + sum(each.size for each in self._studies.values())
-            if held + len(data) > self._options.most_bytes:
-                self._tell("refused an object: the limit on bytes is reached (--max-mb)")
-                return False
             found = self._studies.get(study)
             if found is None:
-                found = self._studies[study] = self._begin(sender, now)
-            found.size, found.objects, found.touched = (
-                found.size + len(data),
-                found.objects + 1,
-                now,
-            )
+                found = self._studies[study] = self._begin(sender, study)
+            found.touched = time.monotonic()
             found.open.add(association)
-            path = found.folder / f"{found.objects:06}.dcm"
-            path.write_bytes(data)
+            refused = self._refused(found, data)
+            if refused:
+                found.missing.add(instance)
+                self._tell(f"job {found.job}: refused an object: {refused}")
+                return False
+            found.size, found.objects = found.size + len(data), found.objects + 1
+            found.instances.add(instance)
+            found.missing.discard(instance)
         return True
 
     def released(self, association: int) -> None:
-        """Note that an association has ended; the quiet time of its studies begins."""
+        """Note that an association has ended; the quiet time of its studies begins.
+
+        One that began after another was broken makes up for it: senders send again.
+        """
         with self._lock:
-            for study in self._studies.values():
-                if association in study.open:
-                    study.open.discard(association)
-                    study.touched = time.monotonic()
+            for study in self._left(association):
+                study.is_broken = study.is_broken and association in study.doubted
+                study.doubted.discard(association)
+
+    def broken(self, association: int) -> None:
+        """Note that an association has ended before all was sent: its studies are not whole."""
+        with self._lock:
+            for study in self._left(association):
+                study.is_broken = True
+                study.doubted |= study.open
+                study.doubted.discard(association)
 
     def run(self, stop: threading.Event) -> None:
         """Work on whole studies until told to stop."""
@@ -136,26 +163,58 @@ class Node:
             else:
                 self._process(study, stop)
 
-    def _begin(self, sender: str, now: float) -> _Study:
-        job = secrets.token_hex(4)
-        folder = self._folder / job
-        folder.mkdir(mode=0o700)
+    def _left(self, association: int) -> list[_Study]:
+        """The studies of an association that has ended."""
+        left = [each for each in self._studies.values() if association in each.open]
+        for study in left:
+            study.open.discard(association)
+            study.touched = time.monotonic()
+        return left
+
+    def _begin(self, sender: str, key: str) -> _Study:
+        job, now = secrets.token_hex(4), time.monotonic()
         self._tell(f"job {job}: receiving")
-        return _Study(job, folder, sender, now, now)
+        _, missing = self._deleted.pop(key, (now, set()))
+        return _Study(job, self._folder / job, sender, now, now, missing=missing)
+
+    def _refused(self, study: _Study, data: bytes) -> str:
+        """Write an object into its study's folder; why not, where it cannot be."""
+        held = self._working + sum(each.size for each in self._studies.values())
+        if held + len(data) > self._options.most_bytes:
+            return "the limit on bytes is reached (--max-mb)"
+        path = study.folder / f"{study.objects + 1:06}.dcm"
+        try:
+            study.folder.mkdir(mode=0o700, exist_ok=True)
+            path.write_bytes(data)
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            return f"it cannot be written: {error.strerror}"
+        return ""
 
     def _next(self) -> _Study | None:
-        """The first whole study, however long it waited; one that never gets whole is deleted."""
-        now = time.monotonic()
+        """The first whole study, however long it waited; one that does not get whole is deleted."""
+        now, options = time.monotonic(), self._options
         with self._lock:
+            for key, (when, _) in list(self._deleted.items()):
+                if now - when > options.oldest_s:
+                    del self._deleted[key]
             for key, study in list(self._studies.items()):
-                if not study.open and now - study.touched >= self._options.quiet_s:
+                is_quiet = not study.open and now - study.touched >= options.quiet_s
+                if is_quiet and not study.lack:
                     self._working = study.size
                     return self._studies.pop(key)
-                if now - study.begun > self._options.oldest_s:
-                    del self._studies[key]
-                    shutil.rmtree(study.folder, ignore_errors=True)
-                    self._tell(f"job {study.job}: never whole; deleted")
+                if is_quiet:
+                    self._delete(key, f"not whole: {study.lack}; deleted, send it again")
+                elif now - study.begun > options.oldest_s:
+                    self._delete(key, "never whole; deleted")
         return None
+
+    def _delete(self, key: str, words: str) -> None:
+        """Delete a study, but remember its objects: the rest of them alone is not whole either."""
+        study = self._studies.pop(key)
+        self._deleted[key] = (time.monotonic(), study.instances | study.missing)
+        shutil.rmtree(study.folder, ignore_errors=True)
+        self._say(study, words)
 
     def _process(self, study: _Study, stop: threading.Event) -> None:
         self._say(study, f"{study.objects} objects received")

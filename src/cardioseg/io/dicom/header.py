@@ -20,7 +20,7 @@ from pydicom.uid import (
 )
 
 from cardioseg.errors import FormatError
-from cardioseg.io.dicom.files import LARGEST_MEMBER_BYTES, DicomFile
+from cardioseg.io.dicom.files import LARGEST_MEMBER_BYTES, PREAMBLE_BYTES, DicomFile
 
 _META_BYTES = 2048
 _PIECE_BYTES = 2**20
@@ -118,7 +118,8 @@ def _require_bounded(stream: BinaryIO, name: str) -> None:
     if DeflatedExplicitVRLittleEndian.encode() not in head:
         return
     # The group's length (0002,0000) stands behind preamble, tag, type and length of its own.
-    stream.seek(144 + int.from_bytes(head[140:144], "little"))
+    begin = 12 + (PREAMBLE_BYTES if head[128:PREAMBLE_BYTES] == b"DICM" else 0)
+    stream.seek(begin + int.from_bytes(head[begin - 4 : begin], "little"))
     unpacker, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
     packed = stream.read(_PIECE_BYTES)
     while packed and not unpacker.eof:

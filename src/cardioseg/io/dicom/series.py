@@ -10,7 +10,7 @@ from pathlib import Path
 from pydicom import Dataset
 
 from cardioseg.errors import FormatError
-from cardioseg.io.dicom.files import DicomFile, find_files
+from cardioseg.io.dicom.files import DicomFile, find_files, named_like
 from cardioseg.io.dicom.header import read_dataset, text, whole
 
 _TAGS = (
@@ -106,22 +106,27 @@ def find_series(path: str | Path) -> tuple[Series, ...]:
     Raises
     ------
     FormatError
-        If the path does not exist, no DICOM object is there, or one is damaged.
+        If the path does not exist, no DICOM object is there, or one is damaged: also a file that is
+        named like the others and empty, cut within its first bytes, or cannot be read.
     """
     found = find_files(Path(path))
     if not found.dicom:
         others = f"; {found.skipped} other files are there" if found.skipped else ""
         raise FormatError(f"{path}: no DICOM file{others}; name the folder that holds the images")
     groups: dict[str, list[tuple[DicomFile, Dataset]]] = {}
+    untold = list(found.untold)
     for file in found.dicom:
         header = read_dataset(file, tags=_TAGS)
         if not _is_whole(file, header):
+            if not _is_index(header):
+                untold.append(file)
             continue
         fallback = f"{text(header, 'StudyInstanceUID')} {text(header, 'SeriesNumber')}"
         key = text(header, "SeriesInstanceUID") or fallback
         groups.setdefault(key, []).append((file, header))
     if not groups:
         raise FormatError(f"{path}: its DICOM files are damaged: none says what kind it is")
+    _require_no_rest(untold, [file for members in groups.values() for file, _ in members])
     series = [_series(key, members) for key, members in groups.items()]
     return tuple(sorted(series, key=lambda s: (s.number is None, s.number or 0, s.uid)))
 
@@ -151,13 +156,26 @@ def _is_whole(file: DicomFile, header: Dataset) -> bool:
     """
     if text(header, "SOPClassUID") and (text(header, "SeriesInstanceUID") or whole(header, "Rows")):
         return True
-    kind = text(header.file_meta, "MediaStorageSOPClassUID")
-    if kind == _DIRECTORY or getattr(header, "preamble", None) is None:
+    if _is_index(header) or getattr(header, "preamble", None) is None:
         return False
     raise FormatError(
         f"{file.name}: damaged or truncated DICOM: it does not say which series it belongs to; "
         "copy it again, or take it out of the folder"
     )
+
+
+def _is_index(header: Dataset) -> bool:
+    return text(header.file_meta, "MediaStorageSOPClassUID") == _DIRECTORY
+
+
+def _require_no_rest(untold: Sequence[DicomFile], images: Sequence[DicomFile]) -> None:
+    """Refuse what may be left of an image: passed over, its slice would be missing in silence."""
+    for file in untold:
+        if named_like(file, images):
+            raise FormatError(
+                f"{file.name}: empty, truncated or unreadable, and named like an image; copy it "
+                "again, or take it out of the folder"
+            )
 
 
 def _series(key: str, members: Sequence[tuple[DicomFile, Dataset]]) -> Series:
