@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -184,8 +185,33 @@ def test_a_run_without_a_reference_leaves_no_older_agreement(tmp_path: Path) -> 
     run(labels, "--reference", f"acdc:{tmp_path / 'acdc'}", "--output", output)
     names = {"agreement.md", "agreement.json", "errors.json", "bland_altman.png"}
     assert names <= {path.name for path in output.iterdir()}
-    assert run(labels, "--output", output, "--force").exit_code == 0
-    assert not names & {path.name for path in output.iterdir()}
+    errors = output / "errors.json"
+    assert run(labels, "--errors", errors, "--output", output, "--force").exit_code == 0
+    assert names & {path.name for path in output.iterdir()} == {"errors.json"}
+
+
+def test_only_what_an_earlier_run_made_is_removed(cine: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    output.mkdir()
+    own = output / "groups.md"
+    own.write_text("a person's own")
+    assert run(cine, "--output", output).exit_code == 0
+    assert own.read_text() == "a person's own"
+    other = cine.rename(tmp_path / "other.nii.gz")
+    assert run(other, "--output", output, "--force").exit_code == 0
+    assert {path.name for path in output.glob("*_curves.png")} == {"other_curves.png"}
+
+
+def test_phases_beside_a_cine_are_left_out_and_told(cine: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    shutil.copyfile(cine, folder / "p.nii.gz")
+    for phase, frame in (("ED", 0), ("ES", 2)):
+        write_labels(frames()[frame], folder / f"p_{phase}.nii.gz")
+    done = run(folder, "--json")
+    assert done.exit_code == 0
+    (subject,) = json.loads(done.stdout)["subjects"].values()
+    assert "p_ED and p_ES beside p left out" in subject["notes"]
 
 
 def error_of(*arguments: object) -> BaseException:

@@ -63,9 +63,9 @@ def test_references_without_a_prediction_are_told(cohort: Path, capsys) -> None:
     """`b` failed in both runs."""
     (cohort / "second" / "b.nii.gz").unlink()
     folders = [cohort / name for name in ("first", "second", "references")]
-    for extra, treated, patients in (
-        ((), "are not in the figures", 2),
-        (("--count-missing",), "count as nothing found", 3),
+    for extra, treated, written, patients in (
+        ((), "are not in the figures", "and not in the figures", 2),
+        (("--count-missing",), "count as nothing found", "counted as nothing found", 3),
     ):
         output = cohort / f"out{len(extra)}"
         assert run("compare", *folders, "--scheme", "acdc", "--output", output, *extra) == 0
@@ -73,7 +73,7 @@ def test_references_without_a_prediction_are_told(cohort: Path, capsys) -> None:
         words = f"1 references have no prediction in one or both folders and {treated}"
         assert f"warning: {words} (b)\n" in told.err
         document = (output / "comparison.md").read_text(encoding="utf-8")
-        assert f"{words}: b.\n" in document
+        assert f"Without a prediction in one or both folders, {written}: b.\n" in document
         assert document.endswith(told.out)
         assert f"| dice | LV cavity | {patients} |" in " ".join(document.split())
 

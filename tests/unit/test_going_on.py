@@ -16,11 +16,12 @@ from tests.small_cohort import scan
 from cardioseg.errors import ConfigError, DatasetError, OutputExistsError
 from cardioseg.workflows.choice import Choice
 from cardioseg.workflows.inputs import Input, gather_images, specified
+from cardioseg.workflows.outcome import Outcome
 from cardioseg.workflows.outputs import kinds_named
 from cardioseg.workflows.places import stamp_of
 from cardioseg.workflows.predict import prediction
 from cardioseg.workflows.segment import Wanted
-from cardioseg.workflows.work import Outcome, Start, Task, one_by_one, run_task
+from cardioseg.workflows.work import Start, Task, one_by_one, run_task
 
 
 class Killed(BaseException):
@@ -104,13 +105,24 @@ def test_kinds_of_another_model_are_not_put_beside_what_is_there(inputs, tmp_pat
     output = tmp_path / "out"
     worked(task_for(output, "json"), inputs[:2], output, Start())
     other = prediction(Choice("active-contour").opened(), output, Wanted(kinds_named("nifti")))
-    with pytest.raises(OutputExistsError, match=r"case0 was answered with another model, model_id"):
+    words = r"case0\.json: was made by another model"
+    with pytest.raises(OutputExistsError, match=words):
         worked(other, inputs, output, Start())
     assert not list(output.glob("case*.nii.gz"))
-    worked(other, inputs[2:], output, Start())
+    worked(other, inputs[2:], output, Start())  # its run.json takes the place of the other's
+    with pytest.raises(OutputExistsError, match=words):
+        worked(other, inputs[:1], output, Start())
     for path in output.glob("case1*"):
         path.unlink()
     worked(other, inputs[1:2], output, Start())
+
+
+def test_kinds_that_were_added_stay_where_a_run_goes_on(inputs, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    worked(task_for(output), inputs, output, Start())
+    worked(task_for(output, "json"), inputs[:1], output, Start())
+    worked(task_for(output, "json"), inputs, output, Start(resume=True))
+    assert len(list(output.glob("case*.nii.gz"))) == len(list(output.glob("case*.json"))) == 3
 
 
 def test_files_that_no_run_made_are_not_overwritten(inputs, tmp_path: Path) -> None:
@@ -301,12 +313,14 @@ def test_kinds_that_are_not_wanted_now_do_not_stay_beside_the_new_ones(
     worked(task_for(output), inputs[:1], output, Start(force=True))
     assert sorted(path.name for path in output.glob("case0*")) == ["case0.html", "case0.nii.gz"]
     others = ["case1.json", "case1.nii.gz", "case1.seg.nrrd"]
-    assert json.loads((output / "run.json").read_text())["former"]["case1"] == others
+    former = json.loads((output / "run.json").read_text())["former"]
+    assert {each["name"]: each["written"] for each in former}["case1"] == others
     # Their record went with the run.json that told of them, and they are known all the same.
     worked(task_for(output), inputs[1:], output, Start(force=True))
     assert len(list(output.glob("case*.nii.gz"))) == 3
     assert not [*output.glob("case*.json"), *output.glob("case*.nrrd")]
-    assert json.loads((output / "run.json").read_text())["former"] == {"case0": ["case0.nii.gz"]}
+    (former,) = json.loads((output / "run.json").read_text())["former"]
+    assert (former["name"], former["written"]) == ("case0", ["case0.nii.gz"])
     assert own.read_bytes() == b"a person's own"
 
 

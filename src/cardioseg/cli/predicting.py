@@ -14,8 +14,9 @@ from cardioseg.cli.console import EXIT_SOME_FAILED, Bar, fail, result, result_js
 if TYPE_CHECKING:
     from cardioseg.workflows.choice import Choice
     from cardioseg.workflows.inputs import Input
+    from cardioseg.workflows.outcome import Outcome
     from cardioseg.workflows.segment import Wanted
-    from cardioseg.workflows.work import Outcome, Reach, Run
+    from cardioseg.workflows.work import Reach, Run
 
 Inputs = Annotated[
     list[Path],

@@ -138,6 +138,11 @@ def complete_header(source: SourceSlice) -> Dataset:
     FormatError
         If a UID is missing that an object must refer to.
     """
+    return _completed(source)[0]
+
+
+def _completed(source: SourceSlice) -> tuple[Dataset, list[str]]:
+    """The complete header, and keywords of what was emptied because DICOM does not allow it."""
     header = Dataset()
     header.update(source.dataset)
     # Elements that nobody has read yet are decoded when highdicom does.
@@ -149,13 +154,14 @@ def complete_header(source: SourceSlice) -> Dataset:
             f"the source images lack {', '.join(missing)}: an object that refers to them cannot be "
             "written; take the images from the archive, or write NIfTI (--write nifti)"
         )
-    for name in _not_allowed(header):
+    wrong = _not_allowed(header)
+    for name in wrong:
         del header[name]  # to set its value would change the source's element
     for name in _MAY_BE_EMPTY:
         if name not in header:
             setattr(header, name, "")
     header.pop("SpecificCharacterSet", None)
-    return header
+    return header, wrong
 
 
 def _not_allowed(header: Dataset) -> list[str]:
@@ -184,8 +190,8 @@ def headers(slices: Sequence[SourceSlice]) -> list[Dataset]:
     wrong: set[str] = set()
     for each in slices:
         if each.sop_instance_uid not in found:
-            found[each.sop_instance_uid] = complete_header(each)
-            wrong.update(_not_allowed(each.dataset))
+            found[each.sop_instance_uid], names = _completed(each)
+            wrong.update(names)
     for name in sorted(wrong):
         words = f"{name} of the source images holds what DICOM does not allow: left empty in the "
         warnings.warn(f"{words}objects that are written", ReadWarning, stacklevel=2)

@@ -21,9 +21,10 @@ from cardioseg.inference.segmenter import Segmenter
 from cardioseg.scale.cluster import Connected, Pool, connected
 from cardioseg.scale.remote import fetched
 from cardioseg.workflows.inputs import Input
+from cardioseg.workflows.outcome import Outcome
 from cardioseg.workflows.predict import prediction
 from cardioseg.workflows.segment import Wanted
-from cardioseg.workflows.work import Outcome, Run, Task, Told, outcome_of
+from cardioseg.workflows.work import Run, Task, Told, outcome_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,7 +10,8 @@ from threading import Event, Lock
 from cardioseg.engines.engine import half_of_cores
 from cardioseg.workflows.choice import Choice
 from cardioseg.workflows.inputs import Input
-from cardioseg.workflows.work import Outcome, Task, Told, steps_of
+from cardioseg.workflows.outcome import Outcome
+from cardioseg.workflows.work import Task, Told, steps_of
 
 PLACES = 2
 """So many are worked on at a time: memory grows with it."""

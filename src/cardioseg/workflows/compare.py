@@ -21,6 +21,7 @@ from cardioseg.workflows.evaluate import (
     evaluate_files,
     own_labels,
     read_as,
+    words_of_missing,
 )
 from cardioseg.workflows.inputs import gather_images, gather_labels
 from cardioseg.workflows.provenance import Json, write_run
@@ -181,11 +182,8 @@ def _images(compared: Comparing, cases: Sequence[str]) -> dict[str, Path]:
 def _document(names: tuple[str, str], found: Differences, options: EvaluationOptions) -> str:
     parts = [f"# {names[0]} against {names[1]}", "Per volume, paired by patient."]
     if found.unmatched:
-        treated = "count as nothing found" if options.count_missing else "are not in the figures"
-        parts.append(
-            f"{len(found.unmatched)} references have no prediction in one or both folders and "
-            f"{treated}: {', '.join(found.unmatched)}."
-        )
+        counted, where = options.count_missing, " in one or both folders"
+        parts.append(words_of_missing(found.unmatched, counted=counted, where=where))
     return "\n\n".join([*parts, found.table]) + "\n"
 
 

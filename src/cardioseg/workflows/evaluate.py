@@ -144,8 +144,8 @@ def evaluate_files(
     return Evaluation(report, absent)
 
 
-def words_of_missing(names: Sequence[str], *, counted: bool) -> str:
-    """What a document says of references without a prediction; nothing where there are none.
+def words_of_missing(names: Sequence[str], *, counted: bool, where: str = "") -> str:
+    """What a document says of references without a prediction there; nothing if there are none.
 
     Examples
     --------
@@ -155,7 +155,7 @@ def words_of_missing(names: Sequence[str], *, counted: bool) -> str:
     if not names:
         return ""
     treated = "counted as nothing found" if counted else "and not in the figures"
-    return f"Without a prediction, {treated}: {', '.join(names)}."
+    return f"Without a prediction{where}, {treated}: {', '.join(names)}."
 
 
 def _evaluate(

@@ -70,10 +70,11 @@ class FunctionInputs:
 
 @dataclass(frozen=True)
 class _Subject:
-    """One heart: its label files in the order of time."""
+    """One heart: its label files in the order of time, and names of files that are left out."""
 
     name: str
     files: tuple[Input, ...]
+    left_out: tuple[str, ...] = ()
 
     @property
     def frame_numbers(self) -> tuple[int, ...]:
@@ -159,7 +160,7 @@ def function_of_files(
     results = FunctionResults(scheme, functions, tuple(pairs), named, kind)
     if output is not None:
         files = [each for subject in subjects for each in subject.files]
-        write_function(results, files, output, started)
+        write_function(results, files, output, started, kept=inputs.errors)
     return results
 
 
@@ -177,7 +178,16 @@ def _read_errors(path: Path) -> MeasuredErrors:
 def _subjects(files: Sequence[Input]) -> tuple[_Subject, ...]:
     ordered = sorted(files, key=_in_time)
     names = dict.fromkeys(each.subject for each in files)
-    return tuple(_Subject(name, tuple(e for e in ordered if e.subject == name)) for name in names)
+    return tuple(_subject(name, [e for e in ordered if e.subject == name]) for name in names)
+
+
+def _subject(name: str, files: Sequence[Input]) -> _Subject:
+    """A heart; beside a file with its plain name, phases are copies of that one's frames."""
+    phases = [each for each in files if phase_of(each.name)]
+    if any(each.name == name for each in files) and phases:
+        rest = tuple(each for each in files if each not in phases)
+        return _Subject(name, rest, tuple(each.name for each in phases))
+    return _Subject(name, tuple(files))
 
 
 def _frame_number(file: Input) -> int | None:
@@ -218,7 +228,11 @@ def _measure(
     subject: _Subject, scheme: LabelScheme, inputs: FunctionInputs, options: FunctionOptions
 ) -> HeartFunction:
     labels = _frames(subject, scheme)
-    return heart_function(labels, _times(subject, inputs, len(labels)), inputs.body, options)
+    found = heart_function(labels, _times(subject, inputs, len(labels)), inputs.body, options)
+    if not subject.left_out:
+        return found
+    beside = f"{' and '.join(subject.left_out)} beside {subject.name} left out"
+    return replace(found, notes=(*found.notes, beside))
 
 
 def _times(subject: _Subject, inputs: FunctionInputs, count: int) -> tuple[float, ...]:

@@ -79,14 +79,21 @@ class FunctionResults:
 
 
 def write_function(
-    results: FunctionResults, files: Sequence[Input], output: Path, started: float
+    results: FunctionResults,
+    files: Sequence[Input],
+    output: Path,
+    started: float,
+    kept: Path | None = None,
 ) -> None:
     """Write tables, figures and run.json of the label maps in `files` into a folder.
 
-    What an earlier run left there and this one does not write again is removed.
+    What an earlier run left there and this one does not write again is removed, but for the file
+    that is to be kept.
     """
     make_folder(output)
-    _forget(results, output)
+    for path in _former_files(output):
+        if kept is None or path.resolve() != kept.resolve():
+            path.unlink(missing_ok=True)
     write_text(output / FUNCTION_JSON, json.dumps(_subjects_record(results), indent=2) + "\n")
     write_text(output / FUNCTION_CSV, function_csv(results.functions))
     if results.groups:
@@ -99,11 +106,17 @@ def write_function(
     write_run(output, "function", {"scheme": results.scheme.name, "files": told}, started)
 
 
-def _forget(results: FunctionResults, output: Path) -> None:
+def _former_files(output: Path) -> list[Path]:
+    """The files beside function.json that an earlier run made or may have made; none without it."""
+    try:
+        record = json.loads((output / FUNCTION_JSON).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    subjects = record.get("subjects") if isinstance(record, dict) else None
+    names = [name for name in subjects or () if Path(name).name == name]
     shared = (GROUPS_MD, AGREEMENT_MD, AGREEMENT_JSON, ERRORS_JSON, BLAND_ALTMAN)
-    figures = [f"{name}{end}" for name in results.functions for end in (CURVES, BULLS_EYE)]
-    for name in (*shared, *figures):
-        (output / name).unlink(missing_ok=True)
+    figures = (f"{name}{end}" for name in names for end in (CURVES, BULLS_EYE))
+    return [output / name for name in (*shared, *figures)]
 
 
 def _write_figures(name: str, function: HeartFunction, output: Path) -> None:

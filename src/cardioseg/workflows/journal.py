@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from cardioseg.errors import ConfigError, OutputExistsError
+from cardioseg.errors import ConfigError
 from cardioseg.io.atomic import write_text
 from cardioseg.workflows.provenance import FORMAT_VERSION, RUN, Json, versions
 
 PROGRAM = "cardioseg"
 KINDS_ASKED = "write"
 """What a run tells of the kinds of output that it was asked for."""
+
+_BESIDE_LABELS = (KINDS_ASKED, "quality")
+_DIGITS = 16
 
 FORMER = "former"
 """What a run.json tells of earlier runs whose place it took: their files that are still there."""
@@ -136,37 +140,20 @@ class Journal:
         """Remove the file: run.json tells it all."""
         self.path.unlink(missing_ok=True)
 
-    def require_alike(self, names: Collection[str]) -> None:
-        """Refuse to put files beside those that an earlier run made with other settings.
+    def settings(self, head: Mapping[str, Json] | None = None) -> str:
+        """A digest of what decides a run's labels, whatever it writes of them; None means now."""
+        told = {**self.facts, "versions": versions()} if head is None else head
+        made = told.get("versions")
+        program = made.get(PROGRAM) if isinstance(made, dict) else None
+        deciding = {name: told.get(name) for name in self.facts if name not in _BESIDE_LABELS}
+        text = json.dumps([program, deciding], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 
-        Other kinds of file may come beside them.
-
-        Raises
-        ------
-        OutputExistsError
-            If such a file of one of these names is there; it names what differs.
-        """
-        for past in self.past_runs():
-            differing = [each for each in self._differing(past.head) if each != KINDS_ASKED]
-            if not differing:
-                continue
-            for record in past.records:
-                name, written = str(record["name"]), record.get("written")
-                files = written if name in names and isinstance(written, list) else ()
-                if any((self.folder / str(each)).is_file() for each in files):
-                    raise OutputExistsError(
-                        f"{past.path}: {name} was answered with another {', '.join(differing)}; "
-                        "name another folder, or add --force to remove that answer"
-                    )
-
-    def _differing(self, head: Record) -> list[str]:
+    def _require_same(self, path: Path, head: Record) -> None:
         made, now = head.get("versions"), versions()
         same_program = isinstance(made, dict) and made.get(PROGRAM) == now.get(PROGRAM)
         differing = [name for name, value in self.facts.items() if head.get(name) != value]
-        return differing + ([] if same_program else [f"version of {PROGRAM}"])
-
-    def _require_same(self, path: Path, head: Record) -> None:
-        differing = self._differing(head)
+        differing += [] if same_program else [f"version of {PROGRAM}"]
         if differing:
             raise ConfigError(
                 f"{path}: that run had another {', '.join(differing)}; give the same, name another "

@@ -4,101 +4,18 @@ from __future__ import annotations
 
 import glob
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cardioseg.errors import CardiosegError, DatasetError, OutputExistsError
 from cardioseg.io.folders import files_below
 from cardioseg.workflows.inputs import Input
-from cardioseg.workflows.journal import FORMER, KINDS_ASKED, PastRun, Record
-from cardioseg.workflows.outputs import KINDS, NIFTI, Kind
-from cardioseg.workflows.provenance import Json, file_digest
+from cardioseg.workflows.journal import Record
+from cardioseg.workflows.outputs import Kind
+from cardioseg.workflows.provenance import file_digest
 
 _HEADERS_ALONE = (".nhdr", ".mhd")
 """Headers whose data lies in another file, which their digest does not cover."""
-
-
-@dataclass(frozen=True)
-class Former:
-    """The files that earlier runs of a command made in a folder, of whatever kind.
-
-    Parameters
-    ----------
-    folder
-        The folder.
-    names
-        Names of the files, by the input's name.
-    """
-
-    folder: Path
-    names: Mapping[str, frozenset[str]]
-
-    @cached_property
-    def _owners(self) -> Mapping[str, frozenset[str]]:
-        """Names of the inputs that a file may be of, by its name."""
-        owners: dict[str, set[str]] = {}
-        for name, made in self.names.items():
-            for each in made:
-                owners.setdefault(each, set()).add(name)
-        return {name: frozenset(found) for name, found in owners.items()}
-
-    def remove(self, each: Input, kept: Collection[str]) -> None:
-        """Remove the files of an input, of whatever kind, but for those that are kept."""
-        for name in self.names.get(each.name, frozenset()).difference(kept):
-            rest = name.removeprefix(each.name)
-            # Whatever a record says, nothing but a file with this input's name is removed.
-            if rest != name and any(kind.may_end(rest) for kind in KINDS):
-                self._remove(self.folder / name, each)
-
-    def remove_failed(self, kinds: Sequence[Kind], each: Input) -> None:
-        """Remove what is there of an input that failed: half of its files, or another run's."""
-        for path in files_of(kinds, self.folder, each.name):
-            self._remove(path, each)
-
-    def _remove(self, path: Path, each: Input) -> None:
-        """Remove a file, unless it is the input itself or may be another input's output."""
-        is_input = not each.url and path.resolve() == each.path.resolve()
-        if not is_input and self._owners.get(path.name, frozenset()) <= {each.name}:
-            path.unlink(missing_ok=True)
-
-    def left(self, replaced: Collection[str], records: Iterable[Record]) -> dict[str, Json]:
-        """Names of those that records don't tell of, by the input's; not of inputs replaced."""
-        told = {str(each["name"]): _written(each) or () for each in records}
-        left = {
-            name: sorted(made.difference(told.get(name, ())))
-            for name, made in self.names.items()
-            if name not in replaced
-        }
-        return {name: list[Json](made) for name, made in left.items() if made}
-
-
-def former_of(runs: Iterable[PastRun], folder: Path) -> Former:
-    """The files that earlier runs tell of.
-
-    A record that names no file, of an older version or of an input that was only begun, stands for
-    all that its run was asked to write.
-    """
-    made: dict[str, set[str]] = {}
-    for past in runs:
-        kinds = past.head.get(KINDS_ASKED)
-        asked = [k for k in KINDS if k.name in (kinds if isinstance(kinds, list) else [NIFTI.name])]
-        for record in past.records:
-            name, written = str(record["name"]), _written(record)
-            if written is None and not record.get("failed") and Path(name).name == name:
-                written = [path.name for path in files_of(asked, folder, name)]
-            made.setdefault(name, set()).update(written or ())
-        earlier = past.head.get(FORMER)
-        for name, files in earlier.items() if isinstance(earlier, dict) else ():
-            made.setdefault(name, set()).update(map(str, files if isinstance(files, list) else ()))
-    return Former(folder, {name: frozenset(files) for name, files in made.items()})
-
-
-def _written(record: Record) -> list[str] | None:
-    """The files that a record tells of; None where it does not say."""
-    written = record.get("written")
-    return [str(name) for name in written] if isinstance(written, list) else None
 
 
 def require_apart(kinds: Sequence[Kind], inputs: Sequence[Input]) -> None:

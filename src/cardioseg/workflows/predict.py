@@ -12,12 +12,12 @@ from cardioseg.inference.predictor import Predictor
 from cardioseg.inference.segmenter import Segmenter
 from cardioseg.io.nifti import write_scores
 from cardioseg.workflows.inputs import Input, Opened
+from cardioseg.workflows.outcome import Outcome
 from cardioseg.workflows.outputs import NIFTI
 from cardioseg.workflows.provenance import Json
 from cardioseg.workflows.segment import Wanted, segment
 from cardioseg.workflows.work import (
     Finish,
-    Outcome,
     Reach,
     Start,
     Task,

@@ -8,21 +8,15 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from cardioseg.core.quality import Quality, Verdict
+from cardioseg.core.quality import Quality
 from cardioseg.errors import CardiosegError, FormatError, is_out_of_memory
 from cardioseg.io.atomic import make_folder
+from cardioseg.workflows.former import Former, former_of
 from cardioseg.workflows.inputs import Input, Opened, open_input
 from cardioseg.workflows.journal import FORMER, Earlier, Journal, Record, add
+from cardioseg.workflows.outcome import Outcome, record_of, remembered
 from cardioseg.workflows.outputs import Kind
-from cardioseg.workflows.places import (
-    Former,
-    files_of,
-    former_of,
-    is_done,
-    require_apart,
-    require_free,
-    stamp_of,
-)
+from cardioseg.workflows.places import files_of, is_done, require_apart, require_free, stamp_of
 from cardioseg.workflows.provenance import Json, write_run
 
 Watch = Callable[[int, int, str], None]
@@ -31,24 +25,6 @@ Finish = Callable[[], tuple[int, Quality | None]]
 """Writes what was made of one input; returns the number of frames written and their quality."""
 Reach = Callable[[Input], AbstractContextManager[Input]]
 """Brings an input to this machine, and removes what it brought at the end of the block."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one input: frames written, the input's digest and quality, or the error.
-
-    `skipped` ones are of an earlier run; of their quality only the verdict is known. `stamp` marks
-    the input as it was before it was read; see :func:`cardioseg.workflows.places.stamp_of`.
-    """
-
-    name: str
-    seconds: float
-    frames: int = 0
-    input_sha256: str = ""
-    error: str = ""
-    quality: Quality | None = None
-    skipped: bool = False
-    stamp: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,11 +44,6 @@ class Start:
     force: bool = False
     resume: bool = False
     share: str = ""
-
-    @property
-    def replaces(self) -> bool:
-        """Whether all that earlier runs made of an input goes when the input has ended."""
-        return self.force or self.resume
 
 
 @dataclass(frozen=True)
@@ -161,43 +132,58 @@ def run_task(
     require_apart(task.kinds, inputs)
     journal = Journal(output, task.command, task.facts, start.share)
     earlier = (journal.earlier() if start.resume else None) or Earlier({}, frozenset())
-    told, past = earlier.records, list(journal.past_runs())
-    former = former_of(past, output)
-    lost = former_of(filter(journal.takes_place_of, past), output)
-    started = time.monotonic()
-    done = {
-        each.name: told[each.name]
-        for each in inputs
-        if is_done(task.kinds, each, output, told.get(each.name))
-    }
-    by_name = {each.name: each for each in inputs}
-    todo = [each for each in inputs if each.name not in done]
-    require_free(task.kinds, todo, output, None if start.force else told)
-    if not start.replaces:
-        journal.require_alike({each.name for each in todo})
+    former, started = former_of(journal), time.monotonic()
+    done = _done(task, inputs, output, earlier)
+    todo = {each.name: each for each in inputs if each.name not in done}
+    require_free(task.kinds, [*todo.values()], output, None if start.force else earlier.records)
+    if not start.force:
+        former.require_alike(todo, journal.settings())
     make_folder(output)
     records = dict(done)
-    outcomes = {name: _remembered(record) for name, record in done.items()}
+    outcomes = {name: remembered(record) for name, record in done.items()}
     try:
-        with journal.begin(done, [each.name for each in todo]) as stream:
-            for outcome in run(task, todo, lambda words: watch(len(outcomes), len(inputs), words)):
+        with journal.begin(done, todo) as stream:
+            for outcome in run(
+                task, [*todo.values()], lambda words: watch(len(outcomes), len(inputs), words)
+            ):
                 outcomes[outcome.name] = outcome
-                written = _settled(task, by_name[outcome.name], outcome, former, start)
-                records[outcome.name] = _record(outcome, written)
+                written = _settled(task, todo[outcome.name], outcome, former, start)
+                records[outcome.name] = record_of(outcome, written)
                 add(stream, records[outcome.name])
         watch(len(inputs), len(inputs), "")
     finally:
         # Also after Ctrl-C: what was written stays and is told, and the journal what was begun.
         if records or not inputs:  # a share may have none
-            others = (name for name in told if name in earlier.own and name not in by_name)
-            listed = [records[name] for name in by_name if name in records]
-            listed += [told[name] for name in others if not told[name].get("begun")]
-            left = lost.left(outcomes.keys() - done.keys() if start.replaces else (), listed)
+            listed = _listed(inputs, records, earlier)
+            left = former.left(outcomes.keys() & todo.keys() if start.force else (), listed)
             facts = {**task.facts, "files": list[Json](listed), **({FORMER: left} if left else {})}
             write_run(output, task.command, facts, started, start.share)
         if len(outcomes) == len(inputs):
             journal.end()
     return tuple(outcomes[each.name] for each in inputs if each.name in outcomes)
+
+
+def _done(task: Task, inputs: Sequence[Input], output: Path, earlier: Earlier) -> dict[str, Record]:
+    """Records of the inputs that an earlier run finished."""
+    told = ((each, earlier.records.get(each.name)) for each in inputs)
+    return {
+        each.name: record
+        for each, record in told
+        if record is not None and is_done(task.kinds, each, output, record)
+    }
+
+
+def _listed(
+    inputs: Sequence[Input], records: Mapping[str, Record], earlier: Earlier
+) -> list[Record]:
+    """What run.json tells: of these inputs, then of those of earlier runs."""
+    names = dict.fromkeys(each.name for each in inputs)
+    own = earlier.own - names.keys()
+    others = (record for name, record in earlier.records.items() if name in own)
+    return [
+        *(records[name] for name in names if name in records),
+        *(record for record in others if not record.get("begun")),
+    ]
 
 
 def outcome_of(each: Input, task: Task, told: Told = lambda words: None) -> Outcome:
@@ -268,34 +254,12 @@ def _require_dicom(kinds: Sequence[Kind], inputs: Sequence[Input]) -> None:
         )
 
 
-def _remembered(record: Record) -> Outcome:
-    verdict = record.get("verdict")
-    return Outcome(
-        name=str(record["name"]),
-        seconds=float(str(record.get("seconds", 0))),
-        frames=int(str(record.get("frames", 0))),
-        input_sha256=str(record.get("input_sha256", "")),
-        quality=None if verdict is None else Quality(Verdict(str(verdict))),
-        skipped=True,
-    )
-
-
 def _settled(task: Task, each: Input, outcome: Outcome, former: Former, start: Start) -> list[str]:
     """Names of the files of an input that ended; what is there of it and not its answer goes."""
     if outcome.error:
         former.remove_failed(task.kinds, each)
     there = () if outcome.error else files_of(task.kinds, former.folder, each.name)
     written = [path.name for path in there]
-    if start.replaces:
+    if start.force:
         former.remove(each, written)
     return written
-
-
-def _record(outcome: Outcome, written: Sequence[str]) -> Record:
-    record: dict[str, Json] = {"name": outcome.name, "seconds": round(outcome.seconds, 3)}
-    if outcome.error:
-        # The full message goes to stderr; a log names no path.
-        return {**record, "failed": True}
-    record |= {"input_sha256": outcome.input_sha256, "stamp": outcome.stamp}
-    record |= {"frames": outcome.frames, "written": list[Json](written)}
-    return record if outcome.quality is None else {**record, "verdict": outcome.quality.verdict}

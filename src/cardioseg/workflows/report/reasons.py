@@ -97,6 +97,12 @@ _SENTENCES: tuple[tuple[str, str], ...] = (
         "sin recortar",
     ),
     (
+        "{} ml of heart in all, any adult has more than {}: check the spacing in the header and "
+        "whether the whole heart was found",
+        "{} ml de corazón en total, cualquier adulto tiene más de {}: compruebe el espaciado en la "
+        "cabecera y si se encontró todo el corazón",
+    ),
+    (
         "{} of {} ml, adults have {} to {}: check the spacing in the header and whether the "
         "whole heart was found",
         "{} de {} ml, los adultos tienen de {} a {}: compruebe el espaciado en la cabecera y "

@@ -56,8 +56,12 @@ class Division:
         """The subjects of each part, or those whose slices are divided, sorted."""
         if self.split is None:
             return {"divided": list[Json](subjects_of(self.pool))}
-        named = ("training", "validation", TEST)
-        return {part: list[Json](sorted(getattr(self.split, part))) for part in named}
+        named = {
+            "training": self.split.training,
+            "validation": self.split.validation,
+            TEST: self.split.test,
+        }
+        return {part: list[Json](sorted(subjects)) for part, subjects in named.items()}
 
 
 @dataclass(frozen=True, eq=False)
