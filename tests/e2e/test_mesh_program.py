@@ -53,6 +53,15 @@ def test_models_and_a_picture_of_a_label_map(labels, tmp_path):
     assert "--force" in again.stderr
 
 
+def test_a_picture_that_is_there_is_kept_and_nothing_is_written(labels, tmp_path):
+    (tmp_path / "case.png").write_bytes(b"of a case")
+    done = run(labels, "--output", tmp_path, "--picture")
+    assert done.returncode == 1
+    assert "case.png: is already there; add --force" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["case.png"]
+    assert (tmp_path / "case.png").read_bytes() == b"of a case"
+
+
 def test_a_hollow_heart_cut_open(labels, tmp_path):
     done = run(
         labels, "--output", tmp_path, "--solid", "blood-pool", "--structures", "blood pool",

@@ -95,6 +95,25 @@ def test_what_cannot_be_compared_is_refused_before_anything_is_written(cohort: P
     assert not output.exists()
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--force",),
+        ("--count-missing",),
+        ("--scheme", "acdc"),
+        ("--read-as", "acdc"),
+        ("--images", "images"),
+        ("--subjects", "subjects.csv"),
+    ],
+    ids=lambda option: option[0],
+)
+def test_options_of_folders_are_refused_for_a_study(tmp_path: Path, capsys, option) -> None:
+    study = ("compare", "slides-acdc", "--data", f"acdc:{tmp_path}", "--output", tmp_path / "run")
+    assert run(*study, *option) == 2
+    assert f"{option[0]}: only for folders, not for a study" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_comparison_is_replaced_as_a_whole_and_by_force_only(cohort: Path) -> None:
     options, output = EvaluationOptions(ACDC, count_missing=True), cohort / "out"
     references, images = cohort / "references", cohort / "images"

@@ -405,5 +405,8 @@ def test_options_that_contradict_each_other_are_refused(inputs, tmp_path: Path, 
     assert run(*common, "--force", "--resume") == 2
     assert run(*common, "--workers", 2) == 2
     assert "go with --ray" in capsys.readouterr().err
+    assert run(*common, "--part", "test") == 2
+    assert run("scores", *common[1:3], "sax", *common[4:], "--part", "validation") == 2
+    assert capsys.readouterr().err.count("--part goes with --split: add it") == 2
     assert run(*common, "--shard", "9/3") == 1
     assert not (tmp_path / "out").exists()

@@ -8,13 +8,18 @@ import shutil
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
+from tests.in_process import run
 from tests.networks import SMALL, exported_network
 
 from cardioseg import model as model_module
-from cardioseg.cli.predicting import _tell_which
+from cardioseg.cli.console import tell_which
+from cardioseg.core.geometry import Geometry
+from cardioseg.core.volume import Volume
 from cardioseg.errors import ModelError, PlanError
+from cardioseg.io.nifti import write_volume
 from cardioseg.model import (
     CARD,
     NETWORK,
@@ -193,14 +198,53 @@ def test_an_installed_name_goes_before_a_folder_of_that_name(folder, tmp_path, m
         open_model("./lax")
 
 
-def test_predict_says_which_of_two_models_of_one_name_it_takes(tmp_path, monkeypatch, capsys):
+def test_which_of_two_models_of_one_name_is_taken_is_told(tmp_path, monkeypatch, capsys):
     installed(monkeypatch, sax=tmp_path)
     monkeypatch.chdir(tmp_path)
     write_model(tmp_path / "sax", THE_PLAN, FILES)
     for name in ("sax", "./sax"):
-        _tell_which(name)
-    note = "note: --model sax is the installed model; the folder here is --model ./sax"
+        tell_which(name)
+    note = "note: sax is the installed model; the folder here is ./sax"
     assert capsys.readouterr().err.splitlines() == [note]
+
+
+def test_a_baseline_whose_name_hides_a_model_folder_is_told(tmp_path, monkeypatch, capsys):
+    installed(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    write_model(tmp_path / "otsu", THE_PLAN, FILES)
+    for name in ("otsu", "./otsu"):
+        tell_which(name, baselines=True)
+    tell_which("otsu")
+    note = "note: otsu is the classical baseline; the folder here is ./otsu"
+    assert capsys.readouterr().err.splitlines() == [note]
+    (tmp_path / "otsu" / "baseline.json").touch()
+    tell_which("otsu", baselines=True)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("predict", "scan.nii", "--model", "sax", "--output", "out"),
+        ("scores", "scan.nii", "--model", "sax", "--output", "out"),
+        ("export", "sax", "--output", "sax.onnx"),
+        ("quantise", "sax", "--data", "acdc:.", "--split", "no.json", "--output", "out"),
+        ("models", "sax"),
+        ("listen", "--port", "0", "--ae-title", "US", "--model", "sax", "--output", "out"),
+        ("serve", "--model", "sax"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_every_command_that_opens_a_model_by_name_tells_which(
+    tmp_path, monkeypatch, capsys, arguments
+):
+    installed(monkeypatch, sax=tmp_path / "empty")
+    monkeypatch.chdir(tmp_path)
+    grid = Geometry((4, 4, 2), np.eye(4))
+    write_volume(Volume(np.ones(grid.shape, np.float32), grid), tmp_path / "scan.nii")
+    write_model(tmp_path / "sax", THE_PLAN, FILES)
+    assert run(*arguments) == 1
+    assert "note: sax is the installed model; the folder here is ./sax" in capsys.readouterr().err
 
 
 def test_with_nothing_installed_the_message_says_what_to_install(monkeypatch, tmp_path):

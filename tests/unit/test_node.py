@@ -18,6 +18,7 @@ from cardioseg.errors import FormatError, NetworkError, WriteError
 from cardioseg.io.dicom_network import (
     Peer,
     Receiver,
+    Uids,
     _entity,
     _store,
     parse_peer,
@@ -28,6 +29,10 @@ from cardioseg.service import node as node_module
 from cardioseg.service.node import Node, NodeOptions
 
 ARCHIVE, SCANNER = Peer("ARCHIVE", "127.0.0.1", 4242), Peer("SCANNER", "127.0.0.1", 104)
+
+
+def uids(study: str, instance: str, series: str = "7") -> Uids:
+    return Uids(study, f"{study}.{series}", f"{study}.{series}.{instance}")
 
 
 class Bench:
@@ -86,8 +91,8 @@ def bench(tmp_path, monkeypatch):
 
 def test_a_study_is_worked_on_when_its_associations_have_ended(bench):
     it = bench()
-    assert it.node.receive(1, "SCANNER", "1.2.3", b"one")
-    assert it.node.receive(2, "SCANNER", "1.2.3", b"two")
+    assert it.node.receive(1, "SCANNER", uids("1.2.3", "1"), b"one")
+    assert it.node.receive(2, "SCANNER", uids("1.2.3", "2"), b"two")
     it.node.released(1)
     time.sleep(0.2)
     assert it.worked == []
@@ -99,11 +104,11 @@ def test_a_study_is_worked_on_when_its_associations_have_ended(bench):
 
 def test_results_go_to_the_peer_that_has_the_senders_title_else_to_the_first(bench):
     it = bench()
-    it.node.receive(1, "SCANNER", "1.2.3", b"one")
+    it.node.receive(1, "SCANNER", uids("1.2.3", "1"), b"one")
     it.node.released(1)
     assert it.done.wait(5)
     it.done.clear()
-    it.node.receive(2, "ELSEWHERE", "1.2.3", b"one")
+    it.node.receive(2, "ELSEWHERE", uids("1.2.3", "1"), b"one")
     it.node.released(2)
     it.wait()
     assert it.sent == [(["SEG"], SCANNER), (["SEG"], ARCHIVE)]
@@ -111,7 +116,7 @@ def test_results_go_to_the_peer_that_has_the_senders_title_else_to_the_first(ben
 
 def test_log_lines_name_the_job_and_nothing_of_the_study(bench):
     it = bench()
-    it.node.receive(1, "SCANNER", "1.2.3.4.5", b"Probe^Invented")
+    it.node.receive(1, "SCANNER", uids("1.2.3.4.5", "1"), b"Probe^Invented")
     it.node.released(1)
     it.wait()
     jobs = {line.split(":")[0] for line in it.lines}
@@ -121,15 +126,15 @@ def test_log_lines_name_the_job_and_nothing_of_the_study(bench):
 
 def test_what_goes_beyond_the_limit_is_refused(bench):
     it = bench(most_bytes=5, quiet_s=60.0)
-    assert it.node.receive(1, "SCANNER", "1.2.3", b"1234")
-    assert not it.node.receive(1, "SCANNER", "1.2.3", b"56")
-    assert it.node.receive(1, "SCANNER", "9.9.9", b"5")
-    assert not it.node.receive(2, "SCANNER", "9.9.9", b"6")
+    assert it.node.receive(1, "SCANNER", uids("1.2.3", "1"), b"1234")
+    assert not it.node.receive(1, "SCANNER", uids("1.2.3", "2"), b"56")
+    assert it.node.receive(1, "SCANNER", uids("9.9.9", "1"), b"5")
+    assert not it.node.receive(2, "SCANNER", uids("9.9.9", "2"), b"6")
 
 
 def test_a_study_whose_connection_was_broken_is_not_worked_on(bench):
     it = bench()
-    it.node.receive(1, "SCANNER", "1.2.3", b"one", "1")
+    it.node.receive(1, "SCANNER", uids("1.2.3", "1"), b"one")
     it.node.broken(1)
     it.wait()
     assert it.worked == []
@@ -141,11 +146,11 @@ def test_a_study_whose_connection_was_broken_is_not_worked_on(bench):
 def test_a_study_that_is_sent_again_after_a_break_is_worked_on(bench, quiet_s):
     """Whether or not its first part has been deleted by then."""
     it = bench(quiet_s=quiet_s)
-    it.node.receive(1, "SCANNER", "1.2.3", b"one", "1")
+    it.node.receive(1, "SCANNER", uids("1.2.3", "1"), b"one")
     it.node.broken(1)
     time.sleep(0.15)
     for number in (1, 2):
-        it.node.receive(2, "SCANNER", "1.2.3", b"new", f"{number}")
+        it.node.receive(2, "SCANNER", uids("1.2.3", f"{number}"), b"new")
     it.done.clear()
     it.node.released(2)
     it.wait()
@@ -155,7 +160,7 @@ def test_a_study_that_is_sent_again_after_a_break_is_worked_on(bench, quiet_s):
 def test_only_an_association_that_began_after_a_break_makes_up_for_it(bench):
     it = bench(quiet_s=0.2)
     for number in (1, 2):
-        it.node.receive(number, "SCANNER", "1.2.3", b"one", f"{number}")
+        it.node.receive(number, "SCANNER", uids("1.2.3", f"{number}"), b"one")
     it.node.broken(1)
     it.node.released(2)
     it.wait()
@@ -164,11 +169,11 @@ def test_only_an_association_that_began_after_a_break_makes_up_for_it(bench):
 
 def test_what_is_left_of_a_deleted_study_is_not_whole_without_the_rest(bench):
     it = bench()
-    it.node.receive(1, "SCANNER", "1.2.3", b"one", "1")
+    it.node.receive(1, "SCANNER", uids("1.2.3", "1"), b"one")
     it.node.broken(1)
     assert it.done.wait(5)
     it.done.clear()
-    it.node.receive(2, "SCANNER", "1.2.3", b"two", "2")
+    it.node.receive(2, "SCANNER", uids("1.2.3", "2"), b"two")
     it.node.released(2)
     it.wait()
     assert it.worked == []
@@ -177,13 +182,13 @@ def test_what_is_left_of_a_deleted_study_is_not_whole_without_the_rest(bench):
 
 def test_a_study_with_a_refused_object_waits_for_it(bench):
     it = bench(most_bytes=5, quiet_s=0.2)
-    assert it.node.receive(1, "SCANNER", "9.9.9", b"1234", "9")
-    assert not it.node.receive(2, "SCANNER", "1.2.3", b"12", "1")
+    assert it.node.receive(1, "SCANNER", uids("9.9.9", "9"), b"1234")
+    assert not it.node.receive(2, "SCANNER", uids("1.2.3", "1"), b"12")
     it.node.released(1)
     assert it.done.wait(5)
     it.done.clear()
-    assert it.node.receive(2, "SCANNER", "1.2.3", b"34", "2")
-    assert it.node.receive(2, "SCANNER", "1.2.3", b"12", "1")
+    assert it.node.receive(2, "SCANNER", uids("1.2.3", "2"), b"34")
+    assert it.node.receive(2, "SCANNER", uids("1.2.3", "1"), b"12")
     it.node.released(2)
     it.wait()
     assert it.worked == [[b"1234"], [b"34", b"12"]]
@@ -191,8 +196,8 @@ def test_a_study_with_a_refused_object_waits_for_it(bench):
 
 def test_a_study_with_a_refused_object_is_not_worked_on_without_it(bench):
     it = bench(most_bytes=5)
-    assert it.node.receive(1, "SCANNER", "1.2.3", b"1234", "1")
-    assert not it.node.receive(1, "SCANNER", "1.2.3", b"56", "2")
+    assert it.node.receive(1, "SCANNER", uids("1.2.3", "1"), b"1234")
+    assert not it.node.receive(1, "SCANNER", uids("1.2.3", "2"), b"56")
     it.node.released(1)
     it.wait()
     assert it.worked == []
@@ -201,7 +206,7 @@ def test_a_study_with_a_refused_object_is_not_worked_on_without_it(bench):
 
 def test_an_object_that_cannot_be_written_is_refused_and_leaves_nothing(bench, monkeypatch):
     it = bench()
-    assert it.node.receive(1, "SCANNER", "1.2.3", b"one", "1")
+    assert it.node.receive(1, "SCANNER", uids("1.2.3", "1"), b"one")
     written = Path.write_bytes
 
     def full(path, data):
@@ -210,17 +215,56 @@ def test_an_object_that_cannot_be_written_is_refused_and_leaves_nothing(bench, m
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", full)
-        assert not it.node.receive(1, "SCANNER", "1.2.3", b"two", "2")
-        assert not it.node.receive(1, "SCANNER", "4.5.6", b"one", "3")
+        assert not it.node.receive(1, "SCANNER", uids("1.2.3", "2"), b"two")
+        assert not it.node.receive(1, "SCANNER", uids("4.5.6", "3"), b"one")
     assert [path.read_bytes() for path in it.folder.rglob("*.dcm")] == [b"one"]
     it.node.released(1)
     it.wait()
     assert it.worked == []
 
 
+def send_part(it, association, objects):
+    """One association; ended when the node has done with it."""
+    it.done.clear()
+    for series, instance in objects:
+        data = f"{series}{instance}".encode()
+        it.node.receive(association, "SCANNER", uids("1.2.3", instance, series), data)
+    it.node.released(association)
+    assert it.done.wait(5), it.lines
+
+
+def test_a_later_part_of_a_series_that_was_worked_on_is_left_out(bench):
+    it = bench()
+    send_part(it, 1, [("a", "1"), ("a", "2")])
+    send_part(it, 2, [("a", "3"), ("b", "1"), ("a", "4")])
+    assert it.worked == [[b"a1", b"a2"], [b"b1"]]
+    assert any("left out 1 series of which another part was worked on" in e for e in it.lines)
+    send_part(it, 3, [("a", "1"), ("a", "2")])
+    assert "nothing to send" in "".join(it.lines[-3:])
+    assert len(it.worked) == 2
+    assert list(it.folder.iterdir()) == []
+    send_part(it, 4, [("a", f"{number}") for number in range(1, 6)])
+    assert it.worked[2:] == [[b"a1", b"a2", b"a3", b"a4", b"a5"]]
+
+
+def test_what_was_worked_on_is_forgotten_after_a_while_but_not_while_more_comes(bench):
+    it = bench(oldest_s=0.3)
+    send_part(it, 1, [("a", "1"), ("a", "2")])
+    time.sleep(0.2)
+    it.node.receive(2, "SCANNER", uids("1.2.3", "3", "a"), b"a3")
+    time.sleep(0.2)
+    it.done.clear()
+    it.node.released(2)
+    assert it.done.wait(5), it.lines
+    assert it.worked == [[b"a1", b"a2"]]
+    time.sleep(0.5)
+    send_part(it, 3, [("a", "3")])
+    assert it.worked == [[b"a1", b"a2"], [b"a3"]]
+
+
 def test_a_study_that_never_ends_is_deleted(bench):
     it = bench(oldest_s=0.1)
-    it.node.receive(1, "SCANNER", "1.2.3", b"one")
+    it.node.receive(1, "SCANNER", uids("1.2.3", "1"), b"one")
     it.wait()
     assert it.worked == []
     assert list(it.folder.iterdir()) == []
@@ -236,7 +280,7 @@ def test_a_study_that_is_whole_may_wait_longer_than_the_oldest_age(bench):
 
     it = bench(work=slow, oldest_s=0.2, quiet_s=0.0)
     for number in (1, 2):
-        it.node.receive(number, "SCANNER", f"1.2.{number}", b"one")
+        it.node.receive(number, "SCANNER", uids(f"1.2.{number}", "1"), b"one")
     for number in (1, 2):
         it.node.released(number)
     deadline = time.monotonic() + 5
@@ -260,7 +304,7 @@ def test_a_study_that_fails_is_told_and_deleted_and_the_next_one_is_done(
         raise error
 
     it = bench(work=broken)
-    it.node.receive(1, "SCANNER", "1.2.3", b"one")
+    it.node.receive(1, "SCANNER", uids("1.2.3", "1"), b"one")
     it.node.released(1)
     it.wait()
     assert any(told in line for line in it.lines)
@@ -278,7 +322,7 @@ def test_sending_is_tried_again(bench):
             raise NetworkError("ARCHIVE: cannot be reached")
 
     it = bench(send=refused_once)
-    it.node.receive(1, "X", "1.2.3", b"one")
+    it.node.receive(1, "X", uids("1.2.3", "1"), b"one")
     it.node.released(1)
     it.wait()
     assert len(tries) == 2
@@ -288,7 +332,7 @@ def test_sending_is_tried_again(bench):
 
 def test_results_are_kept_where_that_is_asked_for(bench, tmp_path):
     it = bench(output=tmp_path / "kept", destinations=())
-    it.node.receive(1, "X", "1.2.3", b"one")
+    it.node.receive(1, "X", uids("1.2.3", "1"), b"one")
     it.node.released(1)
     it.wait()
     (folder,) = (tmp_path / "kept").iterdir()
@@ -301,7 +345,7 @@ def test_results_that_cannot_be_kept_are_sent_all_the_same(bench, tmp_path, monk
 
     monkeypatch.setattr(node_module, "write_bytes", full)
     it = bench(output=tmp_path / "kept")
-    it.node.receive(1, "X", "1.2.3", b"one")
+    it.node.receive(1, "X", uids("1.2.3", "1"), b"one")
     it.node.released(1)
     it.wait()
     assert it.sent == [(["SEG"], ARCHIVE)]
@@ -363,8 +407,8 @@ class Notes:
         self.objects: list[str] = []
         self.ends: queue.Queue[str] = queue.Queue()
 
-    def receive(self, association, sender, study, data, instance=""):
-        self.objects.append(instance)
+    def receive(self, association, sender, uids, data):
+        self.objects.append(uids)
         return True
 
     def released(self, association):
@@ -397,7 +441,10 @@ def test_how_an_association_ends_is_told(tmp_path, ending):
         assert notes.ends.get(timeout=10) == ("released" if ending == "released" else "broken")
     assert statuses[1] == 0x0000
     assert (statuses[0] == 0xC000) == (ending == "unreadable")
-    assert notes.objects[-1] == dcmread(paths[1]).SOPInstanceUID
+    last = dcmread(paths[1])
+    assert notes.objects[-1] == Uids(
+        last.StudyInstanceUID, last.SeriesInstanceUID, last.SOPInstanceUID
+    )
 
 
 def test_more_objects_than_an_association_has_contexts_are_sent(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -181,6 +182,8 @@ def test_what_cannot_be_compared_is_refused(folders: Path, tmp_path: Path) -> No
         compare_observers(ObserverFolders((ana, ana)))
     with pytest.raises(DatasetError, match="--output"):
         compare_observers(trio(folders), write_consensus=True)
+    with pytest.raises(DatasetError, match="--output"):
+        compare_observers(replace(trio(folders), images=folders))
     other = tmp_path / "other"
     other.mkdir()
     case = next(iter(sorted(ana.iterdir())))

@@ -351,6 +351,9 @@ def test_what_cannot_be_reported_is_told(predictions: Path, tmp_path: Path) -> N
     options = ReportOptions()
     with pytest.raises(DatasetError, match="no such folder"):
         report_folder(tmp_path / "nowhere", options)
+    for unused in ("references", "predictions"):
+        with pytest.raises(DatasetError, match="holds no evaluation; --references"):
+            report_folder(predictions, ReportOptions(**{unused: tmp_path}))
     write_labels(frame().labels, predictions / "three.nii.gz")
     with pytest.raises(DatasetError, match="no image named three"):
         report_folder(predictions, ReportOptions(images=predictions.parents[1] / "images"))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.in_process import run
 
 from cardioseg.core.case import Case
 from cardioseg.core.geometry import Geometry
@@ -134,3 +135,10 @@ def test_the_description_names_labels_and_seed(
     facts = json.loads((tmp_path / "hearts" / "dataset.json").read_text())
     assert facts["labels"] == {"background": 0, "myocardium": 1, "blood pool": 2}
     assert facts["seed"] == 7
+
+
+def test_label_maps_are_left_out_only_where_there_are_some(tmp_path: Path, capsys) -> None:
+    output = tmp_path / "out"
+    assert run("phantom", "--whole-heart", "--leave-out", "pat4", "--output", output) == 2
+    assert "--leave-out goes with --from-labels: add it" in capsys.readouterr().err
+    assert not output.exists()

@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 from cardioseg.errors import PlaneWarning, ReadWarning
@@ -37,6 +38,31 @@ def fail(message: str, code: int = EXIT_BAD_INPUT) -> NoReturn:
     """Say what is wrong and end with an exit code."""
     say(f"error: {message}")
     raise SystemExit(code)
+
+
+def tell_which(model: str, *, baselines: bool = False) -> None:
+    """Say which of two models a bare name means, where a folder of that name has one too.
+
+    Parameters
+    ----------
+    model
+        As it was given: an installed model or a folder.
+    baselines
+        Whether it may also be a classical baseline.
+    """
+    from cardioseg.baselines.names import is_baseline
+    from cardioseg.model import PLAN, is_installed
+
+    if not (Path(model) / PLAN).is_file():
+        return
+    # A path is a baseline only by what lies in it, and that is the folder here.
+    if baselines and is_baseline(model) and not is_baseline(Path(model)):
+        taken = "classical baseline"
+    elif is_installed(model):
+        taken = "installed model"
+    else:
+        return
+    say(f"note: {model} is the {taken}; the folder here is ./{model}")
 
 
 @contextmanager

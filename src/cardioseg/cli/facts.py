@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cardioseg.cli.console import EXIT_SOME_FAILED, Bar, result, result_json, say, table
+from cardioseg.cli.console import EXIT_SOME_FAILED, Bar, result, result_json, say, table, tell_which
 
 if TYPE_CHECKING:
     from cardioseg.model import Model
@@ -125,6 +125,7 @@ def models(
     from cardioseg.model import installed_models, open_model
 
     if name:
+        tell_which(name)
         model = open_model(name)
         card = model.card or f"{name}: has no card\n"
         if as_json:

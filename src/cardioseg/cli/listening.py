@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cardioseg.cli.console import fail, say
+from cardioseg.cli.console import fail, say, tell_which
 
 if TYPE_CHECKING:
     from cardioseg.inference.segmenter import Segmenter
@@ -73,6 +73,7 @@ def listen(
         quiet_s=quiet,
         most_bytes=max_mb * _MB,
     )
+    tell_which(model, baselines=True)
     _serve(_segmenter(model), (ae_title, host, port, max_associations), options)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cardioseg.cli.console import Bar, result
+from cardioseg.cli.console import Bar, result, tell_which
 from cardioseg.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ def phantom(
             cases = write_phantoms(output, count, seed, bar.show)
         result(f"{cases} cases of {count} subjects written to {output}; read them as acdc:{output}")
         return
+    if leave_out and from_labels is None:
+        raise typer.BadParameter("--leave-out goes with --from-labels: add it")
     from cardioseg.engines.engine import usable_cores
     from cardioseg.workflows.whole_hearts import WholeHearts, write_whole_hearts
 
@@ -116,6 +118,7 @@ def export(
 
     if output is None and (bundle is None or script):
         raise typer.BadParameter("name the .onnx file with --output, or a folder with --bundle")
+    tell_which(model)
     opened = open_model(model)
     if output is not None:
         beside = output.with_name(SCRIPT)

@@ -111,6 +111,16 @@ def compare(
       cardioseg compare slides-acdc --data acdc:FOLDER --output run
     """
     if second is None and references is None and data:
+        given = {
+            "--scheme": scheme,
+            "--read-as": read_as,
+            "--images": images,
+            "--subjects": subjects,
+            "--count-missing": count_missing,
+            "--force": force,
+        }
+        if unused := ", ".join(name for name, value in given.items() if value):
+            raise typer.BadParameter(f"{unused}: only for folders, not for a study; leave it out")
         _study(first, data, output, as_json)
         return
     if second is None or references is None or not scheme or data or resume or as_json:

@@ -96,12 +96,13 @@ def mesh(
     with Bar("modelling") as bar:
         read = read_labels(source.path, _scheme(source.path, scheme))
         results = heart_meshes(read, options, bar.show)
-        written = write_meshes(results, output, source.name, kinds, force=force)
+        pictures = [output / f"{source.name}.png"] if picture else []
+        written = write_meshes(results, output, source.name, kinds, beside=pictures, force=force)
         write_mesh_run(source.path, read.scheme, options, output, started)
-        if picture:
+        for path in pictures:
             from cardioseg.evaluation.rendering import render
 
-            render([each.mesh for each in results], output / f"{source.name}.png")
+            render([each.mesh for each in results], path)
     if as_json:
         import json
 

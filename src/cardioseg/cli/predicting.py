@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cardioseg.cli.console import EXIT_SOME_FAILED, Bar, fail, result, result_json, say
+from cardioseg.cli.console import EXIT_SOME_FAILED, Bar, fail, result, result_json, say, tell_which
+from cardioseg.cli.gathering import gather_files, gather_places
 
 if TYPE_CHECKING:
     from cardioseg.workflows.choice import Choice
@@ -48,8 +49,17 @@ PlaneName = Annotated[
 SplitFile = Annotated[
     Path | None, typer.Option("--split", help="JSON file with the subjects of each part.")
 ]
-Part = Annotated[str, typer.Option("--part", help="With --split: training, validation or test.")]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite outputs that are there.")]
+Part = Annotated[
+    str | None,
+    typer.Option("--part", help="With --split: training, validation or test; default: validation."),
+]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        help="Do all anew: overwrite, and remove what else earlier runs made of an input.",
+    ),
+]
 Mirrors = Annotated[bool, typer.Option("--mirrors", help="Average four mirrorings: 4 x the time.")]
 Largest = Annotated[
     bool | None,
@@ -115,7 +125,7 @@ def predict(
     ] = "nifti",
     name: OutputName = "",
     split: SplitFile = None,
-    part: Part = "validation",
+    part: Part = None,
     mirrors: Mirrors = False,
     largest_component: Largest = None,
     locate: Locate = True,
@@ -162,7 +172,7 @@ def predict(
         raise typer.BadParameter("--workers and --ray-address go with --ray: add it")
     chosen = scheme_named(scheme) if scheme else None
     wanted = Wanted(kinds_named(write), phase, chosen, quality)
-    files = specified(_places(inputs, split, part), name, series)
+    files = specified(gather_places(inputs, split, part), name, series)
     share = ""
     if shard:
         from cardioseg.scale.shards import shard_named
@@ -173,7 +183,7 @@ def predict(
         files, share = own.of(files), own.name
         if not files:
             say("no input in this share")
-    _tell_which(model)
+    tell_which(model, baselines=True)
     choice = Choice(model, engine, plane, mirrors, largest_component, locate)
     half = None if ray else threads_for_two(choice, files)
     segmenter = choice.opened(half)
@@ -199,7 +209,7 @@ def scores(
     series: SeriesName = "",
     name: OutputName = "",
     split: SplitFile = None,
-    part: Part = "validation",
+    part: Part = None,
     mirrors: Mirrors = False,
     force: Force = False,
     as_json: AsJson = False,
@@ -214,42 +224,16 @@ def scores(
     from cardioseg.workflows.inputs import specified
     from cardioseg.workflows.predict import predict_score_files
 
+    tell_which(model, baselines=True)
     if is_baseline(model):
         fail(f"{model}: a classical baseline gives labels, no probabilities; use `predict`")
-    files = specified(_inputs(inputs, split, part), name, series)
-    _tell_which(model)
+    files = specified(gather_files(inputs, split, part), name, series)
     choice = Choice(model, engine, plane, mirrors, largest_component=False, locate=False)
     predictor = choice.network()
     started = time.monotonic()
     with Bar("scoring") as bar:
         outcomes = predict_score_files(predictor, files, output, force=force, watch=bar.show)
     _finish(outcomes, output, time.monotonic() - started, as_json)
-
-
-def _tell_which(model: str) -> None:
-    """Say which of two models is taken: the installed one, or that of a folder here."""
-    from cardioseg.model import PLAN, is_installed
-
-    if (Path(model) / PLAN).is_file() and is_installed(model):
-        say(f"note: --model {model} is the installed model; the folder here is --model ./{model}")
-
-
-def _inputs(paths: list[Path], split: Path | None, part: str) -> tuple[Input, ...]:
-    from cardioseg.workflows.inputs import gather_images, of_part
-
-    files = gather_images(paths)
-    return of_part(files, split, part) if split else files
-
-
-def _places(words: list[str], split: Path | None, part: str) -> tuple[Input, ...]:
-    """Inputs among paths and URLs; whoever names no URL imports nothing that could follow one."""
-    if not any("://" in word for word in words):
-        return _inputs([Path(word) for word in words], split, part)
-    from cardioseg.scale.remote import gather
-    from cardioseg.workflows.inputs import of_part
-
-    files = gather(words)
-    return of_part(files, split, part) if split else files
 
 
 def _reach(files: tuple[Input, ...]) -> Reach:

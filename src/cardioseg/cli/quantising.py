@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cardioseg.cli.console import Bar, result, result_json, table
+from cardioseg.cli.console import Bar, result, result_json, table, tell_which
 
 
 def quantise(
@@ -38,6 +38,7 @@ def quantise(
     from cardioseg.model import open_model
     from cardioseg.workflows.quantise import quantise as run
 
+    tell_which(model)
     opened, dataset, parts = open_model(model), read_dataset(data), read_split(split)
     with Bar("judging") as bar:
         judged = run(opened, dataset, parts, output, largest_drop=largest_drop, watch=bar.show)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cardioseg.cli.console import fail, result, say
+from cardioseg.cli.console import fail, result, say, tell_which
 
 
 def serve(
@@ -83,6 +83,8 @@ def serve(
         limits=limits,
         jobs=jobs,
     )
+    for each in model or ():
+        tell_which(each, baselines=True)
     if not has_viewer():
         say(f"warning: {HOW_TO_GET_VIEWER}")
     run_service(settings, say, lambda url: result(f"serving at {url} (Ctrl-C ends it)"))

@@ -31,6 +31,8 @@ ACCEPTED = (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRIma
 
 TIMEOUT_S = 30.0
 
+_UID_TAGS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+
 _PEER = re.compile(r"(?P<title>[^@]+)@(?P<host>\[[0-9a-fA-F:]+\]|[^:@]+):(?P<port>\d{1,5})")
 _TITLE = re.compile(r"[ -\[\]-~]{1,16}")
 
@@ -145,12 +147,19 @@ def _entity(title: str) -> Any:
     return entity
 
 
+@dataclass(frozen=True)
+class Uids:
+    """What an object's header says it is, and belongs to."""
+
+    study: str
+    series: str
+    instance: str
+
+
 class Sink(Protocol):
     """Where received objects go; called from the threads of the associations."""
 
-    def receive(
-        self, association: int, sender: str, study: str, data: bytes, instance: str = ""
-    ) -> bool:
+    def receive(self, association: int, sender: str, uids: Uids, data: bytes) -> bool:
         """Take one object as a DICOM file's bytes; False if there is no room for it."""
         ...
 
@@ -233,13 +242,17 @@ class Receiver:
         data = event.encoded_dataset()
         sender = str(event.assoc.requestor.ae_title)
         try:
-            header = dcmread(io.BytesIO(data), specific_tags=["StudyInstanceUID", "SOPInstanceUID"])
-            study, instance = str(header.StudyInstanceUID), str(header.SOPInstanceUID)
+            header = dcmread(io.BytesIO(data), specific_tags=list(_UID_TAGS))
+            uids = Uids(
+                str(header.StudyInstanceUID),
+                str(header.get("SeriesInstanceUID", "")),
+                str(header.SOPInstanceUID),
+            )
         except Exception:
             # Whatever a peer sends must not end the node.
             self._unreadable.add(id(event.assoc))
             return CANNOT_UNDERSTAND
-        taken = self._sink.receive(id(event.assoc), sender, study, data, instance)
+        taken = self._sink.receive(id(event.assoc), sender, uids, data)
         return SUCCESS if taken else OUT_OF_RESOURCES
 
     def _told(self, event: Any) -> None:

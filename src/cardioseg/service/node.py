@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import secrets
-import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from cardioseg.errors import CardiosegError, NetworkError, WriteError
 from cardioseg.io.atomic import make_folder, write_bytes
-from cardioseg.io.dicom_network import Peer
+from cardioseg.io.dicom_network import Peer, Uids
+from cardioseg.service.received import Study, WorkedOn
 
 Work = Callable[[Path, Path, str, Callable[[str], None]], tuple[Path, ...]]
 """Segments the images of a folder into another: incoming, output, job's name, teller."""
@@ -38,8 +38,8 @@ class NodeOptions:
     most_bytes
         Of all studies that wait or are worked on; what would go beyond is refused.
     oldest_s
-        A study that is not whole by then is deleted. What was deleted of one is remembered for as
-        long.
+        A study that is not whole by then is deleted. What was deleted of one, or worked on, is
+        remembered for as long.
     retry_s
         Wait before results are sent again.
     """
@@ -50,33 +50,6 @@ class NodeOptions:
     most_bytes: int = 4 * 2**30
     oldest_s: float = 3600.0
     retry_s: float = 5.0
-
-
-@dataclass
-class _Study:
-    """What has come of one study so far."""
-
-    job: str
-    folder: Path
-    sender: str
-    begun: float
-    touched: float
-    size: int = 0
-    objects: int = 0
-    open: set[int] = field(default_factory=set)
-    instances: set[str] = field(default_factory=set)
-    missing: set[str] = field(default_factory=set)
-    """Objects that were refused, or deleted with an earlier part of the study."""
-    is_broken: bool = False
-    """Whether an association was broken, and no later one has ended well."""
-    doubted: set[int] = field(default_factory=set)
-    """Associations that were open when another was broken: none of them makes up for it."""
-
-    @property
-    def lack(self) -> str:
-        """Why it is not whole; empty if it is."""
-        told = [f"{len(self.missing)} objects are missing"] if self.missing else []
-        return " and ".join(told + ["a connection was broken"] * self.is_broken)
 
 
 class Node:
@@ -108,32 +81,31 @@ class Node:
     ) -> None:
         self._folder, self._work, self._send = folder, work, send
         self._options, self._tell = options, tell
-        self._studies: dict[str, _Study] = {}
+        self._studies: dict[str, Study] = {}
         self._deleted: dict[str, tuple[float, set[str]]] = {}
+        self._worked_on = WorkedOn(options.oldest_s)
         self._working: int = 0
         self._lock = threading.Lock()
 
-    def receive(
-        self, association: int, sender: str, study: str, data: bytes, instance: str = ""
-    ) -> bool:
+    def receive(self, association: int, sender: str, uids: Uids, data: bytes) -> bool:
         """Keep one object; False if the limit on bytes is reached, or it cannot be written.
 
         Without an object that was refused its study is not whole.
         """
         with self._lock:
-            found = self._studies.get(study)
+            found = self._studies.get(uids.study)
             if found is None:
-                found = self._studies[study] = self._begin(sender, study)
+                found = self._studies[uids.study] = self._begin(sender, uids.study)
             found.touched = time.monotonic()
             found.open.add(association)
             refused = self._refused(found, data)
             if refused:
-                found.missing.add(instance)
+                found.missing.add(uids.instance)
                 self._tell(f"job {found.job}: refused an object: {refused}")
                 return False
-            found.size, found.objects = found.size + len(data), found.objects + 1
-            found.instances.add(instance)
-            found.missing.discard(instance)
+            found.size += len(data)
+            found.received.append(uids)
+            found.missing.discard(uids.instance)
         return True
 
     def released(self, association: int) -> None:
@@ -163,7 +135,7 @@ class Node:
             else:
                 self._process(study, stop)
 
-    def _left(self, association: int) -> list[_Study]:
+    def _left(self, association: int) -> list[Study]:
         """The studies of an association that has ended."""
         left = [each for each in self._studies.values() if association in each.open]
         for study in left:
@@ -171,18 +143,18 @@ class Node:
             study.touched = time.monotonic()
         return left
 
-    def _begin(self, sender: str, key: str) -> _Study:
+    def _begin(self, sender: str, key: str) -> Study:
         job, now = secrets.token_hex(4), time.monotonic()
         self._tell(f"job {job}: receiving")
         _, missing = self._deleted.pop(key, (now, set()))
-        return _Study(job, self._folder / job, sender, now, now, missing=missing)
+        return Study(job, self._folder / job, sender, now, now, missing=missing)
 
-    def _refused(self, study: _Study, data: bytes) -> str:
+    def _refused(self, study: Study, data: bytes) -> str:
         """Write an object into its study's folder; why not, where it cannot be."""
         held = self._working + sum(each.size for each in self._studies.values())
         if held + len(data) > self._options.most_bytes:
             return "the limit on bytes is reached (--max-mb)"
-        path = study.folder / f"{study.objects + 1:06}.dcm"
+        path = study.path(len(study.received) + 1)
         try:
             study.folder.mkdir(mode=0o700, exist_ok=True)
             path.write_bytes(data)
@@ -191,17 +163,19 @@ class Node:
             return f"it cannot be written: {error.strerror}"
         return ""
 
-    def _next(self) -> _Study | None:
+    def _next(self) -> Study | None:
         """The first whole study, however long it waited; one that does not get whole is deleted."""
         now, options = time.monotonic(), self._options
         with self._lock:
             for key, (when, _) in list(self._deleted.items()):
                 if now - when > options.oldest_s:
                     del self._deleted[key]
+            self._worked_on.forget(self._studies)
             for key, study in list(self._studies.items()):
                 is_quiet = not study.open and now - study.touched >= options.quiet_s
                 if is_quiet and not study.lack:
                     self._working = study.size
+                    study.later_parts = self._worked_on.later_parts(key, study.received)
                     return self._studies.pop(key)
                 if is_quiet:
                     self._delete(key, f"not whole: {study.lack}; deleted, send it again")
@@ -213,17 +187,14 @@ class Node:
         """Delete a study, but remember its objects: the rest of them alone is not whole either."""
         study = self._studies.pop(key)
         self._deleted[key] = (time.monotonic(), study.instances | study.missing)
-        shutil.rmtree(study.folder, ignore_errors=True)
+        study.delete()
         self._say(study, words)
 
-    def _process(self, study: _Study, stop: threading.Event) -> None:
-        self._say(study, f"{study.objects} objects received")
+    def _process(self, study: Study, stop: threading.Event) -> None:
+        self._say(study, f"{len(study.received)} objects received")
         started = time.monotonic()
-        results = study.folder / "results"
         try:
-            written = self._work(
-                study.folder, results, study.job, lambda line: self._say(study, line)
-            )
+            written = self._segment(study)
             try:
                 self._deliver(study, written, stop)
             finally:
@@ -235,13 +206,25 @@ class Node:
             # header says: only its kind is told.
             self._say(study, f"failed: {type(error).__name__}")
         finally:
-            shutil.rmtree(study.folder, ignore_errors=True)
+            study.delete()
             self._working = 0
             self._say(
                 study, f"ended after {time.monotonic() - started:.1f} s; its files are deleted"
             )
 
-    def _keep(self, study: _Study, written: Sequence[Path]) -> None:
+    def _segment(self, study: Study) -> tuple[Path, ...]:
+        if study.later_parts:
+            self._say(
+                study,
+                f"left out {len(study.later_parts)} series of which another part was worked on "
+                "before; send the whole series again",
+            )
+            if not study.leave_out_later_parts():
+                return ()
+        results = study.folder / "results"
+        return self._work(study.folder, results, study.job, lambda line: self._say(study, line))
+
+    def _keep(self, study: Study, written: Sequence[Path]) -> None:
         if self._options.output is None or not written:
             return
         try:
@@ -251,7 +234,7 @@ class Node:
         except WriteError as error:
             self._say(study, f"not kept: {error}")
 
-    def _deliver(self, study: _Study, written: Sequence[Path], stop: threading.Event) -> None:
+    def _deliver(self, study: Study, written: Sequence[Path], stop: threading.Event) -> None:
         destinations = self._options.destinations
         if not written:
             self._say(study, "no short-axis series was segmented; nothing to send")
@@ -271,5 +254,5 @@ class Node:
                 self._say(study, f"{len(written)} objects sent to {peer.title}")
                 return
 
-    def _say(self, study: _Study, line: str) -> None:
+    def _say(self, study: Study, line: str) -> None:
         self._tell(f"job {study.job}: {line}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 
 from cardioseg.errors import OutputExistsError
@@ -14,6 +15,7 @@ from cardioseg.workflows.export import SCRIPT, export_onnx, metadata, model_fact
 from cardioseg.workflows.provenance import write_run
 
 NETWORK_FILE = "models/model.onnx"
+FOLDER_SCRIPT = "run_folder.py"
 
 INFERENCE = {
     "imports": ["$import functools", "$import glob", "$import os", "$import runpy"],
@@ -21,17 +23,17 @@ INFERENCE = {
     "dataset_dir": "images",
     "output_dir": "$os.path.join(@bundle_root, 'eval')",
     "model": f"$os.path.join(@bundle_root, '{NETWORK_FILE}')",
-    "script": f"$runpy.run_path(os.path.join(@bundle_root, 'scripts', '{SCRIPT}'))",
+    "script": f"$runpy.run_path(os.path.join(@bundle_root, 'scripts', '{FOLDER_SCRIPT}'))",
     "inputs": "$sorted(glob.glob(os.path.join(@dataset_dir, '*.nii*')))",
     # Maps, not comprehensions: MONAI evaluates an expression where those see no other entry.
     "outputs": "$list(map(functools.partial(os.path.join, @output_dir), "
     "map(os.path.basename, @inputs)))",
     "run": [
         "$os.makedirs(@output_dir, exist_ok=True)",
-        "$list(map(functools.partial(@script['main'], @model), @inputs, @outputs))",
+        "$@script['main'](@model, @inputs, @outputs)",
     ],
 }
-"""The bundle's program: the script that runs an exported model, over a folder."""
+"""The bundle's program: the scripts that run an exported model, over a folder."""
 
 
 def write_bundle(model: Model, folder: Path, *, force: bool = False) -> None:
@@ -60,6 +62,8 @@ def write_bundle(model: Model, folder: Path, *, force: bool = False) -> None:
         make_folder(folder / name)
     export_onnx(model, folder / NETWORK_FILE)
     write_script(folder / "scripts" / SCRIPT)
+    source = files("cardioseg.workflows").joinpath(f"{FOLDER_SCRIPT}.txt")
+    write_bytes(folder / "scripts" / FOLDER_SCRIPT, source.read_bytes())
     write_text(folder / "configs" / "metadata.json", _json(_metadata(model)))
     write_text(folder / "configs" / "inference.json", _json(INFERENCE))
     write_text(folder / "docs" / "README.md", model.card or f"# {model.name}\n")

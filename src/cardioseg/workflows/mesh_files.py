@@ -24,6 +24,7 @@ def write_meshes(
     name: str,
     formats: Sequence[str] = ("stl",),
     *,
+    beside: Sequence[Path] = (),
     force: bool = False,
 ) -> tuple[Path, ...]:
     """Write models into a folder.
@@ -39,6 +40,8 @@ def write_meshes(
         3MF: one NAME.glb of all. NAME-meshes.json tells what was measured.
     formats
         Of `stl`, `ply`, `obj`, `glb`, `3mf`.
+    beside
+        Files that the caller is going to write: none may be there either.
     force
         Overwrite files that are there.
 
@@ -65,7 +68,7 @@ def write_meshes(
     several = [kind for kind in dict.fromkeys(formats) if kind not in SINGLE]
     planned += [(output / f"{name}.{kind}", meshes) for kind in several]
     told_in = output / f"{name}-meshes.json"
-    for path in (*(path for path, _ in planned), told_in):
+    for path in (*(path for path, _ in planned), told_in, *beside):
         if path.exists() and not force:
             raise OutputExistsError(f"{path}: is already there; add --force to overwrite it")
     make_folder(output)

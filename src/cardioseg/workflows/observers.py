@@ -113,7 +113,7 @@ def compare_observers(
     ------
     DatasetError
         With fewer than two observers, two of one name, or no case that all of them have on one
-        grid; also if a consensus is to be written without `output`.
+        grid; also if a consensus is to be written, or images are given, without `output`.
     OutputExistsError
         If `output` holds a study and `force` is not set.
     CardiosegError
@@ -122,6 +122,8 @@ def compare_observers(
     started = time.monotonic()
     if write_consensus and output is None:
         raise DatasetError("a consensus needs a folder to be written to: add --output")
+    if folders.images and output is None:
+        raise DatasetError("a picture on an image needs a folder to be written to: add --output")
     if output and (output / OBSERVERS_JSON).exists() and not force:
         raise OutputExistsError(f"{output}: holds a study; add --force to overwrite it")
     raters = gather_raters(folders)

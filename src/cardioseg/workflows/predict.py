@@ -49,7 +49,7 @@ def predict_files(
     wanted
         Kinds of output, frames and scheme; None writes NAME.nii.gz of all frames.
     force
-        Overwrite outputs that are there.
+        Do all anew: overwrite, and remove what else earlier runs made of an input.
     watch
         Called with inputs done, inputs in all, and what is next.
 

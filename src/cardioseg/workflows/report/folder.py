@@ -94,7 +94,8 @@ def report_folder(
     Raises
     ------
     DatasetError
-        If the folder holds neither, or `output` is one file for several pages.
+        If the folder holds neither, `output` is one file for several pages, or `references` or
+        `predictions` are given for what is no evaluation.
     OutputExistsError
         If a page is there and `force` is not set; nothing has been written then.
     CardiosegError
@@ -110,6 +111,11 @@ def report_folder(
         place = path if output == path else path.parent
         _record([folder / "report.json"], options, place, started)
         return page
+    if options.references or options.predictions:
+        raise DatasetError(
+            f"{folder}: holds no evaluation; --references and --predictions go with one: leave "
+            "them out"
+        )
     found = gather_labels(folder)
     images = {i.name: i.path for i in gather_images([options.images])} if options.images else {}
     missing = [each.name for each in found if options.images and each.name not in images]
