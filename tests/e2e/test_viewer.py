@@ -11,7 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Dialog,
+    Page,
+    Route,
+    expect,
+    sync_playwright,
+)
 from tests.live_server import PATIENCE_S, Live, live, small_cine, small_heart
 
 from cardioseg.core.geometry import Geometry
@@ -95,10 +103,26 @@ def wait_until(page: Page, met: object, tries: int = 300) -> None:
     raise TimeoutError
 
 
-def stroke(page: Page) -> None:
+def middle_of(page: Page) -> tuple[float, float]:
+    page.locator("#canvas").scroll_into_view_if_needed()
     box = page.locator("#canvas").bounding_box()
     assert box is not None
-    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def ask_page(page: Page, expression: str) -> object:
+    """What an expression of the page's own `state` and `viewer` gives."""
+    return page.evaluate(
+        f"""async () => {{
+            const {{ state }} = await import("/static/page.js");
+            const {{ viewer }} = state;
+            return {expression};
+        }}"""
+    )
+
+
+def stroke(page: Page) -> None:
+    middle = middle_of(page)
     page.mouse.move(middle[0] - 60, middle[1] - 40)
     page.mouse.down()
     page.mouse.move(middle[0] + 60, middle[1] + 40, steps=5)
@@ -170,15 +194,15 @@ def test_the_whole_way(page: Page, server: Live, tmp_path: Path) -> None:
     assert edit["parent_sha256"] == file_digest(parent)
     assert edit["seconds"] > 0
     saved(page, tmp_path / "training.zip", "training.zip")
+    page.click("#remake")
+    page.wait_for_selector("#jobs button:nth-child(2)[aria-pressed=true]")
+    assert "corrected" in page.inner_text("#jobs")
     page.click("#planes [data-plane=model]")
     page.wait_for_selector("#planes [data-plane=model][aria-pressed=true]")
     wait_until(page, lambda: coloured(page) > 300)
     solid = saved(page, tmp_path / "heart.glb", "result.glb").read_bytes()
     assert solid[:4] == b"glTF"
     page.click("#planes [data-plane=stack]")
-    page.click("#remake")
-    page.wait_for_selector("#jobs button:nth-child(2)[aria-pressed=true]")
-    assert "corrected" in page.inner_text("#jobs")
 
 
 def test_the_brush_by_the_keyboard(page: Page, server: Live, tmp_path: Path) -> None:
@@ -258,6 +282,17 @@ def held_labels(page: Page, method: str, path: str = "*") -> list[Route]:
             route.continue_()
 
     page.route(f"**/api/jobs/*/labels/{path}", handle)
+    return held
+
+
+def hold_all(page: Page, pattern: str) -> list[Route]:
+    """Hold back all requests of a kind."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(pattern, hold)
     return held
 
 
@@ -350,8 +385,8 @@ def test_a_scan_that_was_replaced_is_not_shown(page: Page, server: Live, tmp_pat
     page.wait_for_timeout(1000)
     assert page.get_attribute("#canvas", "data-shown") == shown
     assert page.is_visible("#cine")
-    assert page.locator("#jobs button").count() == 1
-    assert page.is_hidden("#jobs")
+    expect(page.locator("#jobs button")).to_have_text(["Scan 1: otsu", "Scan 2: otsu"])
+    assert page.get_attribute("#jobs button:nth-child(2)", "aria-pressed") == "true"
 
 
 def test_the_frame_that_is_shown_is_the_one_that_is_edited(
@@ -443,6 +478,7 @@ def test_after_a_revert_nothing_is_offered_as_corrected(
 ) -> None:
     open_corrected(page, server, tmp_path)
     assert page.is_visible("#remake")
+    page.once("dialog", lambda dialog: dialog.accept())
     page.click("#revert")
     wait_until(page, lambda: voxels(page) == 0)
     assert page.is_hidden("#remake")
@@ -507,3 +543,318 @@ def test_the_stack_of_a_single_thin_picture_is_shown_from_the_front(
     upload(page, tmp_path / "picture.nii.gz")
     page.click("#planes [data-plane=stack]")
     wait_until(page, lambda: coloured(page) > 500, tries=50)
+
+
+def test_a_stroke_that_leaves_the_picture_is_saved_and_undone(
+    page: Page, server: Live, tmp_path: Path
+) -> None:
+    open_correcting(page, server, tmp_path)
+    across, down = middle_of(page)
+    page.mouse.move(across, down)
+    page.mouse.down()
+    page.mouse.move(across, 0, steps=12)
+    page.mouse.up()
+    wait_until(page, lambda: voxels(page) > 0)
+    page.click("#undo")
+    wait_until(page, lambda: voxels(page) == 0)
+
+
+def test_a_single_point_to_be_filled_is_saved(page: Page, server: Live, tmp_path: Path) -> None:
+    open_correcting(page, server, tmp_path)
+    page.check("#filled")
+    across, down = middle_of(page)
+    page.mouse.click(across + 30, down + 30)
+    wait_until(page, lambda: voxels(page) > 0)
+
+
+def test_a_stroke_that_is_under_way_is_saved_at_the_end(
+    page: Page, server: Live, tmp_path: Path
+) -> None:
+    open_correcting(page, server, tmp_path)
+    across, down = middle_of(page)
+    page.mouse.move(across, down)
+    page.mouse.down()
+    page.mouse.move(across + 60, down + 40, steps=5)
+    page.focus("#brush")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#tools", state="hidden")
+    page.mouse.up()
+    assert edit_of(page, server)["voxels_changed"] > 0  # type: ignore[index,operator]
+
+
+def test_no_numbers_stand_beside_the_picture_of_another_scan(
+    page: Page, server: Live, tmp_path: Path
+) -> None:
+    open_page(page, server)
+    upload(page, small_heart(tmp_path / "heart.nii.gz"))
+    page.route("**/files/image.nii.gz", lambda route: route.abort())
+    page.set_input_files("#file", small_cine(tmp_path / "cine.nii.gz"))
+    page.wait_for_selector("#cine:not([hidden])")
+    expect(page.locator("#error")).to_contain_text("The server does not answer")
+    assert ask_page(page, "viewer.nv.volumes.length") == 0
+    assert page.get_attribute("#canvas", "data-shown") is None
+
+
+def test_what_is_of_the_models_labels_says_so_after_a_correction(
+    page: Page, server: Live, tmp_path: Path
+) -> None:
+    open_corrected(page, server, tmp_path)
+    marked = page.locator("#files button", has_text="of the model's labels")
+    assert {each.inner_text().split(" (of")[0] for each in marked.all()} == {
+        "Label map",
+        "Measurements (JSON)",
+        "Findings (JSON)",
+        "Make 3-D models (STL, glTF)",
+        "Make the report",
+        "Make files for 3D Slicer",
+    }
+    expect(page.locator("#quality")).to_contain_text("Quality (of the model's labels")
+    page.click("#planes [data-plane=model]")
+    expect(page.locator("#error")).to_contain_text("Make all files from the correction")
+    assert page.get_attribute("#planes [data-plane=model]", "aria-pressed") == "false"
+
+
+def test_a_model_is_shown_with_its_own_job_alone(page: Page, server: Live, tmp_path: Path) -> None:
+    open_page(page, server)
+    upload(page, small_heart(tmp_path / "heart.nii.gz"))
+    held = hold_all(page, "**/*.stl")
+    page.click("#planes [data-plane=model]")
+    wait_until(page, lambda: len(held) == 3)
+    page.set_input_files("#file", small_cine(tmp_path / "cine.nii.gz"))
+    page.wait_for_selector("#cine:not([hidden])")
+    page.wait_for_selector("#canvas[data-shown]")
+    for each in held:
+        each.continue_()
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(500)
+    assert ask_page(page, "viewer.hasModel") is False
+    assert page.get_attribute("#planes [data-plane=model]", "aria-pressed") == "false"
+
+
+def test_no_key_moves_the_image_without_its_labels(
+    page: Page, server: Live, tmp_path: Path
+) -> None:
+    open_page(page, server)
+    upload(page, small_cine(tmp_path / "cine.nii.gz"))
+    start_correcting(page)
+    page.mouse.move(*middle_of(page))
+    page.focus("#canvas")
+    for key in ("Control+ArrowRight", "Alt+ArrowRight", "Control+Shift+ArrowRight", "h", "v"):
+        page.keyboard.press(key)
+    assert ask_page(page, "viewer.nv.volumes.map((each) => each.frame4D)") == [0, 0]
+    for key in ("Space", "Control+z"):
+        page.keyboard.press(key)
+    expect(page.locator("#redo")).to_be_enabled()
+
+
+@pytest.mark.parametrize("plane", ["axial", "coronal", "sagittal", "stack"])
+def test_an_arrow_moves_the_crosshair_where_it_points(
+    page: Page, server: Live, tmp_path: Path, plane: str
+) -> None:
+    open_page(page, server)
+    upload(page, small_heart(tmp_path / "heart.nii.gz"))
+    page.click(f"#planes [data-plane={plane}]")
+    page.focus("#canvas")
+    where = "[...viewer.nv.frac2canvasPos(viewer.nv.scene.crosshairPos)]"
+    before = ask_page(page, where)
+    for key in ("ArrowRight", "ArrowRight", "ArrowUp", "ArrowUp"):
+        page.keyboard.press(key)
+    after = ask_page(page, where)
+    assert after[0] > before[0]  # type: ignore[index]
+    assert after[1] < before[1]  # type: ignore[index]
+
+
+def test_the_corrected_job_of_an_earlier_scan_is_found_again(
+    page: Page, server: Live, tmp_path: Path
+) -> None:
+    open_corrected(page, server, tmp_path)
+    first = page.get_attribute("#canvas", "data-shown")
+    page.set_input_files("#file", small_cine(tmp_path / "cine.nii.gz"))
+    page.wait_for_selector("#cine:not([hidden])")
+    page.reload()
+    page.wait_for_selector("#canvas[data-shown]")
+    assert page.is_visible("#cine")
+    page.click("#jobs button:has-text('Scan 1: otsu')")
+    page.wait_for_selector(f"#canvas[data-shown='{first}']")
+    assert voxels(page) > 0
+
+
+def test_a_scan_that_is_done_while_another_is_corrected_waits(
+    page: Page, server: Live, tmp_path: Path
+) -> None:
+    open_page(page, server)
+    upload(page, small_heart(tmp_path / "heart.nii.gz"))
+    first = page.get_attribute("#canvas", "data-shown")
+    held = hold_all(page, "**/api/jobs/*/events")
+    page.set_input_files("#file", small_cine(tmp_path / "cine.nii.gz"))
+    wait_until(page, lambda: held)
+    start_correcting(page)
+    held[0].continue_()
+    expect(page.locator("#status")).to_contain_text("Scan 2 with otsu".lower())
+    assert page.get_attribute("#canvas", "data-shown") == first
+    stroke(page)
+    wait_until(page, lambda: voxels(page) > 0)
+    page.click("#jobs button:has-text('Scan 2: otsu')")
+    page.wait_for_selector("#cine:not([hidden])")
+
+
+def test_hand_work_is_dropped_only_where_a_person_says_so(
+    page: Page, server: Live, tmp_path: Path
+) -> None:
+    open_corrected(page, server, tmp_path)
+    before = voxels(page)
+    asked: list[str] = []
+    answers = [False, True, False, True]
+
+    def answer(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        dialog.accept() if answers[len(asked) - 1] else dialog.dismiss()
+
+    page.on("dialog", answer)
+    page.click("#revert")
+    wait_until(page, lambda: len(asked) == 1)
+    assert voxels(page) == before
+    page.click("#revert")
+    wait_until(page, lambda: voxels(page) == 0)
+    page.click("#undo")
+    wait_until(page, lambda: voxels(page) == before)
+    page.click("#delete")
+    wait_until(page, lambda: len(asked) == 3)
+    assert page.is_visible("#view")
+    page.click("#delete")
+    page.wait_for_selector("#view", state="hidden")
+    assert ["corrections" in each for each in asked] == [True] * 4
+
+
+def test_what_was_carried_can_be_undone(page: Page, server: Live, tmp_path: Path) -> None:
+    open_corrected(page, server, tmp_path)
+    before = voxels(page)
+    page.click("#propagate")
+    wait_until(page, lambda: voxels(page) > before)
+    expect(page.locator("#undo")).to_be_enabled()
+    page.click("#undo")
+    wait_until(page, lambda: voxels(page) == before)
+
+
+def test_the_labels_that_another_window_saved_are_not_overwritten(
+    page: Page, server: Live, tmp_path: Path
+) -> None:
+    open_correcting(page, server, tmp_path)
+    job = page.get_attribute("#canvas", "data-shown")
+    url = f"/api/jobs/{job}/labels/0"
+    labels = bytearray(server.client.get(url).content)
+    labels[-1] = (labels[-1] + 1) % 4
+    assert server.client.put(url, content=bytes(labels)).status_code == 200
+    stroke(page)
+    expect(page.locator("#error")).to_contain_text("somebody else has changed these labels")
+    page.wait_for_selector("#tools:not([hidden])")
+    assert edit_of(page, server)["voxels_changed"] == 1  # type: ignore[index]
+    wait_until(page, lambda: voxels(page) == 1)
+    page.select_option("#label", "2")
+    stroke(page)
+    wait_until(page, lambda: voxels(page) > 1)
+    assert server.client.get(url).content[-1] == labels[-1]
+
+
+def test_a_save_whose_answer_was_lost_is_not_taken_for_anothers(
+    page: Page, server: Live, tmp_path: Path
+) -> None:
+    open_correcting(page, server, tmp_path)
+    lost: list[int] = []
+
+    def lose_first(route: Route) -> None:
+        if route.request.method != "PUT" or lost:
+            return route.continue_()
+        lost.append(route.fetch().status)
+        return route.abort()
+
+    page.route("**/api/jobs/*/labels/*", lose_first)
+    stroke(page)
+    expect(page.locator("#saved")).to_contain_text("The server does not answer")
+    before = edit_of(page, server)["voxels_changed"]  # type: ignore[index]
+    page.select_option("#label", "1")
+    across, down = middle_of(page)
+    page.mouse.click(across + 60, down - 40)
+    wait_until(page, lambda: voxels(page) > before)  # type: ignore[operator]
+    assert lost == [200]
+    assert page.inner_text("#error") == ""
+
+
+def test_a_scan_that_waits_is_taken_up_after_a_reload(
+    page: Page, server: Live, tmp_path: Path
+) -> None:
+    open_page(page, server)
+    held: list[Route] = []
+    page.route(
+        "**/api/jobs/*/events", lambda route: route.continue_() if held else held.append(route)
+    )
+    waiting = [True]
+
+    def at_work(route: Route) -> None:
+        """The job as it was before it was done."""
+        answer = route.fetch()
+        state = "queued" if waiting.pop() else "done"
+        route.fulfill(json={**answer.json(), "state": state})
+
+    page.set_input_files("#file", small_heart(tmp_path / "heart.nii.gz"))
+    wait_until(page, lambda: held)
+    page.route(re.compile(r"/api/jobs/\w+$"), at_work)
+    page.reload()
+    page.wait_for_selector("#canvas[data-shown]")
+    assert not waiting
+
+
+def test_where_one_of_several_jobs_is_deleted_another_is_shown(
+    page: Page, server: Live, tmp_path: Path
+) -> None:
+    open_page(page, server)
+    upload(page, small_heart(tmp_path / "heart.nii.gz"))
+    first = page.get_attribute("#canvas", "data-shown")
+    page.set_input_files("#file", small_cine(tmp_path / "cine.nii.gz"))
+    page.wait_for_selector("#cine:not([hidden])")
+    page.wait_for_selector("#canvas[data-shown]")
+    page.click("#delete")
+    page.wait_for_selector(f"#canvas[data-shown='{first}']")
+    page.click("#delete")
+    page.wait_for_selector("#view", state="hidden")
+
+
+def test_a_double_click_makes_one_job(page: Page, server: Live, tmp_path: Path) -> None:
+    open_corrected(page, server, tmp_path)
+    posted: list[str] = []
+    page.on("request", lambda each: posted.append(each.url) if each.method == "POST" else None)
+    page.dblclick("#remake")
+    page.wait_for_selector("#jobs button:nth-child(2)[aria-pressed=true]")
+    page.wait_for_load_state("networkidle")
+    assert len(posted) == 1
+    assert page.locator("#jobs button").count() == 2
+
+
+def test_several_files_at_once_are_refused(page: Page, server: Live) -> None:
+    open_page(page, server, "?lang=es")
+    page.evaluate(
+        """() => {
+            const dataTransfer = new DataTransfer();
+            for (const name of ["a.dcm", "b.dcm"]) dataTransfer.items.add(new File(["x"], name));
+            dispatchEvent(new DragEvent("drop", { dataTransfer, cancelable: true }));
+        }"""
+    )
+    expect(page.locator("#error")).to_contain_text("en un solo zip")
+
+
+def test_the_time_of_deletion_is_told_and_before_it_a_warning(
+    page: Page, server: Live, tmp_path: Path
+) -> None:
+    open_corrected(page, server, tmp_path)
+    assert re.search(r"at \d{1,2}:\d\d", page.inner_text("#kept"))
+    told = page.inner_text("#status")
+    assert "corrections" not in told
+    page.evaluate(
+        """async () => {
+            const [{ state }, { update }] = await Promise.all(
+                [import("/static/page.js"), import("/static/results.js")]);
+            update({ ...state.shown, until: Date.now() + 5 * 60_000 + 500 });
+        }"""
+    )
+    assert page.inner_text("#status") == told
+    expect(page.locator("#status")).to_contain_text("deletes this job and its corrections at")

@@ -470,6 +470,28 @@ def test_what_was_reverted_is_not_corrected(server: Live, heart: bytes) -> None:
         assert (answer.status_code, answer.json()["code"]) == (409, "not_corrected")
 
 
+def test_a_change_of_labels_that_are_others_by_now_is_refused(server: Live, heart: bytes) -> None:
+    job = server.finished(server.upload(heart).json()["id"])["id"]
+    url = f"/api/jobs/{job}/labels/0"
+    first = server.client.get(url)
+    known = {"If-Match": first.headers["ETag"]}
+    body = bytearray(first.content)
+    body[-1] = (body[-1] + 1) % 4
+    saved = server.client.put(url, content=bytes(body), headers=known)
+    assert saved.status_code == 200
+    for late in (
+        server.client.put(url, content=first.content, headers=known),
+        server.client.post(f"{url}/propagate", headers=known),
+        server.client.delete(url, headers=known),
+    ):
+        assert (late.status_code, late.json()["code"]) == (409, "changed_meanwhile")
+    assert server.client.get(f"/api/jobs/{job}").json()["edit"] == saved.json()["edit"]
+    now = saved.json()["edit"]["sha256"]
+    assert server.client.get(url).headers["ETag"] == f'"{now}"'
+    assert server.client.delete(url, headers={"If-Match": now}).status_code == 200
+    assert server.client.put(url, content=first.content).status_code == 200
+
+
 def test_a_client_that_leaves_is_no_failure_of_the_server(server: Live) -> None:
     sent = []
 

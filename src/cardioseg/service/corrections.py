@@ -88,6 +88,11 @@ class Desk:
             return None
         return EditRecord.model_validate_json(path.read_bytes())
 
+    def digest(self) -> str:
+        """SHA-256 of the current label map: the corrected one, or the model's."""
+        record = self.record()
+        return record.sha256 if record else file_digest(self.job.results / LABELS)
+
     def corrected(self) -> EditRecord:
         """What has been corrected.
 

@@ -126,7 +126,11 @@ class JobView(Answer):
     native_axis
         Array axis along which the slices lie, 0 to 2; null where two spacings tie.
     quality
-        Verdict, expected Dice and reasons, where they were judged.
+        Verdict, expected Dice and reasons, where they were judged; of the model's labels, also
+        where these are corrected.
+    files
+        What may be fetched, of the model's labels too; a job made of the corrected ones has files
+        of those.
     extras
         What may be asked for beside `files`, and what became of what was.
     edit

@@ -6,7 +6,7 @@ import shutil
 from typing import Annotated
 
 import anyio
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi import Path as InPath
 from fastapi.responses import FileResponse, StreamingResponse
 
@@ -34,6 +34,14 @@ JobId = Annotated[str, InPath(pattern=ID_PATTERN, description="The job's id.")]
 Frame = Annotated[int, InPath(ge=0, le=100_000, description="Frame of the cine, from 0.")]
 ModelName = Annotated[
     str, Query(max_length=200, description="One of the offered models; empty takes the first.")
+]
+IfMatch = Annotated[
+    str,
+    Header(
+        max_length=200,
+        description="Digest (`edit.sha256` or the `ETag`) of the labels that are to be changed; "
+        "409 where they are others by now. Without it the change is made in any case.",
+    ),
 ]
 SeriesName = Annotated[
     str, Query(max_length=200, description="DICOM series: number, part of its description or UID.")
@@ -193,10 +201,12 @@ def _add_corrections(router: APIRouter, server: Server) -> None:
         responses={200: {"content": {_BINARY: {"schema": {"type": "string"}}}}},
     )
     def labels(job_id: JobId, frame: Frame) -> Response:
-        """The current labels of one frame as NIfTI, not packed."""
+        """The current labels of one frame as NIfTI, not packed; `ETag` is all labels' digest."""
         with server.store.edit_lock(job_id):
-            data = steps.finished(server, job_id).frame(frame).read_bytes()
-        return Response(data, media_type=_BINARY)
+            desk = steps.finished(server, job_id)
+            data = desk.frame(frame).read_bytes()
+            headers = {"ETag": f'"{desk.digest()}"'}
+        return Response(data, media_type=_BINARY, headers=headers)
 
     @router.put("/jobs/{job_id}/labels/{frame}", openapi_extra=_BODY)
     async def correct(
@@ -204,6 +214,7 @@ def _add_corrections(router: APIRouter, server: Server) -> None:
         job_id: JobId,
         frame: Frame,
         seconds: Annotated[float, Query(ge=0, le=86_400, allow_inf_nan=False)] = 0.0,
+        if_match: IfMatch = "",
     ) -> JobView:
         """Save corrected labels of one frame: NIfTI on the scan's grid, in the model's numbers."""
         desk = steps.finished(server, job_id)
@@ -211,15 +222,17 @@ def _add_corrections(router: APIRouter, server: Server) -> None:
             limit = min(desk.most_bytes, server.store.limits.upload_bytes)
             taken = await steps.received(request, folder / UPLOAD, limit)
             await anyio.to_thread.run_sync(
-                steps.save_correction, server, desk, frame, taken, seconds
+                steps.save_correction, server, desk, frame, taken, seconds, if_match
             )
         return await anyio.to_thread.run_sync(steps.touched_view, server, job_id)
 
     @router.delete("/jobs/{job_id}/labels/{frame}")
-    def revert(job_id: JobId, frame: Frame) -> JobView:
+    def revert(job_id: JobId, frame: Frame, if_match: IfMatch = "") -> JobView:
         """Take the model's labels of one frame again."""
         with server.store.edit_lock(job_id):
-            steps.finished(server, job_id).revert(frame)
+            desk = steps.finished(server, job_id)
+            steps.require_base(desk, if_match)
+            desk.revert(frame)
         return steps.touched_view(server, job_id)
 
     @router.post("/jobs/{job_id}/labels/{frame}/propagate")
@@ -228,8 +241,11 @@ def _add_corrections(router: APIRouter, server: Server) -> None:
         frame: Frame,
         axis: Annotated[int | None, Query(ge=0, le=2)] = None,
         reach: Annotated[int, Query(ge=1, le=20)] = 2,
+        if_match: IfMatch = "",
     ) -> JobView:
         """Carry the corrected slices of one frame to the slices between and beside them."""
         with server.store.edit_lock(job_id):
-            steps.finished(server, job_id).propagate(frame, axis, reach)
+            desk = steps.finished(server, job_id)
+            steps.require_base(desk, if_match)
+            desk.propagate(frame, axis, reach)
         return steps.touched_view(server, job_id)

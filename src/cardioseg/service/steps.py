@@ -85,14 +85,40 @@ def queued(server: Server, job: Job) -> JobView:
     return job_view(job, server.store)
 
 
+def require_base(desk: Desk, base: str) -> None:
+    """Refuse a change of labels that somebody else has changed meanwhile.
+
+    Parameters
+    ----------
+    desk
+        The labels, whose lock is held.
+    base
+        Digest of the labels that the client knows, quoted or not, as `If-Match` sends it; a
+        client that names none, or `*`, changes whatever is there.
+
+    Raises
+    ------
+    ProblemError
+        409 where the labels are others.
+    """
+    known = base.strip().removeprefix("W/").strip('"')
+    if known not in ("", "*", desk.digest()):
+        raise ProblemError(
+            409,
+            "changed_meanwhile",
+            "somebody else has changed these labels meanwhile; take them anew and repeat it",
+        )
+
+
 def save_correction(
-    server: Server, desk: Desk, frame: int, taken: Path, seconds: float
+    server: Server, desk: Desk, frame: int, taken: Path, seconds: float, base: str = ""
 ) -> EditRecord:
     """Check an uploaded label map and save it as the correction of one frame."""
     upload = inspect_upload(taken, server.store.limits)
     if upload.kind != "nifti":
         raise ProblemError(415, "wrong_type", "corrected labels are NIfTI (.nii or .nii.gz)")
     with server.store.edit_lock(desk.job.id):
+        require_base(desk, base)
         return desk.save(frame, desk.read_upload(upload.path, frame), seconds)
 
 

@@ -13,6 +13,8 @@ function difference(before, after) {
   return { places, from: places.map((i) => before[i]), to: places.map((i) => after[i]) };
 }
 
+export const labelsOf = (file) => new Uint8Array(file.slice(NIFTI_HEADER));
+
 export class Correction {
   /**
    * @param file the labels of one frame as the server gave them, NIfTI with one byte a voxel
@@ -21,7 +23,7 @@ export class Correction {
    */
   constructor(file, save, told) {
     this.header = file.slice(0, NIFTI_HEADER);
-    this.labels = new Uint8Array(file.slice(NIFTI_HEADER));
+    this.labels = labelsOf(file);
     this.save = save;
     this.told = told;
     this.steps = [];
@@ -63,10 +65,24 @@ export class Correction {
     if (!step.places.length) return;
     this.alive();
     this.labels = labels;
+    this.push(step);
+    this.changed();
+  }
+
+  /** Take what the server has made of the labels and holds already, as a step that can be undone. */
+  take(file) {
+    const labels = labelsOf(file);
+    const step = difference(this.labels, labels);
+    if (!step.places.length) return;
+    this.labels = labels;
+    this.push(step);
+    this.tell();
+  }
+
+  push(step) {
     this.steps.push(step);
     this.steps.splice(0, this.steps.length - MOST_STEPS);
     this.undone = [];
-    this.changed();
   }
 
   undo() { return this.replay(this.steps, this.undone, "from"); }

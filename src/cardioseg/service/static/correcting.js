@@ -1,6 +1,6 @@
 // Correct the labels of one frame: start, stop, change of frame, and what the server changes.
 
-import { Correction } from "./brush.js";
+import { Correction, labelsOf } from "./brush.js";
 import { $, failureWords, inTurn, safely, state } from "./page.js";
 import { choosePlane, play, setFrame } from "./picture.js";
 import { labelsPath, update } from "./results.js";
@@ -21,17 +21,24 @@ function canUndo(undo, redo) {
   $("redo").disabled = !redo;
 }
 
+/** Take what is painted: a stroke that is under way has not told of itself yet. */
+function takeStroke() {
+  state.correction?.stroke(state.viewer.drawing());
+}
+
 export async function startCorrecting() {
   play(false);
   const { id } = state.shown;
   const frame = Number($("frame").value) - 1;
-  const file = await server.bytes(`jobs/${id}/labels/${frame}`);
+  const { file, base } = await server.frameLabels(id, frame);
   // The frame that is edited is the one that is shown, whatever was played or moved meanwhile.
   play(false);
   setFrame(frame + 1);
-  state.correction = new Correction(file, (body, seconds) => saveLabels(id, frame, body, seconds), canUndo);
+  const correction = new Correction(file, (body, seconds) => saveLabels(correction, id, frame, body, seconds), canUndo);
+  correction.base = base;
+  state.correction = correction;
   canUndo(false, false);
-  state.viewer.drawn = () => state.correction?.stroke(state.viewer.drawing());
+  state.viewer.drawn = takeStroke;
   choosePlane("stack");
   takeBrush();
   state.viewer.beginDrawing(state.correction.labels);
@@ -40,21 +47,61 @@ export async function startCorrecting() {
   $("brush").textContent = word("stop");
 }
 
-async function saveLabels(id, frame, body, seconds) {
+async function saveLabels(correction, id, frame, body, seconds) {
   $("saved").textContent = word("saving");
-  try { update(await server.save(id, frame, body, seconds)); } catch (error) {
+  try {
+    const job = await server.save(id, frame, correction.base, body, seconds);
+    correction.base = `"${job.edit.sha256}"`;
+    update(job);
+  } catch (error) {
+    if (error instanceof server.Offline) correction.unanswered = body;
+    if (isOthers(error) && await isOwn(correction, id, frame)) return saveLabels(correction, id, frame, body, seconds);
     $("saved").textContent = word("unsaved") + failureWords(error);
+    if (isOthers(error)) takeAnew(correction, error);
     throw error;
   }
 }
 
-/** End the correction; what cannot be saved is dropped only where a person says so. */
+/** Whether the labels were changed by this page itself, which had no answer; then they are what it goes on from. */
+async function isOwn(correction, id, frame) {
+  if (!correction.unanswered) return false;
+  const sent = labelsOf(await correction.unanswered.arrayBuffer());
+  const { file, base } = await server.frameLabels(id, frame);
+  const isSame = labelsOf(file).every((value, k) => value === sent[k]);
+  if (isSame) [correction.base, correction.unanswered] = [base, null];
+  return isSame;
+}
+
+/** Whether a change was refused because somebody else has changed the labels meanwhile. */
+const isOthers = (error) => error.code === "changed_meanwhile";
+
+/** Go on with the labels as somebody else has left them, and say so. */
+function takeAnew(correction, error) {
+  correction.drop();
+  return safely(inTurn(async () => {
+    if (state.correction === correction) {
+      await leaveCorrection(false);
+      update(await server.job(state.shown.id));
+      await startCorrecting();
+    }
+    throw error;
+  }))();
+}
+
+/** Save all of a correction that is left; what cannot be saved is dropped where a person or the server says so. */
+async function finish(correction) {
+  takeStroke();
+  try { await correction.finish(); } catch (error) {
+    if (isOthers(error)) update(await server.job(state.shown.id));
+    else if (!confirm(word("drop_unsaved", { why: failureWords(error) }))) throw error;
+  }
+}
+
+/** End the correction. */
 export async function leaveCorrection(keep = true) {
   const { correction } = state;
   if (!correction) return;
-  if (keep) await correction.finish().catch((error) => {
-    if (!confirm(word("drop_unsaved", { why: failureWords(error) }))) throw error;
-  });
+  if (keep) await finish(correction);
   correction.drop();
   state.correction = null;
   state.viewer.endDrawing();
@@ -98,21 +145,33 @@ function hold(correction, isHeld) {
   state.viewer.setDrawing(correction.labels);
 }
 
-/** Have the server change the labels of this frame, then go on with them. */
-export const onServer = (change) => safely(inTurn(async () => {
+/** Have the server change the labels of this frame, as a step that can be undone. */
+const onServer = (change, mayChange = () => true) => safely(inTurn(async () => {
   const { correction } = state;
   if (!correction) return;
+  const [{ id }, { frame }] = [state.shown, state.viewer];
+  takeStroke();
   await correction.finish();
+  if (!mayChange(frame)) return;
   hold(correction, true);
-  try { update(await change(state.shown.id, state.viewer.frame)); } catch (error) {
-    hold(correction, false);
+  try {
+    update(await change(id, frame, correction.base));
+    const { file, base } = await server.frameLabels(id, frame);
+    correction.take(file);
+    correction.base = base;
+  } catch (error) {
+    if (isOthers(error)) takeAnew(correction, error);
     throw error;
+  } finally {
+    hold(correction, false);
   }
-  await stopCorrecting();
-  await startCorrecting();
 }));
 
+export const propagate = onServer((id, frame, base) => server.propagate(id, frame, base, Number($("reach").value)));
+export const revert = onServer(server.revert, (frame) => !state.shown.edit?.frames.includes(frame) || confirm(word("revert_sure")));
+
 export function replay(direction) {
+  takeStroke();
   const labels = direction === "undo" ? state.correction?.undo() : state.correction?.redo();
   if (labels) state.viewer.setDrawing(labels);
 }

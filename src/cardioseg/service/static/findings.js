@@ -1,5 +1,6 @@
 // Measurements, quality and notes as a person reads them.
 
+import { isCorrected } from "./page.js";
 import { number, word } from "./words.js";
 
 const MAIN = /^(volume|end-diastolic volume|end-systolic volume|stroke volume|ejection fraction|myocardial mass|cardiac output)$/;
@@ -32,8 +33,9 @@ function table(measurements) {
   return made;
 }
 
-function qualityWords(quality) {
-  const lines = [element("p", `${word("verdict")}: ${word(quality.verdict)}`, "verdict")];
+function qualityWords(job) {
+  const { quality } = job;
+  const lines = [element("p", `${ofWhat(job, word("verdict"))}: ${word(quality.verdict)}`, "verdict")];
   const dice = Object.entries(quality.predicted_dice ?? {});
   if (dice.length) lines.push(element("p", `${word("expected")}: ${dice.map(([name, value]) => `${word(name)} ${number(value, 2)}`).join(", ")}`));
   const list = element("ul");
@@ -42,6 +44,9 @@ function qualityWords(quality) {
   return lines;
 }
 
+/** A title of what was made from the model's labels, told where they are not those that are shown. */
+export const ofWhat = (job, title) => (isCorrected(job) ? `${title} (${word("of_model")})` : title);
+
 /** Show what a job found. */
 export function showFindings(job) {
   const known = job.measurements.filter((each) => each.value !== null);
@@ -49,7 +54,7 @@ export function showFindings(job) {
   document.getElementById("table").replaceChildren(...(main.length ? [table(main)] : []));
   document.getElementById("all").replaceChildren(table(job.measurements));
   document.getElementById("more").hidden = !job.measurements.length;
-  document.getElementById("quality").replaceChildren(...(job.quality ? qualityWords(job.quality) : []));
+  document.getElementById("quality").replaceChildren(...(job.quality ? qualityWords(job) : []));
   document.getElementById("notes").replaceChildren(...job.notes.map((note) => element("p", note)));
 }
 

@@ -18,7 +18,9 @@ const KEYS = {
 };
 
 export function onKey(event) {
-  if (!state.viewer || !state.shown) return;
+  // NiiVue listens on the canvas too: it would move a second time, or the image without its labels.
+  event.stopImmediatePropagation();
+  if (!$("canvas").dataset.shown) return;
   const digit = /^\d$/.test(event.key) && state.correction && [...$("label").options].some((each) => each.value === event.key);
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (digit) { $("label").value = event.key; takeBrush(); }
@@ -26,8 +28,6 @@ export function onKey(event) {
   else return;
   state.correction?.alive();
   event.preventDefault();
-  // NiiVue listens on the canvas too and would move a second time.
-  event.stopImmediatePropagation();
 }
 
 export function onUndoKey(event) {

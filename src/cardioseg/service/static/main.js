@@ -1,10 +1,10 @@
 // The page: what its controls do.
 
 import {
-  changeFrame, doneCorrecting, onServer, replay, showLabels, startCorrecting, stopCorrecting, takeBrush,
+  changeFrame, doneCorrecting, propagate, replay, revert, showLabels, startCorrecting, stopCorrecting, takeBrush,
 } from "./correcting.js";
 import { showFindings, showLegend } from "./findings.js";
-import { forget, remake, resume, segmentAgain, upload } from "./jobs.js";
+import { forget, remake, resume, segmentAgain, showJobs, upload, uploadOne } from "./jobs.js";
 import { onKey, onUndoKey } from "./keyboard.js";
 import { $, inTurn, safely, state } from "./page.js";
 import { choosePlane, play } from "./picture.js";
@@ -14,17 +14,15 @@ import { Viewer } from "./viewer.js";
 import { chooseLanguage, word } from "./words.js";
 
 const changePlane = safely(async (name) => {
-  if (name === "model" && state.viewer) {
-    await doneCorrecting();
-    if (!state.viewer.hasModel) await showModel();
-  }
-  choosePlane(name);
+  if (name !== "model" || !state.viewer) return choosePlane(name);
+  await doneCorrecting();
+  await showModel();
 });
 
 function wire() {
   $("token-box").onclose = () => { server.keepToken($("token").value.trim()); start(); };
   $("language").onchange = () => { chooseLanguage($("language").value); redraw(); };
-  $("file").onchange = () => { upload($("file").files[0]); $("file").value = ""; };
+  $("file").onchange = () => { uploadOne($("file").files); $("file").value = ""; };
   $("again").onclick = segmentAgain;
   $("use-series").onclick = () => upload(state.file, $("series").value);
   $("opacity").oninput = () => state.viewer?.setOpacity(Number($("opacity").value));
@@ -35,11 +33,12 @@ function wire() {
   for (const id of ["label", "size", "filled"]) $(id).oninput = takeBrush;
   $("undo").onclick = () => replay("undo");
   $("redo").onclick = () => replay("redo");
-  $("propagate").onclick = onServer((id, frame) => server.propagate(id, frame, Number($("reach").value)));
-  $("revert").onclick = onServer((id, frame) => server.revert(id, frame));
+  $("propagate").onclick = propagate;
+  $("revert").onclick = revert;
   $("remake").onclick = remake;
   $("delete").onclick = forget;
-  document.addEventListener("keydown", onUndoKey);
+  // Before the canvas, which lets no key pass.
+  document.addEventListener("keydown", onUndoKey, { capture: true });
   $("canvas").addEventListener("keydown", onKey, { capture: true });
   for (const name of ["pointermove", "wheel"]) $("canvas").addEventListener(name, () => state.correction?.alive(), { passive: true });
   wireDrop();
@@ -53,7 +52,7 @@ function wireDrop() {
   addEventListener("dragleave", (event) => event.relatedTarget ?? $("drop").classList.remove("over"));
   addEventListener("drop", (event) => {
     $("drop").classList.remove("over");
-    upload(event.dataTransfer.files[0]);
+    uploadOne(event.dataTransfer.files);
   });
 }
 
@@ -62,6 +61,7 @@ function redraw() {
   showLegend(state.shown.structures);
   showFindings(state.shown);
   showFiles(state.shown);
+  showJobs();
   const { value } = $("label");
   showLabels(state.shown.structures);
   $("label").value = value;

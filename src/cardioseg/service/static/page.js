@@ -22,8 +22,15 @@ function refuse(error) {
 
 export function failureWords(error) {
   if (error instanceof server.Problem) return problemWords(error);
+  if (error instanceof Told) return error.message;
   return error instanceof server.Offline ? word("offline") : String(error);
 }
+
+/** A refusal of the page's own, in words for a person. */
+export class Told extends Error {}
+
+/** Whether the labels of a job differ from the model's by hand. */
+export const isCorrected = (job) => job.edit?.frames.length > 0;
 
 /** Run something that may fail; its failure is told on the page. */
 export const safely = (action) => async (...values) => {

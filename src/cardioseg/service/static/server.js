@@ -46,10 +46,20 @@ export const corrected = (id) => told(`jobs/${id}/corrected`, { method: "POST" }
 export const make = (id, extra) => told(`jobs/${id}/extras/${extra}`, { method: "POST" });
 export const remove = (id) => ask(`jobs/${id}`, { method: "DELETE" });
 export const bytes = async (path) => connected((await ask(path)).arrayBuffer());
-export const save = (id, frame, body, seconds) =>
-  told(`jobs/${id}/labels/${frame}?seconds=${seconds.toFixed(1)}`, { method: "PUT", body });
-export const revert = (id, frame) => told(`jobs/${id}/labels/${frame}`, { method: "DELETE" });
-export const propagate = (id, frame, reach) => told(`jobs/${id}/labels/${frame}/propagate?reach=${reach}`, { method: "POST" });
+
+const ANY = "*";
+
+/** The labels of one frame, and the digest of the whole label map: it goes with every change. */
+export async function frameLabels(id, frame) {
+  const answer = await ask(`jobs/${id}/labels/${frame}`);
+  return { file: await connected(answer.arrayBuffer()), base: answer.headers.get("ETag") ?? ANY };
+}
+
+const change = (id, rest, base, options) => told(`jobs/${id}/labels/${rest}`, { ...options, headers: { "If-Match": base } });
+
+export const save = (id, frame, base, body, seconds) => change(id, `${frame}?seconds=${seconds.toFixed(1)}`, base, { method: "PUT", body });
+export const revert = (id, frame, base) => change(id, frame, base, { method: "DELETE" });
+export const propagate = (id, frame, base, reach) => change(id, `${frame}/propagate?reach=${reach}`, base, { method: "POST" });
 
 /** Upload a file as the request's body, telling the share that is sent; its name stays here. */
 export function upload(file, model, series, told) {

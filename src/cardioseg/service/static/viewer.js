@@ -32,7 +32,8 @@ export class Viewer {
     this.opacity = 0.5;
     this.frame = 0;
     this.drawn = () => {};
-    this.nv.onDrawingChanged = (action) => action === "draw" && this.drawn();
+    // NiiVue tells nothing of a stroke that leaves the canvas, nor of a single point to be filled.
+    for (const name of ["mouseup", "mouseleave", "touchend", "touchcancel"]) canvas.addEventListener(name, () => this.drawn());
   }
 
   get image() { return this.nv.volumes[0]; }
@@ -131,7 +132,8 @@ export class Viewer {
     const axis = this.shownAxis();
     const others = [0, 1, 2].filter((each) => each !== axis);
     steps[axis] = plane;
-    steps[others[0]] = first;
+    // The patient's left is on the right of the screen.
+    steps[others[0]] = others[0] === 0 ? -first : first;
     steps[others[1]] = second;
     this.nv.moveCrosshairInVox(...steps);
   }

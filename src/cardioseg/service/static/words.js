@@ -16,7 +16,14 @@ const WORDS = {
     keys: "With the image focused: arrow keys move the crosshair in the slice, Page Up and Page Down change the slice, comma and full stop change the frame. While correcting: Space paints at the crosshair, 0 to 9 choose a label, plus and minus the size, Ctrl+Z undoes, Ctrl+Y redoes.",
     uploading: "Uploading: {percent} %", queued: "Waiting: {position} before this one", running: "Segmenting: {done} of {total}",
     done: "Done", failed: "Failed", deleted: "Deleted", gone: "The server has deleted this job: its time was over.",
-    kept: "The server deletes this job in {minutes} minutes, unless it is changed.", offline: "The server does not answer. Is it still running?",
+    kept: "The server deletes this job at {time}, unless it is changed before.",
+    soon_deleted: "The server deletes this job and its corrections at {time}: download them, or change them to keep them longer.",
+    of_model: "of the model's labels, not of the corrected ones", waits: "Done: scan {scan} with {model}. Its button is below.",
+    model_corrected: "The models would be of the model's labels, not of the corrected ones. Use “{remake}”, then look at them there.",
+    revert_sure: "Take the model's labels again? All corrections of this frame are dropped.",
+    delete_sure: "Delete this job with its corrections? This cannot be undone.",
+    one_file: "One file at a time: pack the DICOM files of a scan as one zip.",
+    offline: "The server does not answer. Is it still running?",
     saving: "Saving…", saved: "Saved: {voxels} voxels differ from the model's labels, {seconds} s of work", unsaved: "Not saved: ", drop_unsaved: "This correction is not saved ({why}). Drop it?",
     edited: "Corrected by a person. Parent: {parent}", quantity: "Quantity", structure: "Structure", value: "Value",
     interval: "95 % interval", phase: "Phase", undefined: "undefined", verdict: "Quality", accept: "accept", review: "review",
@@ -45,7 +52,14 @@ const WORDS = {
     keys: "Con el foco en la imagen: las flechas mueven la cruz en el corte, Re Pág y Av Pág cambian de corte, la coma y el punto cambian de fase. Al corregir: Espacio pinta en la cruz, de 0 a 9 eligen etiqueta, más y menos el tamaño, Ctrl+Z deshace, Ctrl+Y rehace.",
     uploading: "Subiendo: {percent} %", queued: "En espera: {position} antes que este", running: "Segmentando: {done} de {total}",
     done: "Listo", failed: "Falló", deleted: "Borrado", gone: "El servidor ha borrado este trabajo: se acabó su tiempo.",
-    kept: "El servidor borra este trabajo en {minutes} minutos, si no cambia.", offline: "El servidor no responde. ¿Sigue en marcha?",
+    kept: "El servidor borra este trabajo a esta hora, si no cambia antes: {time}.",
+    soon_deleted: "El servidor borra este trabajo y sus correcciones a esta hora: {time}. Descárguelas, o cámbielas para que duren más.",
+    of_model: "de las etiquetas del modelo, no de las corregidas", waits: "Listo: estudio {scan} con {model}. Su botón está abajo.",
+    model_corrected: "Los modelos serían de las etiquetas del modelo, no de las corregidas. Use «{remake}» y mírelos allí.",
+    revert_sure: "¿Volver a las etiquetas del modelo? Se pierden todas las correcciones de esta fase.",
+    delete_sure: "¿Borrar este trabajo con sus correcciones? No se puede deshacer.",
+    one_file: "Un archivo cada vez: empaquete los archivos DICOM de un estudio en un solo zip.",
+    offline: "El servidor no responde. ¿Sigue en marcha?",
     saving: "Guardando…", saved: "Guardado: {voxels} vóxeles distintos de los del modelo, {seconds} s de trabajo", unsaved: "No guardado: ", drop_unsaved: "Esta corrección no está guardada ({why}). ¿Descartarla?",
     edited: "Corregido por una persona. Original: {parent}", quantity: "Magnitud", structure: "Estructura", value: "Valor",
     interval: "Intervalo del 95 %", phase: "Fase", undefined: "sin definir", verdict: "Calidad", accept: "aceptar", review: "revisar",
@@ -58,15 +72,32 @@ const WORDS = {
     "problem.wrong_type": "Esto no es un estudio.", "problem.damaged": "El archivo está dañado o incompleto.",
     "problem.path_traversal": "El zip no es seguro.", "problem.ratio": "El zip no es seguro.", "problem.busy": "El servidor está ocupado.",
     "problem.choose_series": "Hay varias series: elija una.", "problem.not_made": "No se ha podido hacer.",
+    // The English page shows the server's own words.
+    "problem.failed": "No se ha podido segmentar.", "problem.bad_dicom": "Los archivos DICOM no se pueden leer.",
+    "problem.bad_labels": "Estas etiquetas no corresponden al estudio.", "problem.empty": "No hay nada en el archivo.",
+    "problem.encrypted": "El zip está cifrado: envíelo sin contraseña.", "problem.full": "El servidor está lleno: borre un trabajo o espere.",
+    "problem.no_space": "El servidor no tiene sitio en el disco: inténtelo más tarde.", "problem.no_such_file": "El trabajo no tiene ese archivo.",
+    "problem.no_such_frame": "No existe esa fase.", "problem.no_such_job": "El servidor ya no tiene este trabajo: suba el estudio otra vez.",
+    "problem.no_such_model": "El servidor no ofrece ese modelo.", "problem.not_corrected": "Ninguna fase está corregida.",
+    "problem.not_dicom": "DICOM SEG y SR se refieren a imágenes DICOM, y este estudio es NIfTI.", "problem.not_done": "El trabajo no está listo: espere.",
+    "problem.too_many_corrections": "Este trabajo no admite más correcciones.", "problem.too_many_files": "El zip tiene demasiados archivos.",
+    "problem.unpacks_too_large": "El estudio es demasiado grande una vez descomprimido.",
+    "problem.changed_meanwhile": "Alguien ha cambiado estas etiquetas en otra ventana: se muestran como están ahora.",
+    "problem.wrong_host": "El servidor no responde a esta dirección.", "problem.wrong_origin": "El servidor no responde a la página de otro sitio.",
+    "problem.token": "El servidor pide una clave.", "problem.invalid": "El servidor no entiende la petición.",
+    "problem.disconnected": "La conexión se cortó antes de que llegara todo.",
     // Names that the server gives.
     "LV cavity": "cavidad del VI", "RV cavity": "cavidad del VD", myocardium: "miocardio", "blood pool": "sangre",
     LV: "VI", RV: "VD", LA: "AI", RA: "AD", aorta: "aorta", "pulmonary artery": "arteria pulmonar", SVC: "vena cava superior",
-    IVC: "vena cava inferior", volume: "volumen", "end-diastolic volume": "volumen telediastólico",
+    IVC: "vena cava inferior", infarct: "infarto", "no-reflow": "obstrucción microvascular", oedema: "edema",
+    scar: "cicatriz", foreground: "primer plano", volume: "volumen", "end-diastolic volume": "volumen telediastólico",
     "end-systolic volume": "volumen telesistólico", "stroke volume": "volumen sistólico", "ejection fraction": "fracción de eyección",
     "myocardial mass": "masa miocárdica", "cardiac output": "gasto cardíaco", "wall thickness": "grosor de la pared",
     "wall thickening": "engrosamiento de la pared",
   },
 };
+
+const SOON_MS = 12 * 3_600_000;
 
 let language = "en";
 
@@ -88,6 +119,12 @@ export function word(key, values = {}) {
 /** A number as the language writes it. */
 export function number(value, digits = 1) {
   return value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+/** A time of the day, with the date where it is not soon. */
+export function clock(ms) {
+  const isSoon = ms - Date.now() < SOON_MS;
+  return new Date(ms).toLocaleString(language, { timeStyle: "short", ...(isSoon ? {} : { dateStyle: "medium" }) });
 }
 
 /** A refusal: the page's own words where it has some, and the server's. */
