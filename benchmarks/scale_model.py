@@ -42,13 +42,13 @@ LIST_INPUTS = """
 import json, sys, time
 from pathlib import Path
 from cardioseg.workflows.inputs import gather_images
-from cardioseg.workflows.work import Outcome, _record
+from cardioseg.workflows.outcome import Outcome, record_of
 started = time.perf_counter()
 found = gather_images([Path(sys.argv[1])])
 listed = time.perf_counter() - started
 told = json.dumps(
     [
-        _record(Outcome(each.name, 9.999, 50, 64 * "0", stamp=64 * "0"), [f"{each.name}.nii.gz"])
+        record_of(Outcome(each.name, 9.999, 50, 64 * "0", stamp=64 * "0"), [f"{each.name}.nii.gz"])
         for each in found
     ]
 )

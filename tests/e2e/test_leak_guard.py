@@ -84,7 +84,7 @@ def other_heart(_: Pair, other: Pair) -> Pair:
 
 
 LEAKS = {
-    "frame": Leak("twin_ED", "twin_ES", "scan twin (frames of it)", other_heart),
+    "frame": Leak("twin_t01", "twin_t02", "scan twin (frames of it)", other_heart),
     "content": Leak("heart0", "copy", "the same image", mirrored),
     "near": Leak("heart0", "copy", "nearly the same image", noisy),
 }

@@ -15,7 +15,7 @@ ROOT = Path(cardioseg.__file__).parent
 CLIENTS = ("urllib.request", "http.client", "requests", "httpx", "aiohttp", "ftplib", "smtplib",
            "urllib3", "fsspec", "ray", "xmlrpc", "socketserver")  # fmt: skip
 CAN_RUN_CODE = ("pickle", "marshal", "shelve", "joblib", "dill", "cloudpickle")
-PARAMETERS = {"job_id", "frame", "name", "model", "series", "seconds", "axis", "reach"}
+PARAMETERS = {"job_id", "frame", "name", "model", "series", "seconds", "axis", "reach", "if-match"}
 
 
 def imported(path: Path) -> Iterator[str]:
