@@ -157,13 +157,15 @@ def test_zip_without_dicom_is_422(tmp_path: Path) -> None:
 
 def test_unpacked_files_have_names_of_our_own(tmp_path: Path) -> None:
     entries = {"Doe^Jane/IM1": b"x", "Doe^Jane/IM2.Jane": b"y", "README.TXT": b"", ".keep": b""}
+    entries["LOCKFILE"] = b""
     (tmp_path / "a.zip").write_bytes(zipped(entries))
-    assert unpack(tmp_path / "a.zip", tmp_path / "out", TIGHT) == 4
+    assert unpack(tmp_path / "a.zip", tmp_path / "out", TIGHT) == 5
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "000001.dcm",
         "000002.dcm",
         "000003.other",
         "000004.other",
+        "000005.other",
     ]
 
 

@@ -57,7 +57,8 @@ def unpack(path: Path, folder: Path, limits: Limits) -> int:
 
 def _suffix(entry: zipfile.ZipInfo) -> str:
     name = PurePosixPath(entry.filename)
-    is_companion = name.name.startswith(".") or name.suffix.lower() in _COMPANIONS
+    is_bare = not name.suffix and not any(letter.isdigit() for letter in name.name)
+    is_companion = is_bare or name.name.startswith(".") or name.suffix.lower() in _COMPANIONS
     return ".other" if is_companion else ".dcm"
 
 
