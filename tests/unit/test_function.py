@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.label_blocks import block
 from tests.short_axis_heart import round_heart
 
 from cardioseg.core.geometry import Geometry
-from cardioseg.core.labels import ACDC, HVSMR2, MYOCARDIUM_BLOOD, LabelScheme
+from cardioseg.core.labels import ACDC, HVSMR2, MYOCARDIUM_BLOOD
 from cardioseg.core.measurement import Measurement
 from cardioseg.core.scan import Body
 from cardioseg.core.volume import LabelMap
@@ -31,18 +32,7 @@ from cardioseg.evaluation.measured_errors import MeasuredError, MeasuredErrors
 from cardioseg.evaluation.wall import wall_thickness
 from cardioseg.workflows.known_errors import SAX_IDS, errors_of_model
 
-GRID = Geometry((10, 10, 6), np.diag([2.0, 2.0, 10.0, 1.0]))
 VOXEL_ML = 0.04
-
-
-def block(scheme: LabelScheme = ACDC, grid: Geometry = GRID, **counts: int) -> LabelMap:
-    """A label map with that many voxels of each structure, spaces written as underscores."""
-    array = np.zeros(grid.shape, np.uint8)
-    flat, start = array.reshape(-1), 0
-    for name, count in counts.items():
-        flat[start : start + count] = scheme.structure(name.replace("_", " ")).value
-        start += count
-    return LabelMap(array, grid, scheme)
 
 
 def cine(volumes: list[int]) -> list[LabelMap]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.label_blocks import block
 from tests.short_axis_heart import round_heart
 
 from cardioseg.core.geometry import Geometry
@@ -34,20 +35,9 @@ from cardioseg.evaluation.measured_errors import MeasuredError, MeasuredErrors
 from cardioseg.evaluation.volumetry import ONE_SLICE, for_volumes, wall_structures
 from cardioseg.evaluation.wall import wall_thickness
 
-GRID = Geometry((10, 10, 6), np.diag([2.0, 2.0, 10.0, 1.0]))
 PICTURE = Geometry((20, 20, 1), np.diag([1.5, 1.5, 1.0, 1.0]))
 TIMED = FunctionOptions(heart_rate_bpm=60.0)
 LEFT, RIGHT = "LV cavity", "RV cavity"
-
-
-def block(scheme: LabelScheme = ACDC, grid: Geometry = GRID, **counts: int) -> LabelMap:
-    """A label map with that many voxels of each structure, spaces written as underscores."""
-    array = np.zeros(grid.shape, np.uint8)
-    flat, start = array.reshape(-1), 0
-    for name, count in counts.items():
-        flat[start : start + count] = scheme.structure(name.replace("_", " ")).value
-        start += count
-    return LabelMap(array, grid, scheme)
 
 
 def cine(left: list[int], right: list[int] | None = None) -> list[LabelMap]:

@@ -25,7 +25,7 @@ from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.data.slices import store_slices
 from cardioseg.errors import WriteError, is_out_of_memory
 from cardioseg.io import atomic
-from cardioseg.io.atomic import atomic_path, make_folder, write_bytes, write_npy
+from cardioseg.io.atomic import atomic_path, growing_npy, make_folder, write_bytes
 from cardioseg.io.images import write_frames, write_labels, write_volume
 from cardioseg.io.mesh import write_mesh_file
 from cardioseg.model import write_folder
@@ -51,6 +51,11 @@ def mesh() -> Mesh:
     return Mesh(vertices, np.arange(3000).reshape(-1, 3), "myocardium", "#112233")
 
 
+def write_array(path: Path, array: np.ndarray) -> None:
+    with growing_npy(path, array.dtype, ()) as stream:
+        stream.write(array.data)
+
+
 @contextmanager
 def no_file_longer_than(size: int) -> Iterator[None]:
     """The system refuses to write on, as it does on a full disk; no privilege is needed."""
@@ -70,7 +75,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "c.nrrd": lambda path: write_volume(noise(), path),
     "d.mha": lambda path: write_frames([noise(), noise()], path),
     "e.seg.nrrd": lambda path: write_labels(labels(), path),
-    "f.npy": lambda path: write_npy(path, np.random.default_rng(0).normal(size=9999)),
+    "f.npy": lambda path: write_array(path, np.random.default_rng(0).normal(size=9999)),
     "g.safetensors": lambda path: write_bytes(path, save({"a": np.zeros(9999)})),
     "h.stl": lambda path: write_mesh_file([mesh()], path),
     "i.glb": lambda path: write_mesh_file([mesh()], path),

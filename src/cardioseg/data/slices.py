@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from cardioseg.core.case import Case
 from cardioseg.data.looks import Looks
 from cardioseg.errors import DatasetError
-from cardioseg.io.atomic import atomic_path, make_folder, write_text
+from cardioseg.io.atomic import growing_npy, make_folder, write_text
 from cardioseg.prepare.plan import Plan, SinglePlane
 from cardioseg.prepare.preparation import Preparation
 
@@ -163,8 +162,8 @@ def _prepare(
     entries: list[SliceEntry] = []
     alike = plan.model_copy(update={"whole_slices": False})  # one size for all
     with (
-        _growing(folder / IMAGES, np.float16, alike.size) as images,
-        _growing(folder / LABELS, np.uint8, alike.size) as labels,
+        growing_npy(folder / IMAGES, np.float16, alike.size) as images,
+        growing_npy(folder / LABELS, np.uint8, alike.size) as labels,
     ):
         for done, case in enumerate(cases):
             progress(done, len(cases))
@@ -183,24 +182,6 @@ def _prepare(
         progress(len(cases), len(cases))
     # Written last: a folder with an index is complete.
     write_text(folder / INDEX, json.dumps({"slices": [asdict(entry) for entry in entries]}))
-
-
-@contextmanager
-def _growing(path: Path, dtype: DTypeLike, size: tuple[int, int]) -> Iterator[BinaryIO]:
-    """A stream for the slices of a .npy, however many come; atomic, and no slice is kept."""
-    descr, slice_bytes = np.lib.format.dtype_to_descr(np.dtype(dtype)), np.empty(size, dtype).nbytes
-    with atomic_path(path) as temporary, temporary.open("wb") as stream:
-
-        def head(count: int) -> int:
-            """Write the header, which leaves room for any number of slices; where it ends."""
-            stream.seek(0)
-            facts = {"descr": descr, "fortran_order": False, "shape": (count, *size)}
-            np.lib.format.write_array_header_1_0(stream, facts)
-            return stream.tell()
-
-        start = head(0)
-        yield stream
-        head((stream.tell() - start) // slice_bytes)
 
 
 def _centre(labels: NDArray[np.uint8]) -> tuple[float, float]:

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike
 
 from cardioseg.errors import WriteError
 from cardioseg.io.lock import try_lock
@@ -90,16 +90,27 @@ def write_text(path: str | Path, text: str) -> None:
     write_bytes(path, text.encode("utf-8"))
 
 
-def write_npy(path: str | Path, array: NDArray[Any]) -> None:
-    """Write an array as .npy, atomically; see :func:`atomic_path` for what is raised.
+@contextmanager
+def growing_npy(path: str | Path, dtype: DTypeLike, size: tuple[int, ...]) -> Iterator[BinaryIO]:
+    """A stream for the bytes of arrays of one size, however many, that become one .npy.
+
+    None of them is kept, and it is atomic; see :func:`atomic_path` for what is raised.
 
     `numpy.save` leaves the last bytes to C's buffer, and does not notice a disk that is full then.
     """
-    whole = np.ascontiguousarray(array)
+    descr, array_bytes = np.lib.format.dtype_to_descr(np.dtype(dtype)), np.empty(size, dtype).nbytes
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        head = np.lib.format.header_data_from_array_1_0(whole)
-        np.lib.format.write_array_header_1_0(stream, head)
-        stream.write(whole.data)
+
+        def head(count: int) -> int:
+            """Write the header, which leaves room for any number of arrays; where it ends."""
+            stream.seek(0)
+            facts = {"descr": descr, "fortran_order": False, "shape": (count, *size)}
+            np.lib.format.write_array_header_1_0(stream, facts)
+            return stream.tell()
+
+        start = head(0)
+        yield stream
+        head((stream.tell() - start) // array_bytes)
 
 
 def make_folder(path: str | Path) -> Path:

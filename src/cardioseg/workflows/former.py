@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cardioseg.errors import OutputExistsError
 from cardioseg.workflows.inputs import Input
-from cardioseg.workflows.journal import FORMER, KINDS_ASKED, Journal, PastRun, Record
+from cardioseg.workflows.journal import FORMER, KINDS_ASKED, Journal, PastRun, Record, written_of
 from cardioseg.workflows.outputs import KINDS, NIFTI, Kind
 from cardioseg.workflows.places import files_of
 from cardioseg.workflows.provenance import Json
@@ -105,7 +105,7 @@ class Former:
 
     def left(self, replaced: Collection[str], records: Iterable[Record]) -> list[Json]:
         """Records of the files that nothing else tells of; none of inputs that were replaced."""
-        told = {(str(each["name"]), file) for each in records for file in _written(each) or ()}
+        told = {(str(each["name"]), file) for each in records for file in written_of(each) or ()}
         left = sorted(
             each
             for each in self.untold
@@ -134,18 +134,12 @@ def _made(journal: Journal, past: PastRun) -> Iterator[Made]:
     asked = [k for k in KINDS if k.name in (kinds if isinstance(kinds, list) else [NIFTI.name])]
     settings = journal.settings(past.head)
     for record in past.records:
-        name, written = str(record["name"]), _written(record)
+        name, written = str(record["name"]), written_of(record)
         if written is None and not record.get("failed") and Path(name).name == name:
             written = [path.name for path in files_of(asked, journal.folder, name)]
         yield from (Made(name, settings, file) for file in written or ())
     earlier = past.head.get(FORMER)
     for each in earlier if isinstance(earlier, list) else ():
         if isinstance(each, dict) and "name" in each:
-            for file in _written(each) or ():
+            for file in written_of(each) or ():
                 yield Made(str(each["name"]), str(each.get("settings")), file)
-
-
-def _written(record: Record) -> list[str] | None:
-    """The files that a record tells of; None where it does not say."""
-    written = record.get("written")
-    return [str(name) for name in written] if isinstance(written, list) else None

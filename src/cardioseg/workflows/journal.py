@@ -161,6 +161,12 @@ class Journal:
             )
 
 
+def written_of(record: Record) -> list[str] | None:
+    """Names of the files that a record tells of; None where it does not say."""
+    written = record.get("written")
+    return [str(name) for name in written] if isinstance(written, list) else None
+
+
 def add(stream: BinaryIO, record: Record) -> None:
     """Add a line, on the disk at once; one that finds no space is an input that is done again."""
     with suppress(OSError):

@@ -10,7 +10,7 @@ from pathlib import Path
 from cardioseg.errors import CardiosegError, DatasetError, OutputExistsError
 from cardioseg.io.folders import files_below
 from cardioseg.workflows.inputs import Input
-from cardioseg.workflows.journal import Record
+from cardioseg.workflows.journal import Record, written_of
 from cardioseg.workflows.outputs import Kind
 from cardioseg.workflows.provenance import file_digest
 
@@ -56,11 +56,11 @@ def is_done(kinds: Sequence[Kind], each: Input, folder: Path, record: Record | N
     """
     if record is None or record.get("failed") or record.get("begun"):
         return False
-    written = record.get("written")
-    if isinstance(written, list):
-        there = all((folder / str(name)).is_file() for name in written)
-    else:
+    written = written_of(record)
+    if written is None:
         there = all(kind.files_there(folder, each.name) for kind in kinds)
+    else:
+        there = all((folder / name).is_file() for name in written)
     return there and _is_same(each, record)
 
 
@@ -151,7 +151,5 @@ def _made_by(record: Record | None, path: Path) -> bool:
     """Whether a run made a file; what one began and did not end may be half of its files."""
     if record is None:
         return False
-    written = record.get("written")
-    if isinstance(written, list):
-        return path.name in written
-    return not record.get("failed")
+    written = written_of(record)
+    return not record.get("failed") if written is None else path.name in written
