@@ -15,7 +15,7 @@ from benchmarks.peers.convert import DATASET, DATASET_ID, ENDING, fold, write_ra
 from benchmarks.peers.files import read_json, write_json
 from benchmarks.peers.stages import Stage, run_stage
 from benchmarks.peers.table import Arm, markdown, record
-from benchmarks.speed.contender import KEEP_FREED_MEMORY, pin
+from benchmarks.speed.contender import KEEP_FREED_MEMORY, as_installed, pin
 
 from cardioseg.core.labels import ACDC
 from cardioseg.data.splits import read_split
@@ -70,11 +70,10 @@ VARIANTS = (
 def peers_environment(threads: int, folder: Path) -> dict[str, str]:
     """All of the environment that a peer's process gets; nnU-Net's folders lie in `folder`."""
     # The interpreter of this environment must not lend the peers its packages.
-    bare = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    bare = {key: value for key, value in as_installed(threads).items() if key != "PYTHONPATH"}
     return {
         **bare,
         **KEEP_FREED_MEMORY,
-        "OMP_NUM_THREADS": str(threads),
         "nnUNet_raw": str(folder / "raw"),
         "nnUNet_preprocessed": str(folder / "preprocessed"),
         "nnUNet_results": str(folder / "results"),
@@ -103,7 +102,7 @@ class Bench:
         self.raw = self.data / "raw"
         self.splits = self.data / "splits_final.json"
         self.images = self.data / "images"
-        self.own = {**os.environ, "OMP_NUM_THREADS": str(options.threads)}
+        self.own = as_installed(options.threads)
         self.peers = peers_environment(options.threads, self.data)
 
     def prepare(self) -> None:

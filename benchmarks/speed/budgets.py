@@ -21,6 +21,7 @@ from pathlib import Path
 from benchmarks.peers.files import write_json
 from benchmarks.peers.run import ROOT, measured
 from benchmarks.peers.stages import Stage, run_stage
+from benchmarks.speed.contender import as_installed
 
 PRESET = Path("docs/results/speed/short.toml")
 WAYS = {"dice": (), "dice_all_components": ("--all-components",)}
@@ -49,7 +50,7 @@ def rung(
         `minutes` on the clock and `cpu_minutes` (epochs with their validation), `epochs`, and
         mean Dice of the structures, per volume.
     """
-    own = {**os.environ, "OMP_NUM_THREADS": str(options.threads)}
+    own = as_installed(options.threads)
     command = [sys.executable, "-m", "benchmarks.peers.arm_ours"]
     data = ["--acdc", str(options.acdc), "--split", str(options.split)]
     data += ["--threads", str(options.threads)]

@@ -60,12 +60,22 @@ def pin(threads: int) -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 
 
+def as_installed(threads: int) -> dict[str, str]:
+    """The environment of a process that is timed.
+
+    Python may keep the bytecode of its modules, as of installed ones: else it compiles the source
+    at each start, ours and not a peer's, whose packages pip compiled.
+    """
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "OMP_NUM_THREADS": str(threads)}
+
+
 class Worker:
     """A running contender; a context manager. Calling it answers the seconds of one run."""
 
     def __init__(self, contender: Contender, python: Path, threads: int) -> None:
-        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "TF_CPP_MIN_LOG_LEVEL": "3"}
-        environment |= {"TF_NUM_INTRAOP_THREADS": str(threads), "KERAS_BACKEND": "tensorflow"}
+        environment = {**as_installed(threads), "TF_NUM_INTRAOP_THREADS": str(threads)}
+        environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
         if contender.keeps_memory:
             environment |= KEEP_FREED_MEMORY
         words = [contender.family, contender.name, contender.task, contender.network]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from benchmarks.speed.contender import as_installed
 
 import cardioseg
 from cardioseg.core.geometry import Geometry
@@ -48,7 +48,7 @@ def run_program(arguments: Sequence[str], threads: int) -> Whole:
         [sys.executable, "-S", str(LAUNCH), *program],
         capture_output=True,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+        env=as_installed(threads),
         check=True,
     )
     facts = json.loads(done.stdout)

@@ -170,6 +170,18 @@ def test_a_report_shows_cubic_scans_and_leaves_out_what_is_missing(cohort: Path)
     assert page.read_text(encoding="utf-8").count("data:image/png") >= 2
 
 
+def test_pictures_of_an_evaluation_need_all_three_folders(cohort: Path) -> None:
+    evaluation = cohort / "evaluation"
+    options = EvaluationOptions(ACDC, count_missing=True)
+    evaluate_files(cohort / "first", cohort / "references", options, evaluation)
+    some = ReportOptions(images=cohort / "images")
+    with pytest.raises(DatasetError, match="add --references and --predictions"):
+        report_folder(evaluation, some)
+    assert not (evaluation / "report.html").exists()
+    (page,) = report_folder(evaluation, ReportOptions())
+    assert page.is_file()
+
+
 def test_background_does_not_choose_what_is_shown() -> None:
     rows = (
         Row("large", "large", "background", "dice", 0.99),

@@ -15,7 +15,7 @@ from cardioseg.core.labels import MYOCARDIUM_BLOOD
 from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.data.splits import read_split
 from cardioseg.datasets import read_dataset
-from cardioseg.errors import DatasetError, LeakageError, OutputExistsError
+from cardioseg.errors import ConfigError, DatasetError, LeakageError, OutputExistsError
 from cardioseg.io.nifti import write_labels
 from cardioseg.workflows import whole_hearts
 from cardioseg.workflows.whole_hearts import WholeHearts, heart_boxes, write_whole_hearts
@@ -88,6 +88,11 @@ def test_label_maps_that_are_left_out_are_never_used(tmp_path: Path, label_maps:
     muscle = image.array[labels.mask("myocardium")].mean()
     assert image.array[labels.mask("blood pool")].mean() > muscle
     assert not (output / "split.json").exists()
+
+
+def test_nothing_can_be_left_out_of_no_label_maps() -> None:
+    with pytest.raises(ConfigError, match="`labels` is None: give a folder"):
+        WholeHearts(2, leave_out=("pat4",))
 
 
 def test_the_same_seed_writes_the_same_scans(tmp_path: Path, label_maps: Path) -> None:

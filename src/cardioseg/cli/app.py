@@ -7,10 +7,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from copy import copy
 from types import FrameType
 from typing import Annotated
 
 import typer
+from typer.main import get_command_name
 
 from cardioseg.cli.classical import baseline
 from cardioseg.cli.console import (
@@ -100,6 +102,20 @@ for _command in (
     app.command(help=_help(_command))(_command)
 
 
+def asked_for(first: list[str]) -> typer.Typer:
+    """The program, or of its commands only the one that the first word asks for.
+
+    Typer reads the signatures of all commands that it knows, though one will run.
+    """
+    part = copy(app)
+    part.registered_commands = [
+        each
+        for each in app.registered_commands
+        if each.callback and first == [get_command_name(each.callback.__name__)]
+    ]
+    return part if part.registered_commands else app
+
+
 def main() -> None:
     """Run the program: exit code 0 done, 1 bad input, 2 usage, 3 some files failed, 130 Ctrl-C."""
     # numpy's matrix products here are small: threads of their own only wait, and take the cores
@@ -108,7 +124,7 @@ def main() -> None:
     former = signal.signal(signal.SIGINT, _interrupt)
     try:
         with told_warnings():
-            app()
+            asked_for(sys.argv[1:2])()
     except CardiosegError as error:
         say(f"error: {error}")
         sys.exit(EXIT_BAD_INPUT)

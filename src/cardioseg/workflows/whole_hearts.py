@@ -15,7 +15,7 @@ from cardioseg.core.volume import LabelMap
 from cardioseg.data.leakage import require_no_leak
 from cardioseg.data.looks import Look, Looks, look_at
 from cardioseg.data.splits import Split, subjects_of
-from cardioseg.errors import DatasetError, OutputExistsError
+from cardioseg.errors import ConfigError, DatasetError, OutputExistsError
 from cardioseg.io.atomic import is_empty, make_folder, write_text
 from cardioseg.io.nifti import read_labels, write_labels, write_volume
 from cardioseg.phantom import HARDER, congenital_case, heart_box, implanted_case
@@ -48,6 +48,11 @@ class WholeHearts:
         thoraxes; None draws phantom hearts.
     leave_out
         Label maps with one of these words in their name are not used.
+
+    Raises
+    ------
+    ConfigError
+        If something is to be left out of no label maps.
     """
 
     count: int
@@ -55,6 +60,10 @@ class WholeHearts:
     seed: int = 0
     labels: Path | None = None
     leave_out: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.leave_out and self.labels is None:
+            raise ConfigError("`leave_out` names label maps, and `labels` is None: give a folder")
 
     def training(self) -> tuple[Case, ...]:
         """The scans for training; made when asked for.

@@ -94,8 +94,9 @@ def report_folder(
     Raises
     ------
     DatasetError
-        If the folder holds neither, `output` is one file for several pages, or `references` or
-        `predictions` are given for what is no evaluation.
+        If the folder holds neither, `output` is one file for several pages, `references` or
+        `predictions` are given for what is no evaluation, or of an evaluation only some of what its
+        pictures are made of.
     OutputExistsError
         If a page is there and `force` is not set; nothing has been written then.
     CardiosegError
@@ -105,6 +106,7 @@ def report_folder(
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder; give one that predict or evaluate wrote")
     if is_evaluation(folder):
+        _refuse_some_of_a_picture(options)
         path = _targets(output or folder, [COHORT_HTML.removesuffix(".html")], options)[0]
         watch(0, 1, folder.name)
         page = _write(cohort_report(_cohort(folder, options), options.language), path, options)
@@ -200,6 +202,20 @@ def _record_of(folder: Path) -> dict[str, Json]:
     run, beside = folder / RUN, folder / "run-evaluate.json"
     record = read_run(run) if run.is_file() else {}
     return read_run(beside) if record.get("command") != "evaluate" and beside.is_file() else record
+
+
+def _refuse_some_of_a_picture(options: ReportOptions) -> None:
+    parts = {
+        "--images": options.images,
+        "--references": options.references,
+        "--predictions": options.predictions,
+    }
+    missing = [name for name, folder in parts.items() if folder is None]
+    if 0 < len(missing) < len(parts):
+        raise DatasetError(
+            "pictures of an evaluation are made of --images, --references and --predictions: "
+            f"add {' and '.join(missing)}, or leave out the others"
+        )
 
 
 def _example(case: str, record: Mapping[str, object], options: ReportOptions) -> bytes | None:
