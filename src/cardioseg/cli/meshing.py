@@ -64,7 +64,8 @@ def mesh(
     """
     from cardioseg.io.nifti import read_labels
     from cardioseg.workflows.inputs import gather_labels
-    from cardioseg.workflows.mesh import MeshOptions, heart_meshes
+    from cardioseg.workflows.made import NOBODY, makers_of
+    from cardioseg.workflows.mesh import MeshOptions, heart_meshes, made_by
     from cardioseg.workflows.mesh_cuts import read_cut
     from cardioseg.workflows.mesh_files import (
         meshes_json,
@@ -95,14 +96,15 @@ def mesh(
     require_formats(kinds)
     with Bar("modelling") as bar:
         read = read_labels(source.path, _scheme(source.path, scheme))
-        results = heart_meshes(read, options, bar.show)
+        maker = next(iter(makers_of([source])), NOBODY)
+        results = made_by(maker, heart_meshes(read, options, bar.show))
         pictures = [output / f"{source.name}.png"] if picture else []
         written = write_meshes(results, output, source.name, kinds, beside=pictures, force=force)
-        write_mesh_run(source.path, read.scheme, options, output, started)
+        write_mesh_run(source, read.scheme, options, output, started)
         for path in pictures:
             from cardioseg.evaluation.rendering import render
 
-            render([each.mesh for each in results], path)
+            render([each.mesh for each in results], path, model_id=maker.model_id)
     if as_json:
         import json
 

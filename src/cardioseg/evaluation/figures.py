@@ -18,6 +18,7 @@ from cardioseg.core.labels import LabelScheme
 from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.errors import GeometryError
 from cardioseg.evaluation.views import View, view
+from cardioseg.io.frames import model_told
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,8 +42,8 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def png_bytes(figure: Figure, dpi: int = 150) -> bytes:
-    """The figure as a PNG file's content.
+def png_bytes(figure: Figure, dpi: int = 150, model_id: str = "") -> bytes:
+    """The figure as a PNG file's content, whose description names the model that made the labels.
 
     Examples
     --------
@@ -50,7 +51,8 @@ def png_bytes(figure: Figure, dpi: int = 150) -> bytes:
     b'PNG'
     """
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, facecolor="white")
+    told = {"Description": f"cardioseg{model_told(model_id)}"} if model_id else None
+    figure.savefig(buffer, format="png", dpi=dpi, facecolor="white", metadata=told)
     return buffer.getvalue()
 
 

@@ -67,7 +67,9 @@ VIEWS = (
 """As the grid orients the patient."""
 
 
-def render(meshes: Sequence[Mesh], path: str | Path, views: Sequence[View] = VIEWS) -> None:
+def render(
+    meshes: Sequence[Mesh], path: str | Path, views: Sequence[View] = VIEWS, model_id: str = ""
+) -> None:
     """Write a PNG of meshes, atomically: one panel a view, a scale bar, the structures' names.
 
     Parameters
@@ -78,6 +80,8 @@ def render(meshes: Sequence[Mesh], path: str | Path, views: Sequence[View] = VIE
         The file.
     views
         Cameras, from left to right.
+    model_id
+        Id of the model that made the labels; empty where none did.
 
     Raises
     ------
@@ -86,7 +90,7 @@ def render(meshes: Sequence[Mesh], path: str | Path, views: Sequence[View] = VIE
     FormatError
         If the file cannot be written.
     """
-    write_bytes(path, png_bytes(mesh_figure(meshes, views)))
+    write_bytes(path, png_bytes(mesh_figure(meshes, views), model_id=model_id))
 
 
 def mesh_figure(meshes: Sequence[Mesh], views: Sequence[View] = VIEWS) -> Figure:

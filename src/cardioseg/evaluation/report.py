@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, fields, replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -137,9 +138,17 @@ class Report:
             )
         )
 
-    def to_json(self, rng: np.random.Generator | None = None) -> str:
-        """The report as JSON: `rows` (volumes), `slices` and, derived from them, `summary`."""
-        parts = {
+    def to_json(
+        self,
+        rng: np.random.Generator | None = None,
+        told: Mapping[str, Sequence[object]] = MappingProxyType({}),
+    ) -> str:
+        """The report as JSON: `rows` (volumes), `slices` and, derived from them, `summary`.
+
+        Before them comes what else is told, such as the `models` that made the predictions.
+        """
+        parts: dict[str, Sequence[object]] = {
+            **told,
             "summary": [asdict(summary) for summary in self.summaries(rng)],
             "rows": [asdict(row) for row in self.rows if row.level == "volume"],
             "slices": [asdict(row) for row in self.rows if row.level == "slice"],
@@ -203,7 +212,7 @@ def _region(row: Row, regions: Sequence[str]) -> str:
     return row.region if row.slice_index is None or not regions else regions[row.slice_index]
 
 
-def _one_a_line(entries: Iterable[dict[str, object]]) -> str:
+def _one_a_line(entries: Iterable[object]) -> str:
     """A JSON list that people can still read when there are thousands of entries."""
     lines = (json.dumps(entry, allow_nan=False, ensure_ascii=False) for entry in entries)
     return "[\n" + ",\n".join(lines) + "\n]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +16,8 @@ from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.errors import FormatError, LabelError
 
 Frame = TypeVar("Frame", Volume, LabelMap)
+
+_MODEL = re.compile(r"; model ([\w-]+)")
 
 
 def only(frames: tuple[Frame, ...], path: str | Path) -> Frame:
@@ -86,3 +89,15 @@ def labels_told(scheme: LabelScheme, model_id: str) -> str:
 def model_told(model_id: str) -> str:
     """The id is 16 letters, so a description keeps within NIfTI's 79."""
     return f"; model {model_id}" if model_id else ""
+
+
+def model_in(told: str) -> str:
+    """The id that :func:`model_told` gave such words; empty where there is none.
+
+    Examples
+    --------
+    >>> model_in("cardioseg labels, acdc" + model_told("0123456789abcdef"))
+    '0123456789abcdef'
+    """
+    match = _MODEL.search(told)
+    return match[1] if match and told.startswith("cardioseg") else ""

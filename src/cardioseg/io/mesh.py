@@ -2,7 +2,7 @@
 
 Vertices are written as they are, RAS+ mm. glTF measures in metres with y up, so its nodes carry the
 transform from millimetres; the numbers in its buffers stay millimetres. No file holds anything but
-the mesh, the structure's name and its colour.
+the mesh, the structure's name, its colour, and the id of the model that made its labels.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from cardioseg.core.mesh import Mesh
 from cardioseg.errors import FormatError
 from cardioseg.io.atomic import write_bytes
+from cardioseg.io.frames import model_told
 
 if TYPE_CHECKING:
     from trimesh import Scene, Trimesh
@@ -39,7 +40,7 @@ _METRES_Y_UP = np.array(
 _MODEL = "3D/3dmodel.model"
 
 
-def write_mesh_file(meshes: Sequence[Mesh], path: str | Path) -> None:
+def write_mesh_file(meshes: Sequence[Mesh], path: str | Path, model_id: str = "") -> None:
     """Write meshes into one file, atomically, in the format that its suffix names.
 
     Parameters
@@ -48,6 +49,8 @@ def write_mesh_file(meshes: Sequence[Mesh], path: str | Path) -> None:
         One for `.stl`, `.ply`, `.obj`; one or more for `.glb`, `.3mf`.
     path
         The file.
+    model_id
+        Id of the model that made the labels; empty where none did.
 
     Raises
     ------
@@ -76,17 +79,24 @@ def write_mesh_file(meshes: Sequence[Mesh], path: str | Path) -> None:
             f"{path}: .{kind} holds one structure, not {len(meshes)}; write a file for each, or "
             f"one .{' or .'.join(SEVERAL)}"
         )
-    write_bytes(path, _content(meshes, kind))
+    write_bytes(path, _content(meshes, kind, model_id))
 
 
-def _content(meshes: Sequence[Mesh], kind: str) -> bytes:
+def _content(meshes: Sequence[Mesh], kind: str, model_id: str) -> bytes:
     if kind == "stl":
-        return _stl(meshes[0])
+        return _stl(meshes[0], model_id)
     if kind == "ply":
-        return _ply(meshes[0])
+        return _ply(meshes[0], model_id)
     if kind == "obj":
-        return _obj(meshes[0])
-    return _glb(meshes) if kind == "glb" else _threemf(meshes)
+        return _obj(meshes[0], model_id)
+    return _glb(meshes, model_id) if kind == "glb" else _threemf(meshes, model_id)
+
+
+def _told(mesh: Mesh, model_id: str, room: int | None = None) -> str:
+    """What a file of one structure says of itself; a name too long for the room is cut."""
+    start, end = "cardioseg: ", f", unit mm, RAS{model_told(model_id)}"
+    rest = None if room is None else room - len(start) - len(end)
+    return start + mesh.name[:rest] + end
 
 
 def _rgb(mesh: Mesh) -> tuple[int, int, int]:
@@ -110,31 +120,31 @@ def _coloured(mesh: Mesh) -> Trimesh:
     return plain
 
 
-def _stl(mesh: Mesh) -> bytes:
-    """Binary STL; its 80 spare bytes name structure and unit."""
+def _stl(mesh: Mesh, model_id: str) -> bytes:
+    """Binary STL; its 80 spare bytes name structure, unit and model."""
     from trimesh.exchange.stl import export_stl
 
-    # 'solid' at the start would be read as the text form.
-    told = f"{mesh.name}, unit mm, RAS, cardioseg".encode("ascii", "replace")
-    header = told[:_STL_HEADER_BYTES].ljust(_STL_HEADER_BYTES, b"\0")
+    # Whatever the name, the header does not start with 'solid', as the text form does.
+    told = _told(mesh, model_id, _STL_HEADER_BYTES).encode("ascii", "replace")
+    header = told.ljust(_STL_HEADER_BYTES, b"\0")
     data: bytes = export_stl(_plain(mesh))
     return header + data[_STL_HEADER_BYTES:]
 
 
-def _ply(mesh: Mesh) -> bytes:
+def _ply(mesh: Mesh, model_id: str) -> bytes:
     from trimesh.exchange.ply import export_ply
 
     data: bytes = export_ply(_coloured(mesh), encoding="binary_little_endian")
-    told = f"comment {mesh.name}, unit mm, RAS, cardioseg\n".encode("ascii", "replace")
+    told = f"comment {_told(mesh, model_id)}\n".encode("ascii", "replace")
     return re.sub(rb"comment [^\n]*\n", lambda _: told, data, count=1)
 
 
-def _obj(mesh: Mesh) -> bytes:
+def _obj(mesh: Mesh, model_id: str) -> bytes:
     from trimesh.exchange.obj import export_obj
 
     text: str = export_obj(_coloured(mesh), header=None, include_normals=False)
     name = mesh.name.replace(" ", "_")
-    return f"# {mesh.name}, unit mm, RAS, cardioseg\no {name}\n{text}\n".encode()
+    return f"# {_told(mesh, model_id)}\no {name}\n{text}\n".encode()
 
 
 def _scene(meshes: Sequence[Mesh], transform: NDArray[np.float64]) -> Scene:
@@ -156,14 +166,20 @@ def _scene(meshes: Sequence[Mesh], transform: NDArray[np.float64]) -> Scene:
     return scene
 
 
-def _glb(meshes: Sequence[Mesh]) -> bytes:
+def _glb(meshes: Sequence[Mesh], model_id: str) -> bytes:
     from trimesh.exchange.gltf import export_glb
 
-    data: bytes = export_glb(_scene(meshes, _METRES_Y_UP), include_normals=True)
+    def say_model(tree: dict[str, dict[str, object]]) -> None:
+        if model_id:
+            tree["asset"]["extras"] = {"model_id": model_id}
+
+    data: bytes = export_glb(
+        _scene(meshes, _METRES_Y_UP), include_normals=True, tree_postprocessor=say_model
+    )
     return data
 
 
-def _threemf(meshes: Sequence[Mesh]) -> bytes:
+def _threemf(meshes: Sequence[Mesh], model_id: str) -> bytes:
     """3MF in millimetres; the colours are added, which trimesh does not write."""
     from trimesh.exchange.threemf import export_3MF
 
@@ -174,20 +190,21 @@ def _threemf(meshes: Sequence[Mesh]) -> bytes:
     ):
         for name in plain.namelist():
             data = plain.read(name)
-            coloured.writestr(name, _with_colours(data, meshes) if name == _MODEL else data)
+            coloured.writestr(name, _told_more(data, meshes, model_id) if name == _MODEL else data)
     return stream.getvalue()
 
 
-def _with_colours(model: bytes, meshes: Sequence[Mesh]) -> bytes:
-    """The model document with a list of materials to which its objects point."""
+def _told_more(model: bytes, meshes: Sequence[Mesh], model_id: str) -> bytes:
+    """The document with a description and a list of materials to which its objects point."""
     from xml.sax.saxutils import quoteattr
 
+    told = f'<metadata name="Description">cardioseg{model_told(model_id)}</metadata>'
     number = len(meshes) + 1
     bases = "".join(
         f'<base name={quoteattr(mesh.name)} displaycolor="{mesh.color.upper()}" />'
         for mesh in meshes
     )
-    materials = f'<resources><basematerials id="{number}">{bases}</basematerials>'
+    materials = f'{told}<resources><basematerials id="{number}">{bases}</basematerials>'
     model = model.replace(b"<resources>", materials.encode(), 1)
     for index in range(len(meshes)):
         model = model.replace(

@@ -23,6 +23,7 @@ from cardioseg.io.nifti import read_scores
 from cardioseg.io.nifti_scheme import told_scheme
 from cardioseg.workflows.case_facts import CaseFacts, case_facts, read_subjects
 from cardioseg.workflows.inputs import Input, gather_labels
+from cardioseg.workflows.made import Maker, ids_of, makers_facts, makers_of, words_of_makers
 from cardioseg.workflows.provenance import Json, file_digest, write_run
 
 REPORT_JSON, REPORT_CSV, SLICES_CSV, REPORT_MD, BOXES = (
@@ -131,13 +132,19 @@ def evaluate_files(
             reports.append(_evaluate(None, reference, facts, options))
     report = combine(reports)
     absent = tuple(each.name for each in missing)
-    write_report(report, output, words_of_missing(absent, counted=options.count_missing))
+    makers = makers_of(prediction for prediction, _ in pairs)
+    remarks = (
+        words_of_makers(makers, len(pairs)),
+        words_of_missing(absent, counted=options.count_missing),
+    )
+    write_report(report, output, remarks, makers)
     details: dict[str, Json] = {
         "scheme": options.scheme.name,
         "read_as": (options.read_as or options.scheme).name,
         "references_without_prediction": len(missing),
         "missing": list(absent),
         "missing_are_counted": options.count_missing,
+        **makers_facts(makers),
         "files": list(records),
     }
     write_run(output, "evaluate", details, started)
@@ -240,20 +247,24 @@ def _pairs(
     return pairs, tuple(found[name] for name in unmatched)
 
 
-def write_report(report: Report, output: Path, remark: str = "") -> None:
+def write_report(
+    report: Report, output: Path, remarks: Sequence[str] = (), makers: Sequence[Maker] = ()
+) -> None:
     """Write report.json, report.csv, report.md, report_slices.csv and a figure into a folder.
 
-    The remark comes first in report.md, under its heading.
+    The remarks come first in report.md, under its heading; report.json and the figure name the
+    models that made the predictions.
     """
     make_folder(output)
-    heading, gap, tables = report.to_markdown().partition("\n\n")
-    document = heading + gap + (remark and remark + "\n\n") + tables
+    heading, tables = report.to_markdown().split("\n\n", 1)
+    document = "\n\n".join(part for part in (heading, *remarks, tables) if part)
     files: Sequence[tuple[str, str]] = (
         (REPORT_CSV, report.to_csv()),
         (SLICES_CSV, report.to_csv("slice")),
         (REPORT_MD, document),
-        (REPORT_JSON, report.to_json()),
+        (REPORT_JSON, report.to_json(told=makers_facts(makers))),
     )
     for name, text in files:
         write_text(output / name, text)
-    write_bytes(output / BOXES, png_bytes(box_plots({output.name: report}, "dice")))
+    boxes = box_plots({output.name: report}, "dice")
+    write_bytes(output / BOXES, png_bytes(boxes, model_id=ids_of(makers)))

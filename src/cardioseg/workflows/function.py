@@ -29,6 +29,7 @@ from cardioseg.io.nifti_scheme import require_told, told_scheme
 from cardioseg.io.scans import times_of
 from cardioseg.workflows.function_output import FUNCTION_JSON, FunctionResults, write_function
 from cardioseg.workflows.inputs import Input, gather_labels
+from cardioseg.workflows.made import makers_of
 
 _FRAME = re.compile(r"_frame(\d+)")
 
@@ -157,9 +158,9 @@ def function_of_files(
     watch(len(subjects), len(subjects), "")
     named = {name: group for name, group in groups.items() if group}
     kind = inputs.reference.partition(":")[0]
-    results = FunctionResults(scheme, functions, tuple(pairs), named, kind)
+    files = [each for subject in subjects for each in subject.files]
+    results = FunctionResults(scheme, functions, tuple(pairs), named, kind, makers=makers_of(files))
     if output is not None:
-        files = [each for subject in subjects for each in subject.files]
         write_function(results, files, output, started, kept=inputs.errors)
     return results
 

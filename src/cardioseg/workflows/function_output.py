@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from cardioseg.core.case import subject_of
 from cardioseg.core.labels import LabelScheme
 from cardioseg.evaluation.figures import png_bytes
 from cardioseg.evaluation.function import HeartFunction
@@ -28,6 +29,7 @@ from cardioseg.evaluation.function_record import (
 )
 from cardioseg.io.atomic import make_folder, write_bytes, write_text
 from cardioseg.workflows.inputs import Input
+from cardioseg.workflows.made import Maker, ids_of, makers_facts, words_of_makers
 from cardioseg.workflows.provenance import file_digest, write_run
 
 FUNCTION_JSON, FUNCTION_CSV = "function.json", "function.csv"
@@ -56,6 +58,8 @@ class FunctionResults:
         reference names it.
     reference
         Kind of the data set that the references are of; empty without one.
+    makers
+        The models that made the label maps, with the names of these.
     """
 
     scheme: LabelScheme
@@ -63,6 +67,7 @@ class FunctionResults:
     pairs: tuple[FunctionPair, ...] = ()
     groups: Mapping[str, str] = field(default_factory=dict)
     reference: str = ""
+    makers: tuple[Maker, ...] = ()
 
     def to_record(self) -> dict[str, Json]:
         """Function by subject, and the agreement where there are pairs: what `--json` prints."""
@@ -96,14 +101,23 @@ def write_function(
             path.unlink(missing_ok=True)
     write_text(output / FUNCTION_JSON, json.dumps(_subjects_record(results), indent=2) + "\n")
     write_text(output / FUNCTION_CSV, function_csv(results.functions))
+    words = words_of_makers(results.makers, len(files))
+    heading = f"{words}\n\n" if words else ""
     if results.groups:
-        write_text(output / GROUPS_MD, groups_markdown(results.functions, results.groups) + "\n")
+        groups = groups_markdown(results.functions, results.groups)
+        write_text(output / GROUPS_MD, f"{heading}{groups}\n")
     if results.pairs:
+        write_text(output / AGREEMENT_MD, f"{heading}{results.agreement_markdown()}\n")
         _write_agreement(results, output)
     for name, function in results.functions.items():
-        _write_figures(name, function, output)
-    told: list[Json] = [{"name": each.name, "sha256": file_digest(each.path)} for each in files]
-    write_run(output, "function", {"scheme": results.scheme.name, "files": told}, started)
+        own = [each for each in results.makers if name in map(subject_of, each.cases)]
+        _write_figures(name, function, output, ids_of(own))
+    facts: dict[str, Json] = {
+        "scheme": results.scheme.name,
+        **makers_facts(results.makers),
+        "files": [{"name": each.name, "sha256": file_digest(each.path)} for each in files],
+    }
+    write_run(output, "function", facts, started)
 
 
 def _former_files(output: Path) -> list[Path]:
@@ -119,30 +133,33 @@ def _former_files(output: Path) -> list[Path]:
     return [output / name for name in (*shared, *figures)]
 
 
-def _write_figures(name: str, function: HeartFunction, output: Path) -> None:
+def _write_figures(name: str, function: HeartFunction, output: Path, model_id: str) -> None:
     if function.volumes_ml and len(function.frame_numbers) > 2:
-        write_bytes(output / f"{name}{CURVES}", png_bytes(volume_curves(function)))
+        curves = png_bytes(volume_curves(function), model_id=model_id)
+        write_bytes(output / f"{name}{CURVES}", curves)
     if any(value is not None for value in function.wall_ed.values_mm):
         figure = bulls_eye({"end diastole": function.wall_ed, "end systole": function.wall_es})
-        write_bytes(output / f"{name}{BULLS_EYE}", png_bytes(figure))
+        write_bytes(output / f"{name}{BULLS_EYE}", png_bytes(figure, model_id=model_id))
 
 
 def _write_agreement(results: FunctionResults, output: Path) -> None:
     found = function_agreement(results.pairs)
     write_text(output / AGREEMENT_JSON, json.dumps(_agreement_record(results), indent=2) + "\n")
-    write_text(output / AGREEMENT_MD, results.agreement_markdown() + "\n")
     patients = max(len(each.values) for each in found)
-    source = f"{patients} patients of {results.reference}, prediction minus reference"
+    made = f"model {ids_of(results.makers)}, " if results.makers else ""
+    source = f"{made}{patients} patients of {results.reference}, prediction minus reference"
     write_text(output / ERRORS_JSON, measured_errors(found, source).to_json())
     shown = [each for each in found if len(each.values) > 1]
     if shown:
-        write_bytes(output / BLAND_ALTMAN, png_bytes(bland_altman_figure(shown)))
+        figure = bland_altman_figure(shown)
+        write_bytes(output / BLAND_ALTMAN, png_bytes(figure, model_id=ids_of(results.makers)))
 
 
 def _subjects_record(results: FunctionResults) -> dict[str, Json]:
     return {
         "format_version": FORMAT_VERSION,
         "scheme": results.scheme.name,
+        **makers_facts(results.makers),
         "subjects": {name: function_record(f) for name, f in results.functions.items()},
     }
 
@@ -151,6 +168,7 @@ def _agreement_record(results: FunctionResults) -> dict[str, Json]:
     walls: list[Json] = [dict(asdict(each)) for each in wall_agreement(results.pairs)]
     return {
         "format_version": FORMAT_VERSION,
+        **makers_facts(results.makers),
         "agreement": [_quantity_record(each) for each in function_agreement(results.pairs)],
         "wall_thickness": walls,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from cardioseg.ops.mesh_pieces import Crumbs, without_crumbs
 from cardioseg.ops.mesh_shell import shell_of
 from cardioseg.ops.mesh_slices import Mask
 from cardioseg.ops.mesh_surface import Surface, surface_with_volume
+from cardioseg.workflows.made import NOBODY, Maker
 from cardioseg.workflows.mesh_cuts import Cut, plane_of
 from cardioseg.workflows.provenance import Json
 
@@ -89,6 +90,8 @@ class MeshResult:
         How far it lies from the labels' surface; None for a shell or a cut part.
     crumbs
         What was left out as too small.
+    maker
+        The model that made the labels.
     """
 
     mesh: Mesh
@@ -96,6 +99,7 @@ class MeshResult:
     labels_ml: float | None = None
     displacement: Displacement | None = None
     crumbs: Crumbs = NO_CRUMBS
+    maker: Maker = NOBODY
 
     @property
     def difference_percent(self) -> float | None:
@@ -194,6 +198,11 @@ def heart_meshes(
     if not found:
         raise GeometryError("the cuts leave nothing; move a plane or keep the other side")
     return tuple(found)
+
+
+def made_by(maker: Maker, results: Sequence[MeshResult]) -> tuple[MeshResult, ...]:
+    """The same models, of labels that this model made, so that their files say so."""
+    return tuple(replace(each, maker=maker) for each in results)
 
 
 def _chosen(labels: LabelMap, names: Sequence[str]) -> list[Structure]:

@@ -12,6 +12,8 @@ from cardioseg.core.labels import LabelScheme
 from cardioseg.errors import FormatError, OutputExistsError
 from cardioseg.io.atomic import make_folder, write_text
 from cardioseg.io.mesh import FORMATS, SINGLE, write_mesh_file
+from cardioseg.workflows.inputs import Input
+from cardioseg.workflows.made import NOBODY, Maker, makers_facts, makers_of
 from cardioseg.workflows.mesh import MeshOptions, MeshResult
 from cardioseg.workflows.provenance import Json, file_digest, write_run
 
@@ -73,7 +75,7 @@ def write_meshes(
             raise OutputExistsError(f"{path}: is already there; add --force to overwrite it")
     make_folder(output)
     for path, held in planned:
-        write_mesh_file(held, path)
+        write_mesh_file(held, path, _maker(results).model_id)
     write_text(told_in, meshes_json(results))
     return (*(path for path, _ in planned), told_in)
 
@@ -87,14 +89,14 @@ def require_formats(formats: Sequence[str]) -> None:
 
 
 def write_mesh_run(
-    source: Path, scheme: LabelScheme, options: MeshOptions, output: Path, started: float
+    source: Input, scheme: LabelScheme, options: MeshOptions, output: Path, started: float
 ) -> None:
     """Write run.json of models made from one label map.
 
     Parameters
     ----------
     source
-        The label map's file.
+        The label map.
     scheme, options
         How it was read and modelled.
     output
@@ -106,15 +108,25 @@ def write_mesh_run(
     facts: dict[str, Json] = {
         "scheme": scheme.name,
         "options": chosen,
-        "files": [{"name": source.name, "sha256": file_digest(source)}],
+        **makers_facts(makers_of([source])),
+        "files": [{"name": source.path.name, "sha256": file_digest(source.path)}],
     }
     write_run(output, "mesh", facts, started)
 
 
 def meshes_json(results: Sequence[MeshResult]) -> str:
-    """What was measured of each model, as a JSON document."""
-    record = {"format_version": FORMAT_VERSION, "meshes": [result.facts() for result in results]}
+    """What was measured of each model and which network made the labels, as a JSON document."""
+    record = {
+        "format_version": FORMAT_VERSION,
+        **_maker(results).facts(),
+        "meshes": [result.facts() for result in results],
+    }
     return json.dumps(record, indent=2) + "\n"
+
+
+def _maker(results: Sequence[MeshResult]) -> Maker:
+    """What made the labels of these models, which are of one label map."""
+    return results[0].maker if results else NOBODY
 
 
 def _in_a_name(structure: str) -> str:

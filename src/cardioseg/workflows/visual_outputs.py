@@ -13,7 +13,8 @@ from cardioseg.evaluation.figures import png_bytes
 from cardioseg.evaluation.function_charts import bulls_eye
 from cardioseg.evaluation.rendering import mesh_figure
 from cardioseg.io.atomic import write_bytes, write_text
-from cardioseg.workflows.mesh import MeshResult, heart_meshes
+from cardioseg.workflows.made import Maker
+from cardioseg.workflows.mesh import MeshResult, heart_meshes, made_by
 from cardioseg.workflows.mesh_files import write_meshes
 from cardioseg.workflows.report import CaseContent, Frame, Origin, case_report
 from cardioseg.workflows.result import Result
@@ -29,7 +30,8 @@ class _Models:
 
     @cached_property
     def picture(self) -> bytes:
-        return png_bytes(mesh_figure([each.mesh for each in self.meshes]))
+        drawn = mesh_figure([each.mesh for each in self.meshes])
+        return png_bytes(drawn, model_id=self.meshes[0].maker.model_id)
 
 
 _MADE: WeakKeyDictionary[LabelMap, _Models] = WeakKeyDictionary()
@@ -43,7 +45,7 @@ def write_models(result: Result, folder: Path) -> tuple[Path, ...]:
     """
     written: list[Path] = []
     for phase, index in result.named_frames.items():
-        models = _models(result.labels[index])
+        models = _models(result, index)
         if models.meshes:
             name = f"{result.name}-es" if phase == "ES" else result.name
             picture = folder / f"{name}-mesh.png"
@@ -71,7 +73,7 @@ def _content(result: Result) -> CaseContent:
         for phase, index in result.named_frames.items()
     )
     function, made = result.function, result.provenance
-    models = _models(result.labels[next(iter(result.named_frames.values()))])
+    models = _models(result, next(iter(result.named_frames.values())))
     return CaseContent(
         name=result.name,
         frames=frames,
@@ -94,11 +96,13 @@ def _wall(result: Result) -> bytes | None:
     walls = {"end diastole": function.wall_ed, "end systole": function.wall_es}
     if not any(value is not None for wall in walls.values() for value in wall.values_mm):
         return None
-    return png_bytes(bulls_eye(walls))
+    return png_bytes(bulls_eye(walls), model_id=result.provenance.model_id)
 
 
-def _models(labels: LabelMap) -> _Models:
-    """Models of one label map, made once."""
+def _models(result: Result, index: int) -> _Models:
+    """Models of one frame's label map, made once."""
+    labels, made = result.labels[index], result.provenance
     if labels not in _MADE:
-        _MADE[labels] = _Models(heart_meshes(labels) if labels.array.any() else ())
+        models = heart_meshes(labels) if labels.array.any() else ()
+        _MADE[labels] = _Models(made_by(Maker(made.model_id, made.model), models))
     return _MADE[labels]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from cardioseg.io.atomic import make_folder, write_text
 from cardioseg.io.images import read_labels, read_volume
 from cardioseg.workflows.compare import shown_cases
 from cardioseg.workflows.inputs import Input, gather_images, gather_labels
+from cardioseg.workflows.made import makers_facts, makers_of
 from cardioseg.workflows.provenance import (
     RUN,
     Json,
@@ -35,6 +36,7 @@ from cardioseg.workflows.report.prediction_files import (
 COHORT_HTML = "report.html"
 
 Watch = Callable[[int, int, str], None]
+Facts = Mapping[str, Json]
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def report_folder(
     CardiosegError
         If a file cannot be read, or a PDF not be printed.
     """
-    started = time.monotonic()
+    started, language = time.monotonic(), options.language.value
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder; give one that predict or evaluate wrote")
     if is_evaluation(folder):
@@ -111,7 +113,8 @@ def report_folder(
         watch(0, 1, folder.name)
         page = _write(cohort_report(_cohort(folder, options), options.language), path, options)
         place = path if output == path else path.parent
-        _record([folder / "report.json"], options, place, started)
+        told = {key: value for key, value in _record_of(folder).items() if key == "models"}
+        _record([folder / "report.json"], {"language": language, **told}, place, started)
         return page
     if options.references or options.predictions:
         raise DatasetError(
@@ -135,14 +138,15 @@ def report_folder(
         written += _write(case_report(content, options.language), path, options)
     watch(len(found), len(found), "")
     place = output if output in paths else paths[0].parent
-    _record([each.path for each in found], options, place, started)
+    models = makers_facts(makers_of(found))
+    _record([each.path for each in found], {"language": language, **models}, place, started)
     return tuple(written)
 
 
-def _record(sources: list[Path], options: ReportOptions, place: Path, started: float) -> None:
+def _record(sources: list[Path], told: Facts, place: Path, started: float) -> None:
     """Write run.json into a folder, or beside the one page that was asked for."""
     files: list[Json] = [{"name": each.name, "sha256": file_digest(each)} for each in sources]
-    facts: dict[str, Json] = {"language": options.language.value, "files": files}
+    facts: Facts = {**told, "files": files}
     if place.suffix == ".html":
         write_run_beside(place, "report", facts, started)
     else:
@@ -192,9 +196,19 @@ def _cohort(folder: Path, options: ReportOptions) -> CohortContent:
     origin = (
         (words.say(Message.VERSION), libraries.get("cardioseg", unknown)),
         (words.say(Message.SCHEME), str(record.get("read_as") or record.get("scheme") or unknown)),
+        *_models(record, words),
     )
     examples = tuple((case, _example(case, record, options)) for case in shown_cases((report,)))
     return CohortContent(folder.resolve().name, report, examples, stated, origin)
+
+
+def _models(record: Mapping[str, Json], words: Words) -> Iterator[tuple[str, str]]:
+    """Lines of provenance that name the models which made the predictions."""
+    told = record.get("models")
+    models = [each for each in told if isinstance(each, dict)] if isinstance(told, list) else []
+    for each in models or [{}]:
+        for message, key in ((Message.MODEL, "model"), (Message.MODEL_ID, "model_id")):
+            yield words.say(message), str(each.get(key) or words.say(Message.NOT_STATED))
 
 
 def _record_of(folder: Path) -> dict[str, Json]:

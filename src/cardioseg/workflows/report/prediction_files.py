@@ -18,9 +18,9 @@ from cardioseg.errors import DatasetError, FormatError, first_problem, version_p
 from cardioseg.io.images import read_frames, read_label_frames
 from cardioseg.io.nifti_scheme import told_scheme
 from cardioseg.workflows.inputs import Input
+from cardioseg.workflows.made import Made, made_by_runs, made_of
 from cardioseg.workflows.outputs import MESH
 from cardioseg.workflows.report.case import CaseContent, Frame, Origin
-from cardioseg.workflows.report.runs import Made, made_by_runs, made_of
 
 FORMAT_VERSION = 1
 
