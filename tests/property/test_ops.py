@@ -271,6 +271,19 @@ def test_an_island_larger_than_the_structure_at_the_heart_does_not_win():
     np.testing.assert_array_equal(keep_one_heart(kept).array, kept.array)
 
 
+def test_every_piece_of_a_structure_that_lies_apart_stays_where_it_is_of_the_heart():
+    array = np.zeros((20, 8, 3), np.uint8)
+    array[1:9, 1:7] = 2
+    array[9, 2:4] = 1
+    array[2:4, 2:4] = array[6:8, 2:4] = 1
+    array[14:19, 2:7] = 1  # far away
+    labels = LabelMap(array, Geometry(array.shape, np.eye(4)), ACDC)
+    kept = keep_one_heart(labels, apart=("RV cavity",))
+    np.testing.assert_array_equal(kept.array[:10], array[:10])
+    assert not kept.array[10:].any()
+    np.testing.assert_array_equal(keep_one_heart(kept, apart=("RV cavity",)).array, kept.array)
+
+
 def test_slices_that_touch_at_a_corner_are_one_heart_and_nothing_stays_nothing():
     array = np.zeros((6, 6, 2), np.uint8)
     array[0:3, 0:3, 0] = 2

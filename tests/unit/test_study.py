@@ -33,6 +33,7 @@ from cardioseg.workflows.study.inflation import inflations, same_slices
 from cardioseg.workflows.study.laboratory import Listener
 from cardioseg.workflows.study.measure import native_slices, seeds_together, slices_apart
 from cardioseg.workflows.study.parts import divide, resolve
+from cardioseg.workflows.study.pictures import shown_patients
 from cardioseg.workflows.study.record import require_free
 from cardioseg.workflows.study.study import _parts, run_study
 from cardioseg.workflows.study.verdict import verdict
@@ -328,6 +329,9 @@ def test_on_the_same_slices_inflation_is_what_neighbours_are_worth():
     assert found.held_out.baseline == pytest.approx(((0.6 + 0.7) / 2 + 0.5) / 2)
     assert found.unseen.candidate - found.unseen.baseline == pytest.approx(0.1)
     assert found.inflation == pytest.approx((0.2 + 0.3) / 2 - 0.1)
+    # A patient's own mean leaves out the structure that one of the two has no Dice of.
+    told = {name: pytest.approx(pair) for name, pair in found.held_out.by_patient.items()}
+    assert told == {"p0": (0.85, 0.55), "p1": (0.8, 0.7)}
     assert found.interval is not None
     assert found.interval.low < found.inflation < found.interval.high
 
@@ -343,6 +347,18 @@ def test_best_median_and_worst_case_over_several_reports():
     two = Report(rows({"a": (0.1, 0.1), "b": (0.8, 0.8), "c": (0.1, 0.1)}))
     assert shown_cases((one,)) == ("a", "b", "c")
     assert shown_cases((one, two)) == ("b", "a", "c")
+
+
+def test_best_median_and_worst_patient_over_frames_seeds_and_both_networks():
+    def of(dice):
+        found = (Row(case, case[0], "LV", "dice", value) for case, value in dice.items())
+        return Report(tuple(found))
+
+    one = of({"a1": 0.9, "a2": 0.1, "b1": 0.6, "b2": 0.6, "c1": 0.7, "c2": 0.7, "d1": 0.65})
+    two = of({"a1": 0.9, "a2": 0.1, "b1": 0.8, "b2": 0.8, "c1": 0.7, "c2": 0.7, "d1": 0.65})
+    assert shown_patients((one, one), "volume") == ("c", "d", "a")
+    both = seeds_together({0: one, 1: two})
+    assert shown_patients((both, both), "volume") == ("c", "b", "a")
 
 
 # Measuring.
@@ -424,7 +440,7 @@ def test_a_study_leaves_its_tables_pictures_models_and_a_record(finished):
     assert len(told["arms"]["unet_1"]["history"]["0"]) == 2
     assert told["arms"]["unet_1"]["cpu_seconds_an_epoch"] > 0
     text = (run / "study.md").read_text()
-    for words in ("## Verdict", "slides' form", "base, mid and apex", "U-Net 1:", "| base | 2 |"):
+    for words in ("## Verdict", "slides' form", "base, mid and apex", "`unknown`", "| base | 2 |"):
         assert words in text
     assert len(list(run.glob("*.png"))) == 3
     record = json.loads((run / "run.json").read_text())

@@ -14,6 +14,7 @@ from cardioseg.datasets import read_dataset
 from cardioseg.errors import ConfigError
 from cardioseg.nets.unet import UNet, count_parameters
 from cardioseg.training import fit as fit_module
+from cardioseg.training.config import PRESETS, read_config
 from cardioseg.workflows.study.config import SHIPPED, read_study
 
 MINIMAL = """
@@ -49,6 +50,14 @@ def test_shipped_studies_train_without_early_stopping_and_name_their_scope(name)
     assert {(c.plan.scheme, c.plan.network.classes) for c in configs.values()} == {
         ("myocardium_blood", 3)
     }
+
+
+@pytest.mark.parametrize("name", [*SHIPPED, *PRESETS])
+def test_none_that_is_shipped_merges_the_ventricles_of_a_stack_and_keeps_one_piece(name):
+    configs = read_study(name)[1].values() if name in SHIPPED else [read_config(name)]
+    for plan in (config.plan for config in configs):
+        merged = plan.plane == "native" and plan.scheme == "myocardium_blood"
+        assert not (merged and plan.largest_component)
 
 
 def test_every_shipped_toml_is_listed():

@@ -61,6 +61,9 @@ class LabelScheme:
     merges
         For each other scheme that this one can be read as: own value to that scheme's value; a
         structure that the other scheme does not have is left out and becomes background.
+    apart
+        Names of structures that lie in several pieces in a short-axis stack of one heart, as the
+        blood of its two ventricles does.
 
     Examples
     --------
@@ -71,12 +74,15 @@ class LabelScheme:
     name: str
     structures: tuple[Structure, ...]
     merges: Mapping[str, Mapping[int, int]] = field(default_factory=dict, hash=False)
+    apart: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len({s.value for s in self.structures}) != len(self.structures):
             raise LabelError(f"scheme {self.name}: two structures share a value")
         if sorted(s.value for s in self.structures) != list(range(1, len(self.structures) + 1)):
             raise LabelError(f"scheme {self.name}: values must be 1, 2, 3, ... without a gap")
+        for name in self.apart:
+            self.structure(name)
 
     @property
     def class_count(self) -> int:
@@ -171,6 +177,7 @@ MYOCARDIUM_BLOOD = LabelScheme(
         Structure("myocardium", 1, *_MYOCARDIUM),
         Structure("blood pool", 2, "#D55E00", _snomed("87612001", "Blood")),
     ),
+    apart=("blood pool",),
 )
 ACDC = LabelScheme(
     "acdc",

@@ -45,16 +45,20 @@ def told_scheme(path: str | Path) -> LabelScheme | None:
     ...     told_scheme(path).name
     'acdc'
     """
+    match = _TOLD.match(described(path))
+    named = match[1] if match else ""
+    return next((scheme for scheme in SCHEMES if scheme.name == named), None)
+
+
+def described(path: str | Path) -> str:
+    """The description in a NIfTI header; empty where there is none, or no such header."""
     import nibabel
 
     try:
         image = nibabel.load(path)
     except (OSError, ValueError, nibabel.filebasedimages.ImageFileError):
         # Whoever reads the voxels says what is wrong with the file.
-        return None
+        return ""
     if not isinstance(image, nibabel.Nifti1Pair):
-        return None
-    described = bytes(image.header["descrip"].item()).decode("ascii", "replace")
-    match = _TOLD.match(described)
-    named = match[1] if match else ""
-    return next((scheme for scheme in SCHEMES if scheme.name == named), None)
+        return ""
+    return bytes(image.header["descrip"].item()).decode("ascii", "replace")

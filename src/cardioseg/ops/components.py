@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,13 +35,20 @@ def keep_largest(labels: LabelMap, structure: str) -> LabelMap:
     return LabelMap(array, labels.geometry, labels.scheme)
 
 
-def keep_one_heart(labels: LabelMap) -> LabelMap:
+def keep_one_heart(labels: LabelMap, apart: Collection[str] = ()) -> LabelMap:
     """The label map with one heart, and one piece of each structure in it.
 
     First only the largest piece of all structures together stays, then the largest piece of each.
     The order matters: an island far away may be larger than what was found of a structure at the
     heart. For the heart, voxels that share a corner are connected, so that slices which lie a
     little apart from each other stay one stack.
+
+    Parameters
+    ----------
+    labels
+        The label map.
+    apart
+        Names of structures of which every piece in the heart stays.
 
     Examples
     --------
@@ -56,7 +65,9 @@ def keep_one_heart(labels: LabelMap) -> LabelMap:
     box = in_ras[bounding_box(in_ras)]
     box[~largest_component(box > 0, corners=True)] = 0
     for structure in labels.scheme.structures:
-        _keep_largest(box, structure.value)
+        if structure.name not in apart:
+            _keep_largest(box, structure.value)
+    array.setflags(write=False)
     return LabelMap(array, labels.geometry, labels.scheme)
 
 

@@ -128,8 +128,9 @@ class Plan(FrozenModel):
     scheme
         Name of the label scheme of the answer.
     largest_component
-        Keep only the largest connected piece of all structures together, then the largest of each;
-        set it where validation says so.
+        Keep only the largest connected piece of all structures together, then the largest of each,
+        but in the native plane every piece of those that lie apart there (the blood pool of two
+        ventricles); set it where validation says so.
     temperature
         The network's logits are divided by it before softmax, inside the exported network; above 1
         it makes an over-confident network humbler. Training fits it on the validation part.

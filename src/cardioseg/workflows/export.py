@@ -211,6 +211,7 @@ PREPARATION_IN_WORDS = (
     "linearly at the native pixels, background outside, average those of orthogonal planes, and "
     "take the largest, of equal ones the lower class. With largest_component keep the largest "
     "piece of all structures together (voxels connected by faces, edges or corners), then the "
-    "largest piece of each structure (by faces); of equal pieces the first, in the order of an "
-    "array whose axes point to the patient's right, front and head."
+    "largest piece of each structure (by faces), but of scheme myocardium_blood in the native "
+    "plane every piece of the blood pool, which is two ventricles there; of equal pieces the "
+    "first, in the order of an array whose axes point to the patient's right, front and head."
 )

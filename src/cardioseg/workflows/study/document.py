@@ -45,6 +45,12 @@ Frames and seeds of a patient are averaged first, then patients. A missed or spu
 counts with Dice 0 and the grid's diagonal as its distance. A patient's cases are its frames, once
 for each seed. The mean of the first two tables is over all classes, background included."""
 
+_REGIONS = """\
+Base, mid and apex are thirds of the slices that the reference labels. `unknown` are all other
+slices, and how many patients have some: Dice is 0 where the network labels something there, and
+undefined and left out where it does not. (Where a reference tells no base from an apex, all of its
+slices are `unknown`.)"""
+
 _BUDGETS = """\
 *Equal epochs*: every network is trained for all epochs, and the epoch that validated best is
 measured. *Equal minutes*: of two networks with one seed, the slower is measured as it stood (best
@@ -154,7 +160,7 @@ def _contrast_sections(study: Study, contrast: Contrast) -> list[str]:
         sections += [comparison_table(comparisons, *names)]
     sections += ["### By seed", _seed_table(names, contrast.seeds)]
     if any(row.region for row in contrast.reports[0].rows):
-        sections += ["### By base, mid and apex: Dice per slice, patients first"]
+        sections += ["### By base, mid and apex: Dice per slice, patients first", _REGIONS]
         sections += [
             f"{name}:\n\n{breakdown_table(report.rows, 'dice', 'region', 'slice')}"
             for name, report in titled

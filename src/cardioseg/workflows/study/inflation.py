@@ -44,11 +44,22 @@ class Inflation:
 
 @dataclass(frozen=True)
 class OnePart:
-    """Two arms on the same slices: mean Dice per slice over structures, patients first."""
+    """Two arms on the same slices: mean Dice per slice over structures, patients first.
+
+    Parameters
+    ----------
+    candidate, baseline
+        Means over the patients.
+    patients
+        How many.
+    by_patient
+        Candidate's and baseline's mean of each patient; over the structures that it has.
+    """
 
     candidate: float
     baseline: float
     patients: int
+    by_patient: dict[str, tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -128,7 +139,10 @@ def _both(
     structures = candidate.structures
     first, second = (subject_table(each.rows, structures) for each in (candidate, baseline))
     one, other = (each.mean("dice", None, "slice") or 0.0 for each in (candidate, baseline))
-    return OnePart(one, other, patients=len(first)), first - second
+    pairs = zip(np.nanmean(first, axis=1), np.nanmean(second, axis=1), strict=True)
+    means = [(float(a), float(b)) for a, b in pairs]
+    by_patient = dict(zip(candidate.subjects, means, strict=True))
+    return OnePart(one, other, len(first), by_patient), first - second
 
 
 def _place(row: Row) -> tuple[str, int | None, str]:

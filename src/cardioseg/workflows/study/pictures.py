@@ -1,17 +1,21 @@
-"""Pictures of a study: reference and both networks on the best, the median and the worst case."""
+"""Pictures of a study: reference and both networks on the best, median and worst patient."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
+
+import numpy as np
 
 from cardioseg.core.case import Case
 from cardioseg.evaluation import Report, comparison_figure, png_bytes
-from cardioseg.evaluation.rows import LEVELS
+from cardioseg.evaluation.rows import LEVELS, Level
+from cardioseg.evaluation.summary import subject_table
 from cardioseg.io.atomic import write_bytes
 from cardioseg.io.nifti import read_labels
 from cardioseg.prepare.plan import Plan
-from cardioseg.workflows.compare import SHOWN, shown_cases
+from cardioseg.workflows.compare import SHOWN
 from cardioseg.workflows.study.analysis import Contrast, Findings, Key
 from cardioseg.workflows.study.config import Study
 from cardioseg.workflows.study.measure import LABELS, slice_axis
@@ -27,16 +31,16 @@ def write_pictures(
     cases: Mapping[str, tuple[Case, Plan]],
     output: Path,
 ) -> tuple[str, ...]:
-    """Draw the three pictures of one contrast; cases are ranked by the mean Dice of both networks.
+    """Draw the three pictures of one contrast: a case of the best, median and worst patient.
 
     Parameters
     ----------
     study
         Titles.
     contrast
-        Its first seed is shown.
+        Ranks the patients, by :func:`shown_patients`; its first seed is shown.
     findings
-        Reports, for the ranking.
+        Reports of that seed: the first case that they name of a patient is shown.
     cases
         Case and the plan that its slices are cut by, by case id.
     output
@@ -62,12 +66,31 @@ def write_pictures(
     }
     level = next(each for each in LEVELS if any(r.level == each for r in reports[0].rows))
     written = []
-    for kind, case in zip(SHOWN, shown_cases(reports, level), strict=True):
+    for kind, patient in zip(SHOWN, shown_patients(contrast.reports, level), strict=True):
+        case = next(row.case for row in reports[0].rows if row.subject == patient)
         name = f"{contrast.candidate}-against-{contrast.baseline}-{kind}.png"
         shown = _measured_slices(reports[0], case) if level == "slice" else None
         write_bytes(output / name, _picture(study, cases[case], folders, shown))
         written.append(name)
     return tuple(written)
+
+
+def shown_patients(reports: Sequence[Report], level: Level) -> tuple[str, str, str]:
+    """The patients with the best, the median and the worst mean Dice of both networks.
+
+    A patient's Dice is the mean over structures; cases and seeds are averaged first. Of an even
+    number the better one of the middle is the median.
+    """
+    found: dict[str, list[float]] = {}
+    for report in reports:
+        rows = report.select(metric="dice", level=level).rows
+        table = subject_table(rows, report.structures)
+        subjects = dict.fromkeys(row.subject for row in rows)
+        for subject, values in zip(subjects, table, strict=True):
+            found.setdefault(subject, []).extend(values[~np.isnan(values)].tolist())
+    dice = {subject: fmean(values or [0.0]) for subject, values in found.items()}
+    ordered = sorted(dice, key=lambda subject: dice[subject])
+    return ordered[-1], ordered[len(ordered) // 2], ordered[0]
 
 
 def _measured_slices(report: Report, case: str) -> list[int]:
