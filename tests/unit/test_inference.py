@@ -12,7 +12,8 @@ from tests.grids import STORAGE_ORDERS, rotated_grid
 from tests.networks import SMALL, exported_network
 
 from cardioseg.core.geometry import Geometry
-from cardioseg.core.volume import Volume
+from cardioseg.core.labels import ACDC, MYOCARDIUM_BLOOD
+from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.errors import GeometryError, PlaneWarning
 from cardioseg.inference.ensemble import Mirrored
 from cardioseg.inference.predictor import Predictor, load_model
@@ -207,6 +208,65 @@ def test_only_the_largest_piece_stays_if_asked_or_planned(chosen, planned, voxel
     prediction = Predictor(model, Bright(), largest_component=chosen).predict(two_blobs())
     assert prediction.labels.mask("LV cavity").sum() == voxels
     assert prediction.provenance.largest_component is (voxels == 48)
+
+
+@dataclass
+class Shades:
+    """An engine that takes dark for background, grey for myocardium and bright for blood."""
+
+    name: str = "shades"
+
+    def __call__(self, slices):
+        labels = np.rint(2 * slices[:, 0])
+        return np.stack([labels == value for value in range(3)], axis=1).astype(np.float32)
+
+
+MERGED = replace(
+    MODEL,
+    plan=PLAN.model_copy(
+        update={
+            "size": (32, 32),
+            "network": SMALL.model_copy(update={"classes": 3}),
+            "scheme": "myocardium_blood",
+            "largest_component": True,
+        }
+    ),
+)
+
+
+def short_axis():
+    """Myocardium around the left ventricle, the right one beside it, and an island far away."""
+    labels = np.zeros((32, 16, 9), np.uint8)
+    labels[8:18, 3:13] = 2
+    labels[10:16, 5:11] = 3
+    labels[3:8, 5:11] = 1
+    labels[26:29, 5:8] = 1
+    grid = Geometry(labels.shape, np.diag([1.5, 1.5, 8.0, 1.0]))
+    return LabelMap(labels, grid, ACDC).read_as(MYOCARDIUM_BLOOD)
+
+
+def test_of_a_short_axis_whose_ventricles_are_merged_both_stay():
+    whole = short_axis()
+    image = Volume(whole.array.astype(np.float32), whole.geometry)
+    heart = np.where(np.arange(32)[:, None, None] < 20, whole.array, 0)
+    labels = Predictor(MERGED, Shades()).predict(image).labels
+    np.testing.assert_array_equal(labels.array, heart, "all but the island")
+    everything = Predictor(MERGED, Shades(), largest_component=False).predict(image).labels
+    np.testing.assert_array_equal(everything.array, whole.array)
+
+
+def test_a_whole_heart_keeps_one_piece_of_blood_unless_a_stack_is_read_in_its_own_plane():
+    whole_heart = replace(MERGED, plan=MERGED.plan.model_copy(update={"plane": "axial"}))
+    whole = short_axis()
+    image = Volume(whole.array.astype(np.float32), whole.geometry)
+    left, both = (
+        Predictor(whole_heart, Shades(), plane=plane).predict(image).labels.array == 2
+        for plane in (None, "native")
+    )
+    assert left[10:16].any()
+    assert not left[:8].any()
+    assert both[3:8].any()
+    assert not (left[26:] | both[26:]).any()
 
 
 def test_the_provenance_names_what_made_the_answer(predictor):

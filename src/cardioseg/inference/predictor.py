@@ -17,6 +17,7 @@ from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.engines.engine import Engine, half_of_cores
 from cardioseg.errors import PlaneWarning
 from cardioseg.inference.ensemble import Mirrored
+from cardioseg.inference.planes import LARGEST_SCORES_BYTES, labels_of_planes, scores_bytes
 from cardioseg.inference.window import scores_of
 from cardioseg.model import SHARED, Model, open_engine, open_model
 from cardioseg.ops.components import keep_one_heart
@@ -79,7 +80,8 @@ class Predictor:
     mirrors
         Average the scores of the four mirrored slices: four times the work.
     largest_component
-        Keep one heart and one piece of each structure in it; None does what the plan says.
+        Keep one heart and one piece of each structure in it, in the native plane every piece of
+        those that the scheme says lie apart; None does what the plan says.
     locate
         Find the heart in a few slices and read only its surroundings in the others
         (:mod:`cardioseg.inference.window`), if the plan says that its network may be given less
@@ -150,6 +152,11 @@ class Predictor:
             "located": self.smallest_window is not None,
         }
 
+    @property
+    def _apart(self) -> tuple[str, ...]:
+        """Structures that keep every piece in the heart: those of a stack in its own plane."""
+        return self.scheme.apart if self.used_plane == "native" else ()
+
     def predict(self, volume: Volume) -> Prediction:
         """Segment one volume.
 
@@ -193,17 +200,23 @@ class Predictor:
     def _prediction(self, labels: LabelMap, started: float) -> Prediction:
         found = int(np.count_nonzero(labels.array))
         if self.keeps_largest:
-            labels = keep_one_heart(labels)
+            labels = keep_one_heart(labels, self._apart)
         return Prediction(labels, self._provenance(time.perf_counter() - started), found)
 
     def _labels(self, volume: Volume) -> LabelMap:
-        """The most likely labels; of one plane's slices without holding scores on the grid."""
-        planes = single_planes(self.used_plane)
-        if len(planes) > 1:
-            return most_likely(self.predict_scores(volume), volume.geometry, self.scheme)
-        preparation = Preparation(volume.geometry, self.model.plan, planes[0])
-        batches = (scores for _, scores in self._batches(preparation, volume))
-        return preparation.restore_labels(batches, self.scheme)
+        """The most likely labels; scores on the grid are held of several planes, where small."""
+        planes, grid = single_planes(self.used_plane), volume.geometry
+        if len(planes) > 1 and scores_bytes(self.scheme, grid) <= LARGEST_SCORES_BYTES:
+            return most_likely(self.predict_scores(volume), grid, self.scheme)
+        slices = (
+            (preparation, (scores for _, scores in self._batches(preparation, volume)))
+            for preparation in (Preparation(grid, self.model.plan, plane) for plane in planes)
+        )
+        if len(planes) == 1:
+            preparation, batches = next(slices)
+            return preparation.restore_labels(batches, self.scheme)
+        _tell_if_anisotropic(grid)
+        return labels_of_planes(slices, len(planes), grid, self.scheme)
 
     def _batches(
         self, preparation: Preparation, volume: Volume

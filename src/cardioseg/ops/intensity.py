@@ -11,7 +11,7 @@ LOW_PERCENTILE = 1.0
 HIGH_PERCENTILE = 99.0
 
 LARGEST_SAMPLE = 1 << 24
-"""Values that percentiles are taken of at most, evenly spread: sorting copies them."""
+"""Values that percentiles are taken of at most, evenly spread: they are copied to be sorted."""
 
 
 def scale_percentiles(
@@ -31,7 +31,8 @@ def scale_percentiles(
     >>> scale_percentiles(np.array([5.0, 5.0], np.float32)).tolist()
     [0.0, 0.0]
     """
-    low, high = np.percentile(_sample(array), (LOW_PERCENTILE, HIGH_PERCENTILE))
+    wanted = (LOW_PERCENTILE, HIGH_PERCENTILE)
+    low, high = np.percentile(_sample(array), wanted, overwrite_input=True)
     answer = np.empty(array.shape, np.float32) if out is None else out
     if high <= low:
         answer[...] = 0
@@ -70,10 +71,12 @@ def scale_moments(
 
 
 def _sample(array: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The values themselves, or every n-th where they are very many."""
+    """A copy of the values, of every n-th where they are very many."""
     step = math.ceil(array.size / LARGEST_SAMPLE)
     if step <= 1:
-        return array
-    # Along the first axis the parts are kept apart, so that no copy of the whole is made.
-    chosen: NDArray[np.float32] = np.concatenate([part.ravel()[::step] for part in array])
-    return chosen
+        return array.flatten()
+    # Part by part along the first axis, so that no copy of the whole is made.
+    chosen = np.empty((len(array), math.ceil(array[0].size / step)), np.float32)
+    for index, part in enumerate(array):
+        chosen[index] = part.ravel()[::step]
+    return chosen.ravel()

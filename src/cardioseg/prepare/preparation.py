@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -206,8 +206,8 @@ class Preparation:
             Sum so far (classes, I, J, K) on the input's grid.
         """
         sliced = self.reorientation.apply(total)
-        for index, each in enumerate(scores, first):
-            sliced[:, index] += self._restore_slice(each)
+        for index, each in enumerate(self.restored([scores]), first):
+            sliced[:, index] += each
 
     def restore_labels(self, batches: Iterable[Float32Array], scheme: LabelScheme) -> LabelMap:
         """The most likely labels on the input's grid; ties go to the lower value.
@@ -220,11 +220,25 @@ class Preparation:
         scheme
             What the classes mean.
         """
-        labels = np.zeros(self.sliced.shape, np.uint8)
-        for index, each in enumerate(chain.from_iterable(batches)):
-            labels[index] = self._restore_slice(each).argmax(axis=0)
-        array = np.ascontiguousarray(self.reorientation.invert(labels))
-        return LabelMap(array, self.geometry, scheme)
+        labels = np.zeros(self.geometry.shape, np.uint8)
+        sliced = self.reorientation.apply(labels)
+        for index, scores in enumerate(self.restored(batches)):
+            sliced[index] = scores.argmax(axis=0)
+        labels.setflags(write=False)
+        return LabelMap(labels, self.geometry, scheme)
+
+    def restored(self, batches: Iterable[Float32Array]) -> Iterator[Float32Array]:
+        """Scores (classes, rows, columns) of one native slice after another.
+
+        Outside the prepared field of view the background has score 1.
+
+        Parameters
+        ----------
+        batches
+            Scores (slices, classes, rows, columns) of prepared slices, in parts of any length: one
+            part is held at a time.
+        """
+        return map(self._restore_slice, chain.from_iterable(batches))
 
     def _restore_slice(self, scores: Float32Array) -> Float32Array:
         """Scores (classes, rows, columns) of one prepared slice on the native slice."""

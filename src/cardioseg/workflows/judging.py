@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from cardioseg.core.quality import Quality
 from cardioseg.core.volume import Volume
+from cardioseg.inference.planes import LARGEST_SCORES_BYTES, scores_bytes
 from cardioseg.inference.predictor import Prediction, Predictor
 from cardioseg.inference.quality import (
     Evidence,
@@ -17,21 +18,17 @@ from cardioseg.inference.quality import (
 from cardioseg.inference.quality.assess import judge
 from cardioseg.inference.segmenter import Segmenter
 
-LARGEST_SCORES_BYTES = 1 << 28
-"""Scores are held whole for judging up to this size; larger volumes are judged by rules alone."""
-
-_FLOAT_BYTES = 4
-
 
 def predict_with_evidence(
     segmenter: Segmenter, volume: Volume
 ) -> tuple[Prediction, Evidence | None]:
     """Segment one volume, and keep what its scores tell of the answer.
 
-    None for a classical baseline, which has no scores, and for a volume whose scores are too large.
+    None for a classical baseline, which has no scores, and for a volume whose scores are too large
+    to be held: it is judged by rules alone.
     """
-    scores_bytes = segmenter.scheme.class_count * volume.array.size * _FLOAT_BYTES
-    if not isinstance(segmenter, Predictor) or scores_bytes > LARGEST_SCORES_BYTES:
+    is_large = scores_bytes(segmenter.scheme, volume.geometry) > LARGEST_SCORES_BYTES
+    if not isinstance(segmenter, Predictor) or is_large:
         return segmenter.predict(volume), None
     prediction, scores = segmenter.predict_with_scores(volume)
     return prediction, evidence_of(scores, prediction.labels)

@@ -165,8 +165,8 @@ def rule_reasons(volume: Volume, labels: LabelMap, found_voxels: int) -> Iterato
         yield from grid_reasons(volume)
         yield from view_reasons(volume.geometry)
     yield from heart_reasons(labels, found_voxels)
-    stack = short_axis_stack(labels)
-    if stack is not None and labels.array.any():
+    stack = short_axis_stack(labels) if labels.array.any() else None
+    if stack is not None:
         yield from shape_reasons(stack)
         yield from slice_reasons(stack)
         yield from pose_reasons(stack, labels.geometry)

@@ -107,7 +107,8 @@ def grid_reasons(volume: Volume) -> Iterator[Reason]:
 
 def _blank_reasons(volume: Volume, axis: int) -> Iterator[Reason]:
     slices = np.moveaxis(volume.array, axis, 0)
-    spread = slices.reshape(len(slices), -1).std(axis=1, dtype=np.float64)
+    # One at a time: the deviations of a whole volume in float64 are twice the volume.
+    spread = np.array([each.ravel().std(dtype=np.float64) for each in slices])
     if not spread.any():
         return
     blank = np.flatnonzero(spread < BLANK * np.median(spread[spread > 0]))
