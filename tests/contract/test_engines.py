@@ -10,6 +10,7 @@ import torch
 from tests.networks import SMALL, exported_network, random_network
 
 from cardioseg.engines.engine import usable_cores
+from cardioseg.engines.int8 import to_int8
 from cardioseg.engines.onnx import OnnxEngine
 from cardioseg.engines.openvino import OpenVinoEngine
 from cardioseg.engines.torch import TorchEngine
@@ -50,6 +51,27 @@ def test_scores_are_the_networks_for_any_batch_and_size(engine, shape):
     assert scores.dtype == np.float32
     np.testing.assert_allclose(scores, expected, atol=1e-4)
     np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-5)
+
+
+def test_the_likeliest_class_is_the_same_but_for_ties(model_folder):
+    slices = np.random.default_rng(2).random((8, 1, 64, 64), np.float32)
+    first, *others = (build(name, model_folder)(slices) for name in ENGINES)
+    second, highest = np.sort(first, axis=1)[:, -2:].swapaxes(0, 1)
+    for scores in others:
+        differs = scores.argmax(axis=1) != first.argmax(axis=1)
+        assert differs.mean() < 1e-3
+        assert (highest - second)[differs].max(initial=0) < 1e-4
+
+
+@pytest.mark.parametrize("name", ["onnx", "openvino"])
+def test_an_int8_network_runs_in_integers_and_stays_near(name, model_folder, tmp_path):
+    slices = np.random.default_rng(3).random((4, 1, 64, 64), np.float32)
+    network = to_int8((model_folder / "model.onnx").read_bytes(), slices)
+    (tmp_path / "model.onnx").write_bytes(network)
+    before, after = (build(name, folder)(slices) for folder in (model_folder, tmp_path))
+    assert np.abs(before - after).max() > 1e-3, "float32 arithmetic would be nearer"
+    assert np.abs(before - after).mean() < 0.02
+    np.testing.assert_allclose(after.sum(axis=1), 1, atol=1e-4)
 
 
 def test_the_networks_answer_is_not_trivial():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from cardioseg.inference.predictor import load_model
 from cardioseg.model import CARD, NETWORK, QUALITY, Model, write_model
 from cardioseg.prepare.plan import Plan
 from cardioseg.workflows.phantoms import write_phantoms
-from cardioseg.workflows.quantise import Judgement, calibration_slices, quantise
+from cardioseg.workflows.quantise import Change, Judgement, calibration_slices, quantise
 
 SIDE = 64
 
@@ -67,7 +68,8 @@ def test_the_twin_is_a_model_folder_that_says_what_it_is(model, hearts, tmp_path
     split = Split((first, second), (third,))
     judged = quantise(model, dataset, split, tmp_path / "int8", largest_drop=1)
     assert judged.subjects == 1
-    assert set(judged.before) == set(judged.after) == {"RV cavity", "myocardium", "LV cavity"}
+    change = judged.engines["onnx"]
+    assert set(change.before) == set(change.after) == {"RV cavity", "myocardium", "LV cavity"}
     twin = load_model(tmp_path / "int8").model
     assert twin.id != model.id
     assert (twin.folder / QUALITY).read_bytes() == b"{}"
@@ -75,6 +77,7 @@ def test_the_twin_is_a_model_folder_that_says_what_it_is(model, hearts, tmp_path
     record = json.loads((tmp_path / "int8" / "run.json").read_text())
     assert record["quantised_from"] == model.id
     assert record["drop"] == judged.drop
+    assert record["engines"]["onnx"] == {"before": change.before, "after": change.after}
     with pytest.raises(OutputExistsError, match="not empty"):
         quantise(model, dataset, split, tmp_path / "int8")
 
@@ -83,13 +86,64 @@ def test_a_twin_that_costs_too_much_is_not_written(model, hearts, tmp_path, monk
     dataset = read_dataset(f"acdc:{hearts}")
     first, *others = dataset.subjects
     split = Split(tuple(others), (first,))
-    worse = Judgement({"LV cavity": 0.9}, {"LV cavity": 0.897}, 1, 1)
+    good, bad = (Change({"LV cavity": 0.9}, {"LV cavity": each}) for each in (0.899, 0.897))
+    worse = Judgement({"onnx": good, "openvino": bad}, 1, 1)
     monkeypatch.setattr("cardioseg.workflows.quantise._judge", lambda *_: worse)
-    with pytest.raises(ConfigError, match=r"costs 0\.0030 .* nothing was written"):
+    with pytest.raises(ConfigError, match=r"costs 0\.0030 .* by OpenVINO, .* nothing was written"):
         quantise(model, dataset, split, tmp_path / "int8")
     assert not (tmp_path / "int8").exists()
     with pytest.raises(ConfigError, match="validation patients"):
         quantise(model, dataset, Split(dataset.subjects, ()), tmp_path / "int8")
+
+
+def test_every_engine_at_hand_judges(model, hearts, tmp_path) -> None:
+    pytest.importorskip("openvino")
+    dataset = read_dataset(f"acdc:{hearts}")
+    first, *others = dataset.subjects
+    split = Split(tuple(others), (first,))
+    judged = quantise(model, dataset, split, tmp_path / "int8", largest_drop=1)
+    assert list(judged.engines) == ["onnx", "openvino"]
+    by_onnx, by_openvino = judged.engines.values()
+    assert by_openvino.before == pytest.approx(by_onnx.before, abs=1e-3)
+    assert by_openvino.after != by_openvino.before, "OpenVINO must run the integers"
+    assert judged.drop == max(by_onnx.drop, by_openvino.drop)
+    card = (tmp_path / "int8" / CARD).read_text()
+    assert "| LV cavity | ONNX Runtime |" in card
+    assert "| LV cavity | OpenVINO |" in card
+
+
+def test_a_loss_that_openvino_alone_makes_is_seen(model, hearts, tmp_path, monkeypatch) -> None:
+    openvino = pytest.importorskip("cardioseg.engines.openvino").OpenVinoEngine
+    answers = openvino.__call__
+
+    def background(engine, slices):
+        """What an engine that overflows in int8 may say."""
+        scores = answers(engine, slices)
+        scores[:, 0] += 9 * engine.is_int8
+        return scores
+
+    def opened(engine, path, threads=None):
+        build(engine, path, threads)
+        engine.is_int8 = b"QuantizeLinear" in path.read_bytes()
+
+    build = openvino.__init__
+    monkeypatch.setattr(openvino, "__init__", opened)
+    monkeypatch.setattr(openvino, "__call__", background)
+    dataset = read_dataset(f"acdc:{hearts}")
+    first, *others = dataset.subjects
+    with pytest.raises(ConfigError, match="by OpenVINO, more than"):
+        quantise(model, dataset, Split(tuple(others), (first,)), tmp_path / "int8")
+    assert not (tmp_path / "int8").exists()
+
+
+def test_openvino_need_not_be_there(model, hearts, tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    dataset = read_dataset(f"acdc:{hearts}")
+    first, *others = dataset.subjects
+    split = Split(tuple(others), (first,))
+    judged = quantise(model, dataset, split, tmp_path / "int8", largest_drop=1)
+    assert list(judged.engines) == ["onnx"]
+    assert "OpenVINO" not in (tmp_path / "int8" / CARD).read_text()
 
 
 def relabelled(dataset: Dataset, keep: int | None) -> Dataset:
@@ -109,7 +163,8 @@ def test_what_nobody_has_does_not_make_the_drop_smaller(model, hearts, tmp_path)
     first, *others = dataset.subjects
     split = Split(tuple(others), (first,))
     judged = quantise(model, relabelled(dataset, 3), split, tmp_path / "lv", largest_drop=1)
-    assert set(judged.before) == set(judged.after) == {"LV cavity"}
+    for change in judged.engines.values():
+        assert set(change.before) == set(change.after) == {"LV cavity"}
     with pytest.raises(ConfigError, match="labels are empty"):
         quantise(model, relabelled(dataset, None), split, tmp_path / "none", largest_drop=1)
 

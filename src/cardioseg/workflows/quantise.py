@@ -1,11 +1,12 @@
-"""A model in int8: calibrated on training slices, and written only if validation allows it."""
+"""A model in int8: calibrated on training slices, written only if every engine stays as good."""
 
 from __future__ import annotations
 
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import mean
 
@@ -18,12 +19,11 @@ from cardioseg.data.looks import Looks
 from cardioseg.data.splits import Split
 from cardioseg.datasets import Dataset
 from cardioseg.engines.int8 import to_int8
-from cardioseg.engines.onnx import OnnxEngine
 from cardioseg.errors import ConfigError, OutputExistsError
 from cardioseg.evaluation.overlap import dice
 from cardioseg.inference.predictor import Predictor
 from cardioseg.io.atomic import is_empty
-from cardioseg.model import CARD, NETWORK, QUALITY, Model, write_model
+from cardioseg.model import CARD, LIBRARIES, NETWORK, QUALITY, Model, open_engine, write_model
 from cardioseg.prepare.plan import single_planes
 from cardioseg.prepare.preparation import Preparation
 from cardioseg.workflows.provenance import Json, write_run
@@ -33,8 +33,33 @@ LARGEST_DROP = 0.002
 
 CALIBRATION_SLICES = 128
 
+ENGINES = {"onnx": "ONNX Runtime", "openvino": "OpenVINO"}
+"""Engines that calculate an int8 network in integers, and what a card calls them. Each rounds in
+its own way, so each that is installed judges."""
+
 Float32Array = NDArray[np.float32]
+DiceOfSubjects = dict[str, dict[str, list[tuple[float, float]]]]
 Watch = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What int8 does to the answers of one engine.
+
+    Parameters
+    ----------
+    before, after
+        Mean Dice per volume of every structure that a subject has, in float32 and in int8: frames
+        of a subject are averaged first; a structure that the reference lacks does not count there.
+    """
+
+    before: dict[str, float]
+    after: dict[str, float]
+
+    @property
+    def drop(self) -> float:
+        """Mean Dice before less mean Dice after; negative where int8 is better."""
+        return mean(self.before.values()) - mean(self.after.values())
 
 
 @dataclass(frozen=True)
@@ -43,24 +68,27 @@ class Judgement:
 
     Parameters
     ----------
-    before, after
-        Mean Dice per volume of every structure that a subject has, in float32 and in int8: frames
-        of a subject are averaged first; a structure that the reference lacks does not count there.
+    engines
+        The change by each engine that judged, by its name.
     subjects
         Validation subjects.
     calibration_slices
         Training slices that set the ranges.
     """
 
-    before: dict[str, float]
-    after: dict[str, float]
+    engines: dict[str, Change]
     subjects: int
     calibration_slices: int
 
     @property
+    def worst(self) -> str:
+        """The engine by which most is lost."""
+        return max(self.engines, key=lambda name: self.engines[name].drop)
+
+    @property
     def drop(self) -> float:
-        """Mean Dice before less mean Dice after; negative where int8 is better."""
-        return mean(self.before.values()) - mean(self.after.values())
+        """Mean Dice that is lost by :attr:`worst`."""
+        return self.engines[self.worst].drop
 
 
 def quantise(
@@ -72,7 +100,8 @@ def quantise(
     largest_drop: float = LARGEST_DROP,
     watch: Watch = lambda done, total, note: None,
 ) -> Judgement:
-    """Write an int8 twin of a model, if it is as good on the validation patients.
+    """Write an int8 twin of a model, if it is as good on the validation patients by every engine of
+    :data:`ENGINES` that is installed.
 
     Parameters
     ----------
@@ -85,14 +114,15 @@ def quantise(
     output
         Model folder to write; must not be there.
     largest_drop
-        Mean Dice that may be lost.
+        Mean Dice that may be lost, by each engine against its own float32.
     watch
         Told of cases done, their number, and which comes next.
 
     Raises
     ------
     ConfigError
-        If the drop is larger, or a part has no labelled case or no structure; nothing is written.
+        If the drop is larger by an engine, or a part has no labelled case or no structure; nothing
+        is written.
     OutputExistsError
         If `output` is not an empty folder.
     DatasetError
@@ -118,7 +148,8 @@ def quantise(
     if judgement.drop > largest_drop:
         raise ConfigError(
             f"{model.name}: int8 costs {judgement.drop:.4f} of mean Dice on the validation "
-            f"patients, more than {largest_drop:g}: nothing was written; keep float32"
+            f"patients by {ENGINES[judgement.worst]}, more than {largest_drop:g}: nothing was "
+            "written; keep float32"
         )
     _write(model, network, judgement, output, started)
     return judgement
@@ -154,32 +185,36 @@ def _middle(slices: Float32Array, rows: int, columns: int) -> Float32Array:
 def _judge(
     model: Model, network: bytes, cases: Sequence[Case], slices: int, watch: Watch
 ) -> Judgement:
-    """Hold both networks against the reference labels of every case."""
-    found: dict[str, dict[str, list[tuple[float, float]]]] = {}
-    with tempfile.TemporaryDirectory() as name:
-        path = Path(name) / NETWORK
-        path.write_bytes(network)
-        float32, int8 = (
-            Predictor(model, OnnxEngine(each)) for each in (model.folder / NETWORK, path)
-        )
+    """Hold both networks against the reference labels of every case, by each engine."""
+    found: dict[str, DiceOfSubjects] = {name: {} for name in ENGINES if find_spec(LIBRARIES[name])}
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / NETWORK).write_bytes(network)
+        both = (model, replace(model, folder=Path(folder)))
+        predictors = {
+            name: [Predictor(model, open_engine(each, name)) for each in both] for name in found
+        }
         for index, case in enumerate(cases):
             watch(index, len(cases), case.id)
-            pairs = _dice_of_both(case, float32, int8)
-            subject = found.setdefault(case.subject, {})
-            for structure, pair in pairs.items():
-                subject.setdefault(structure, []).append(pair)
+            for name, (float32, int8) in predictors.items():
+                subject = found[name].setdefault(case.subject, {})
+                for structure, pair in _dice_of_both(case, float32, int8).items():
+                    subject.setdefault(structure, []).append(pair)
     watch(len(cases), len(cases), "")
+    names = [each.name for each in model.plan.label_scheme.structures]
+    changes = {engine: _change(subjects, names) for engine, subjects in found.items()}
+    return Judgement(changes, len({case.subject for case in cases}), slices)
+
+
+def _change(subjects: DiceOfSubjects, structures: Sequence[str]) -> Change:
+    """The means over subjects, of the structures that any of them has."""
     # What no validation patient has can't be judged: as 0 it would make the drop smaller.
-    names = [
-        each.name
-        for each in model.plan.label_scheme.structures
-        if any(each.name in subject for subject in found.values())
-    ]
+    names = [name for name in structures if any(name in each for each in subjects.values())]
     if not names:
         raise ConfigError("int8 is judged by Dice, and the validation patients' labels are empty")
-    before = {name: _mean_over(found.values(), name, 0) for name in names}
-    after = {name: _mean_over(found.values(), name, 1) for name in names}
-    return Judgement(before, after, len(found), slices)
+    before, after = (
+        {name: _mean_over(subjects.values(), name, which) for name in names} for which in (0, 1)
+    )
+    return Change(before, after)
 
 
 def _dice_of_both(
@@ -229,13 +264,14 @@ def _write(
 def _section(judgement: Judgement) -> str:
     """What the card says of int8."""
     rows = "".join(
-        f"| {name} | {judgement.before[name]:.4f} | {judgement.after[name]:.4f} |\n"
-        for name in judgement.before
+        f"| {name} | {ENGINES[engine]} | {before:.4f} | {change.after[name]:.4f} |\n"
+        for engine, change in judgement.engines.items()
+        for name, before in change.before.items()
     )
     return (
         "\n## In int8\n\n"
         f"Quantised with ranges from {judgement.calibration_slices} training slices. Dice per "
-        f"volume on {judgement.subjects} validation subjects by ONNX Runtime; the quality gate's "
-        "numbers are those of the float32 model.\n\n"
-        f"| structure | float32 | int8 |\n|---|---:|---:|\n{rows}"
+        f"volume on {judgement.subjects} validation subjects, by each engine that was at hand; the "
+        "quality gate's numbers are those of the float32 model.\n\n"
+        f"| structure | engine | float32 | int8 |\n|---|---|---:|---:|\n{rows}"
     )
