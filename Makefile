@@ -13,14 +13,16 @@ PRESET ?= fast
 OURS ?=
 PEERS_OUTPUT ?= peers-output
 # For `make bench`: where its files go, and further options (python -m benchmarks.speed.run --help).
+# For `make bench-data` also ACDC and HVSMR, their folders, and FAST, a run of preset fast.
 BENCH_OUTPUT ?= bench-output
 BENCH ?=
+SPLIT := docs/results/sax/split.json
 # For `make soak`: what its files' names begin with, and inputs in all of the fuzzer.
 SOAK_OUTPUT ?= soak
 FUZZ_INPUTS ?= 100000
 SUPPLY := tools/.venv
 
-.PHONY: demo test check format docs viewer peers bench bench-peers bench-page clean setup \
+.PHONY: demo test check format docs viewer peers bench bench-peers bench-data bench-page clean setup \
 	soak soak-kills soak-fuzz soak-metrics lock sbom audit
 
 demo: setup  ## train a small network on synthetic hearts and open the result
@@ -58,8 +60,29 @@ bench-peers: setup $(PEERS)/.venv/.installed $(SPEED)/.venv/.installed  ## the s
 	$(BIN)/python -m benchmarks.speed.run --output "$(BENCH_OUTPUT)" --only inference training $(BENCH) \
 		--keras $(SPEED)/.venv/bin/python --peers $(PEERS)/.venv/bin/python
 
-bench-page: setup  ## tables and plots of docs/performance.md from docs/results/speed
-	$(BIN)/python -m benchmarks.speed.page
+bench-data: setup $(PEERS)/.venv/.installed  ## what needs networks and patients: ACDC=FOLDER HVSMR=FOLDER PEERS_OUTPUT=FOLDER FAST=RUN
+	$(BIN)/python -m benchmarks.speed.budgets --acdc "$(ACDC)" --split $(SPLIT) --cpu-minutes 4 8 16 --seeds 0 1 2 \
+		--output "$(BENCH_OUTPUT)/budgets" --json "$(BENCH_OUTPUT)/budgets.json"
+	$(BIN)/python -m benchmarks.peers.curve --acdc "$(ACDC)" --peers-output "$(PEERS_OUTPUT)" \
+		--json "$(BENCH_OUTPUT)/curve.json"
+	$(BIN)/python -m benchmarks.speed.window --data "acdc:$(ACDC)" --split $(SPLIT) --model sax --name '`sax`' \
+		--json "$(BENCH_OUTPUT)/window.json"
+	$(BIN)/python -m benchmarks.speed.window --data "acdc:$(ACDC)" --split "$(FAST)/split.json" \
+		--model "$(FAST)/model" --name '`fast`, patients it did not see' --json "$(BENCH_OUTPUT)/window.json"
+	$(BIN)/python -m benchmarks.speed.window --data "hvsmr:$(HVSMR)" --model whole-heart --name '`whole-heart`' \
+		--json "$(BENCH_OUTPUT)/window.json"
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed.abreast --data "acdc:$(ACDC)" --split $(SPLIT) \
+		--json "$(BENCH_OUTPUT)/abreast.json"
+	$(BIN)/python -m benchmarks.speed.engines --data "acdc:$(ACDC)" --split $(SPLIT) --model sax --name '`sax`' \
+		--json "$(BENCH_OUTPUT)/engines.json"
+	$(BIN)/python -m benchmarks.speed.int8 --data "acdc:$(ACDC)" --split "$(FAST)/split.json" \
+		--model "$(FAST)/model" --name '`fast`' --json "$(BENCH_OUTPUT)/int8.json"
+	$(BIN)/python -m benchmarks.speed.augmenting --json "$(BENCH_OUTPUT)/augmenting.json"
+	$(BIN)/python -m benchmarks.speed.run --output "$(BENCH_OUTPUT)" --only peers-predict $(BENCH) \
+		--peers-output "$(PEERS_OUTPUT)"
+
+bench-page: setup  ## tables and plots of BENCH_OUTPUT, in the words of docs/performance.md
+	$(BIN)/python -m benchmarks.speed.page --results "$(BENCH_OUTPUT)"
 
 soak-metrics: setup  ## our metrics beside MONAI, SimpleITK and scikit-image on 5000 random pairs of masks
 	$(BIN)/python -m tests.soak.metrics --output docs/results/trust/metrics.json

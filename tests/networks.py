@@ -36,6 +36,6 @@ def random_network(plan: NetworkPlan = SMALL, seed: int = 0) -> UNet:
 
 
 @cache
-def exported_network() -> bytes:
-    """The small random network as ONNX; exporting takes seconds, so once a process."""
-    return to_onnx(random_network())
+def exported_network(plan: NetworkPlan = SMALL) -> bytes:
+    """A small random network as ONNX; exporting takes seconds, so once a process."""
+    return to_onnx(random_network(plan))

@@ -109,7 +109,7 @@ def batches(data: Dataset, options: argparse.Namespace) -> Iterator[tuple[torch.
 
 
 def train(options: argparse.Namespace) -> None:
-    """Train one network and write its weights and times."""
+    """Train one network and write its weights and times; `weights-K.pt` after K sixths."""
     set_determinism(options.seed)
     cases = read_json(options.splits)[0]["train"]
     data = Dataset(slices_of(options.raw, cases), augmentation())
@@ -122,7 +122,7 @@ def train(options: argparse.Namespace) -> None:
     log.unlink(missing_ok=True)
     source = batches(data, options)
     first, losses = next(source), []  # the workers start before the clock does
-    clock, started = Clock(60 * options.minutes), time.monotonic()
+    clock, started, kept = Clock(60 * options.minutes), time.monotonic(), 0
     while clock.has_time():
         images, labels = first if clock.steps == 1 else next(source)
         rate = LEARNING_RATE * cosine(clock.share)
@@ -142,6 +142,9 @@ def train(options: argparse.Namespace) -> None:
             record = {"step": clock.steps, "cpu_seconds": clock.spent_s, "learning_rate": rate}
             append_line(log, {**record, "loss": float(np.mean(losses))})
             losses.clear()
+        if clock.parts > kept:
+            kept += 1
+            torch.save(net.state_dict(), folder / f"weights-{kept}.pt")
     clock.stop()
     seconds = time.monotonic() - started
     torch.save(net.state_dict(), folder / WEIGHTS)
@@ -166,7 +169,7 @@ def train(options: argparse.Namespace) -> None:
 def predict(options: argparse.Namespace) -> None:
     """Predict a folder of images in their native grids, and write the seconds."""
     net = network().eval()
-    net.load_state_dict(torch.load(options.model / WEIGHTS, weights_only=True))
+    net.load_state_dict(torch.load(options.model / options.weights, weights_only=True))
     read = loading((IMAGE,))
     undo = mt.Invertd(IMAGE, read, nearest_interp=False)
     infer = SlidingWindowInferer((SIDE, SIDE), sw_batch_size=8, overlap=0.5, mode="gaussian")
@@ -208,6 +211,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int)
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--model", type=Path)
+    parser.add_argument("--weights", default=WEIGHTS, help="weights-K.pt: earlier ones")
     parser.add_argument("--images", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

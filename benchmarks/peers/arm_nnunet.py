@@ -25,8 +25,6 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 CONFIGURATION, PLANS = "2d", "nnUNetPlans"
 WEIGHTS, PLANS_FILE, DATASET_FILE = "weights.pt", "plans.json", "dataset.json"
 LOG_EVERY = 50
-SNAPSHOTS = 6
-"""Weights are kept so many times on the way, to measure how soon a Dice is reached."""
 
 
 class BudgetTrainer(nnUNetTrainer):
@@ -55,7 +53,7 @@ class BudgetTrainer(nnUNetTrainer):
                 record = {"step": clock.steps, "cpu_seconds": clock.spent_s, "learning_rate": rate}
                 append_line(log, {**record, "loss": float(np.mean(losses))})
                 losses.clear()
-            if int(clock.share * SNAPSHOTS) > kept:
+            if clock.parts > kept:
                 kept += 1
                 torch.save(self.network.state_dict(), log.with_name(f"weights-{kept}.pt"))
         clock.stop()

@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 POLY_EXPONENT = 0.9
 """nnU-Net's."""
+SNAPSHOTS = 6
+"""The peers' weights are kept so many times, to measure how soon a Dice is reached."""
 
 
 def cpu_seconds() -> float:
@@ -58,6 +60,11 @@ class Clock:
     def share(self) -> float:
         """Share of the budget that is spent, 0 to 1."""
         return min(self.spent_s / self.budget_s, 1.0)
+
+    @property
+    def parts(self) -> int:
+        """How many of the budget's :data:`SNAPSHOTS` parts are spent."""
+        return int(self.share * SNAPSHOTS)
 
     def has_time(self) -> bool:
         """Whether a step as long as the longest of late still fits; to be asked before each."""

@@ -1,10 +1,11 @@
-"""Dice on the validation patients against CPU minutes of training: nnU-Net's and cardioseg's.
+"""Dice on the validation patients against CPU minutes of training: the peers' and cardioseg's.
 
     python -m benchmarks.peers.curve --acdc FOLDER --peers-output peers-output
 
-For a folder of `make peers`. nnU-Net kept its weights at sixths of its budget; each is predicted
-with and measured by `cardioseg evaluate`, the last ones too, as they are and with the largest piece
-of each structure alone. cardioseg measured itself while it
+For a folder of `make peers`. nnU-Net and MONAI keep their weights at sixths of their budget; each
+is predicted with and measured by `cardioseg evaluate`, the last ones too, as they are and with the
+largest piece of each structure alone. nnU-Net's last weights are also predicted with mirrors, its
+default, and with `--mirrored 2` those before them. cardioseg measured itself while it
 trained: its log has the Dice of every validation, on prepared slices, a patient at a time. Stages
 are files: given again, the command goes on where it stopped. The answer is `curve.json`.
 """
@@ -14,25 +15,28 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.peers.clock import SNAPSHOTS
 from benchmarks.peers.files import read_json, write_json
 from benchmarks.peers.run import PEERS_PYTHON, ROOT, keep_largest, measured, peers_environment
 from benchmarks.peers.stages import Stage, run_stage
 from benchmarks.speed.accuracy import dice_curve
+from benchmarks.speed.record import facts
 
-WEIGHTS, SNAPSHOTS = "weights.pt", 6
-"""nnU-Net's last weights, and how many parts its budget is cut into (`arm_nnunet.SNAPSHOTS`)."""
+WEIGHTS = "weights.pt"
+"""A peer's last weights."""
 
 
 def snapshots(seed: Path, minutes: float) -> list[tuple[str, float]]:
-    """Weights that nnU-Net kept on the way, in order, and the CPU minutes that they took.
+    """Weights that a peer kept on the way, in order, and the CPU minutes that they took.
 
     Parameters
     ----------
     seed
-        Folder of one seed of nnU-Net, with train.json.
+        Folder of one seed of a peer, with train.json.
     minutes
         Its budget.
     """
@@ -45,32 +49,39 @@ def snapshots(seed: Path, minutes: float) -> list[tuple[str, float]]:
     return [*kept, (WEIGHTS, spent)]
 
 
-def nnunet_curve(
-    seed: Path, options: argparse.Namespace, minutes: float, stage: Stage = run_stage
+def peer_curve(
+    seed: Path,
+    kept: Sequence[tuple[str, float]],
+    options: argparse.Namespace,
+    *,
+    mirrors: bool = False,
+    stage: Stage = run_stage,
 ) -> list[dict[str, float]]:
-    """Predict with every snapshot and measure it, as it is and with the largest pieces alone.
+    """Predict with snapshots and measure them, as they are and with the largest pieces alone.
 
     Parameters
     ----------
     seed
-        Folder of one seed of nnU-Net.
+        Folder of one seed of a peer, in a folder of the peer's name.
+    kept
+        Its snapshots, as :func:`snapshots` tells them.
     options
-        `peers_output`, `acdc`, `threads`, `mirrors`.
-    minutes
-        Its budget of CPU minutes.
+        `peers_output`, `acdc`, `threads`.
+    mirrors
+        Whether nnU-Net predicts as it does by default.
     stage
         Runs a command unless its file is there.
     """
     points = []
-    for weights, spent in snapshots(seed, minutes):
-        variant = "mirrors" if options.mirrors else "plain"
+    for weights, spent in kept:
+        variant = "mirrors" if mirrors else "plain"
         # What `make peers` predicted with the last weights is taken as it is.
         folder = seed / ("" if weights == WEIGHTS else Path(weights).stem) / variant
-        command = [str(PEERS_PYTHON), "-m", "benchmarks.peers.arm_nnunet", "predict"]
+        command = [str(PEERS_PYTHON), "-m", f"benchmarks.peers.arm_{seed.parent.name}", "predict"]
         command += ["--output", str(folder / "predict.json"), "--threads", str(options.threads)]
         command += ["--model", str(seed), "--weights", weights]
         command += ["--images", str(options.peers_output / "data" / "images")]
-        command += ["--mirrors"] if options.mirrors else []
+        command += ["--mirrors"] if mirrors else []
         data = options.peers_output / "data"
         stage(folder / "predict.json", command, peers_environment(options.threads, data))
         labels = folder / "labels", folder.with_name(f"{variant}-largest") / "labels"
@@ -79,6 +90,34 @@ def nnunet_curve(
         point = {"cpu_minutes": spent, "dice": dice[0], "dice_largest": dice[1]}
         points.append({key: round(value, 5) for key, value in point.items()})
     return points
+
+
+def peer_curves(
+    options: argparse.Namespace, minutes: float, stage: Stage = run_stage
+) -> dict[str, list[dict[str, float]]]:
+    """The curves of the peers that were trained; `nnunet_mirrors` has its last snapshots only.
+
+    Parameters
+    ----------
+    options
+        As :func:`peer_curve`'s, with `seed` and `mirrored`: how many snapshots have mirrors, too.
+    minutes
+        The budget.
+    stage
+        Runs a command unless its file is there.
+    """
+    found = {}
+    for arm in ("nnunet", "monai"):
+        seed = options.peers_output / arm / f"seed{options.seed}"
+        if not (seed / "train.json").is_file():
+            continue
+        kept = snapshots(seed, minutes)
+        found[arm] = peer_curve(seed, kept, options, stage=stage)
+        if arm == "nnunet" and options.mirrored:
+            last = kept[-options.mirrored :]
+            mirrored = peer_curve(seed, last, options, mirrors=True, stage=stage)
+            found["nnunet_mirrors"] = mirrored
+    return found
 
 
 def own_log(seed: Path) -> Path:
@@ -95,25 +134,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--peers-output", type=Path, default=Path("peers-output"))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--mirrors", action="store_true", help="predict as nnU-Net does by default")
+    parser.add_argument(
+        "--mirrored", type=int, default=1, help="nnU-Net's last snapshots that have mirrors, too"
+    )
     parser.add_argument("--json", type=Path, help="default: PEERS_OUTPUT/curve.json")
     options = parser.parse_args(arguments)
     options.acdc, options.peers_output = options.acdc.resolve(), options.peers_output.resolve()
     target = (options.json or options.peers_output / "curve.json").resolve()
     os.chdir(ROOT)
+    known = facts(sys.argv[1:] if arguments is None else arguments, options.threads)
     settings = read_json(options.peers_output / "settings.json")
-    theirs, ours = (
-        options.peers_output / arm / f"seed{options.seed}" for arm in ("nnunet", "ours")
-    )
+    ours = options.peers_output / "ours" / f"seed{options.seed}"
     found = {
         "ours": dice_curve(own_log(ours)),
-        "nnunet": nnunet_curve(theirs, options, settings["minutes"]),
+        **peer_curves(options, settings["minutes"]),
         "budget_cpu_minutes": settings["minutes"],
         "preset": settings["preset"],
         "seed": options.seed,
-        "mirrors": options.mirrors,
     }
-    write_json(target, {"threads": options.threads, "found": found})
+    write_json(target, {**known, "found": found})
     print(json.dumps(found, indent=1))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from benchmarks.peers.files import read_json, write_json
 from benchmarks.peers.stages import Stage, run_stage
 from benchmarks.peers.table import Arm, markdown, record
 from benchmarks.speed.contender import KEEP_FREED_MEMORY, as_installed, pin
+from benchmarks.speed.record import processor
 
 from cardioseg.core.labels import ACDC
 from cardioseg.data.splits import read_split
@@ -284,7 +284,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     }
     results = {
         "settings": _settings(options),
-        "machine": {"processor": _processor(), "cores_used": options.threads},
+        "machine": {"processor": processor(), "cores_used": options.threads},
         "training": {
             arm: [{key: value for key, value in each.items() if key != "model"} for each in facts]
             for arm, facts in details.items()
@@ -295,15 +295,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     table = markdown(results, options.minutes)
     write_text(options.output / "results.md", table)
     print(table)
-
-
-def _processor() -> str:
-    path = Path("/proc/cpuinfo")
-    if path.is_file():
-        for line in path.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -33,7 +34,8 @@ def run_stage(done: Path, command: Sequence[str], environment: Mapping[str, str]
     -------
     dict
         What the file says; `process_seconds` (wall) and `cpu_seconds` are of the whole process
-        with its workers.
+        with its workers, `load_before` is the machine's load of the minute before it (None where
+        the system tells none). A stage that went on after a stop has those of its last process.
 
     Raises
     ------
@@ -45,6 +47,7 @@ def run_stage(done: Path, command: Sequence[str], environment: Mapping[str, str]
     done.parent.mkdir(parents=True, exist_ok=True)
     log = done.with_suffix(".log")
     print(f"{done.parent.name}/{done.stem}: running, see {log}", file=sys.stderr, flush=True)
+    load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
     started, before = time.monotonic(), _children_cpu_s()
     with log.open("wb") as stream:
         code = subprocess.run(  # noqa: PLW1510 (the code is looked at below)
@@ -57,6 +60,7 @@ def run_stage(done: Path, command: Sequence[str], environment: Mapping[str, str]
         **read_json(done),
         "process_seconds": time.monotonic() - started,
         "cpu_seconds": _children_cpu_s() - before,
+        "load_before": load,
     }
     write_json(done, facts)
     return facts

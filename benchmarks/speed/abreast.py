@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -20,8 +21,11 @@ from pathlib import Path
 
 import numpy as np
 from benchmarks.peers.files import write_json
+from benchmarks.speed.pace import WARM_UP
+from benchmarks.speed.record import facts
 
 from cardioseg.core.scan import Scan
+from cardioseg.engines.engine import usable_cores
 from cardioseg.inference.predictor import Predictor
 from cardioseg.workflows.abreast import threads_for_two, two_at_a_time
 from cardioseg.workflows.choice import Choice
@@ -106,6 +110,7 @@ def main() -> None:
     options = parser.parse_args()
     if os.environ.get("OPENBLAS_NUM_THREADS") != "1":
         parser.error("set OPENBLAS_NUM_THREADS=1 before, as the program does for itself")
+    known = facts(sys.argv[1:], usable_cores())
     inputs = of_part(
         gather_images([Path(options.data.partition(":")[2])]), options.split, "validation"
     )
@@ -127,10 +132,10 @@ def main() -> None:
             "cine, two frames at a time": lambda: frames(choice.network(), cine),
         }
         measured: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
-        for number in range(options.rounds + 1):
+        for number in range(WARM_UP + options.rounds):
             for name, way in ways.items():
                 spent = way()
-                if number:  # the first round warms up
+                if number >= WARM_UP:
                     measured[name].append(spent)
                 print(number, name, spent, flush=True)
         files = sorted(path.name for path in one.glob("*.nii.gz"))
@@ -145,7 +150,7 @@ def main() -> None:
         "files": len(files),
         "identical": same,
     }
-    write_json(options.json, {"command": f"--model {options.model}", "found": found})
+    write_json(options.json, {**known, "found": found})
 
 
 if __name__ == "__main__":

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import time
-from pathlib import Path
 from statistics import median
 
 import torch
+from benchmarks.speed.record import processor
 
 GEMM_SIDE = 2048
 COPY_BYTES = 256 * 2**20
@@ -19,12 +18,11 @@ def describe(threads: int) -> dict[str, object]:
     """Processor, cores, peak GFLOP/s of a matrix product and GB/s of a copy, measured now."""
     torch.set_num_threads(threads)
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "threads": threads,
         "system": platform.system(),
         "gemm_gflops": round(gemm_gflops(), 1),
         "copy_gb_per_s": round(copy_gb_per_s(), 1),
-        "load_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     }
 
 
@@ -49,12 +47,3 @@ def _seconds(work) -> float:
         work()
         found.append(time.perf_counter() - started)
     return median(found)
-
-
-def _processor() -> str:
-    facts = Path("/proc/cpuinfo")
-    if facts.is_file():
-        for line in facts.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor()

@@ -23,22 +23,26 @@ Work = Callable[[], object]
 
 
 def predict(contender: str, network: str, batch: int, side: int) -> Work:
-    """One batch by `onnx`, `openvino`, either with `-int8`, or PyTorch: `torch-nchw`,
-    `torch-channels-last`.
+    """One batch by `onnx`, `openvino`, either with `-int8` or with `@THREADS`, by
+    `openvino-two-streams` or by PyTorch: `torch-nchw`, `torch-channels-last`.
     """
     images = np.random.default_rng(0).random((batch, 1, side, side), np.float32)
     if contender.startswith("torch-"):
         return _eager(contender, network, images)
-    engine_name = contender.removesuffix("-int8")
-    path = _model_file(network, engine_name != contender)
+    name, _, count = contender.partition("@")
+    threads = int(count) if count else None
+    engine_name = name.removesuffix("-int8")
+    path = _model_file(network, engine_name != name)
     if engine_name == "onnx":
         from cardioseg.engines.onnx import OnnxEngine
 
-        engine = OnnxEngine(path)
+        engine = OnnxEngine(path, threads)
     elif engine_name == "openvino":
         from cardioseg.engines.openvino import OpenVinoEngine
 
-        engine = OpenVinoEngine(path)
+        engine = OpenVinoEngine(path, threads)
+    elif engine_name == "openvino-two-streams":
+        return _two_streams(path, images)
     else:
         raise SystemExit(f"no contender {contender!r}")
     return lambda: engine(images)
@@ -46,13 +50,13 @@ def predict(contender: str, network: str, batch: int, side: int) -> Work:
 
 def train(contender: str, network: str, batch: int, side: int) -> Work:
     """One training step: `ours` or `ours-bfloat16`, either with `-eager` (without our kernels),
-    or `torch-channels-last` (stock PyTorch).
+    or stock PyTorch: `torch-nchw`, `torch-channels-last`.
     """
     if contender.startswith("ours"):
         keep_freed_memory()
     torch.manual_seed(0)
     model = UNet(_plan(network)).train()
-    layout = torch.channels_last
+    layout = torch.contiguous_format if contender == "torch-nchw" else torch.channels_last
     model.to(memory_format=layout)
     optimiser = torch.optim.Adam(
         model.parameters(), lr=1e-3, fused=contender.startswith("ours") or None
@@ -82,6 +86,21 @@ def _eager(contender: str, network: str, images: np.ndarray) -> Work:
     def run() -> torch.Tensor:
         with torch.inference_mode():
             return torch.softmax(model(batch), dim=1)
+
+    return run
+
+
+def _two_streams(path: Path, images: np.ndarray) -> Work:
+    """Images one by one in OpenVINO's two asynchronous streams, a thread for each."""
+    import openvino
+
+    hints = {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": 2, "INFERENCE_PRECISION_HINT": "f32"}
+    queue = openvino.AsyncInferQueue(openvino.Core().compile_model(path, "CPU", hints), 2)
+
+    def run() -> None:
+        for first in range(len(images)):
+            queue.start_async([images[first : first + 1]])
+        queue.wait_all()
 
     return run
 

@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 
+WARM_UP = 2
+"""Rounds that every contender runs before those that count."""
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -25,8 +28,31 @@ class Spread:
         return {name: round(value, digits) for name, value in asdict(self).items()}
 
 
+def spread_words(spread: Spread, digits: int = 2) -> str:
+    """Smallest / median / largest.
+
+    Examples
+    --------
+    >>> spread_words(Spread(1.0, 2.0, 3.456))
+    '1.00 / 2.00 / 3.46'
+    """
+    return " / ".join(f"{value:.{digits}f}" for value in (spread.min, spread.median, spread.max))
+
+
+def median_and_ends(spread: Spread, digits: int = 2) -> str:
+    """The median, and in brackets smallest and largest where they differ.
+
+    Examples
+    --------
+    >>> median_and_ends(Spread(1.0, 2.0, 3.456))
+    '2.00 (1.00 to 3.46)'
+    """
+    low, middle, high = (f"{value:.{digits}f}" for value in (spread.min, spread.median, spread.max))
+    return middle if low == high else f"{middle} ({low} to {high})"
+
+
 def take_turns(
-    contenders: Mapping[str, Callable[[], float]], rounds: int, warm_up: int = 1
+    contenders: Mapping[str, Callable[[], float]], rounds: int, warm_up: int = WARM_UP
 ) -> dict[str, list[float]]:
     """Let every contender run once a round, so that what else the machine does hits all alike.
 

@@ -1,10 +1,12 @@
-"""Refresh docs/performance.md from the JSON files of a folder: its tables and its plots.
+"""Make docs/performance.md anew from the JSON files of a folder: its tables and its plots.
 
     python -m benchmarks.speed.page
-    python -m benchmarks.speed.page --results bench-output --page docs/performance.md
+    python -m benchmarks.speed.page --results bench-output
 
-What stands between `<!-- NAME -->` and `<!-- end -->` is replaced by the table, or the plot, of
-that name; the rest of the page is written by hand. Plots go beside the JSON files.
+The first refreshes the page from its own files, docs/results/speed. The second leaves it as it is:
+another folder's page is written into that folder, as performance.md. What stands between `<!-- NAME
+-->` and `<!-- end -->` is replaced by the table, or the plot, of that name; the rest of the page is
+written by hand. Plots go beside the JSON files.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from benchmarks.speed.tables import TABLES
 
 from cardioseg.io.atomic import write_text
 
-_BLOCK = re.compile(r"<!-- (?P<name>[a-z -]+) -->\n.*?<!-- end -->", re.DOTALL)
+_BLOCK = re.compile(r"<!-- (?P<name>[a-z0-9 -]+) -->\n.*?<!-- end -->", re.DOTALL)
 
 
 def filled(page: str, results: Results, plots: dict[str, str]) -> str:
@@ -55,6 +57,28 @@ def filled(page: str, results: Results, plots: dict[str, str]) -> str:
     return _BLOCK.sub(block, page)
 
 
+def target_of(results: Path, page: Path) -> Path:
+    """Where a folder's page is written: over the page only if they belong together.
+
+    Parameters
+    ----------
+    results
+        Folder of the JSON files.
+    page
+        The page whose words are taken; its own files are in results/speed beside it.
+
+    Examples
+    --------
+    >>> page = Path("docs/performance.md")
+    >>> target_of(Path("docs/results/speed"), page) == page
+    True
+    >>> target_of(Path("bench-output"), page).name
+    'performance.md'
+    """
+    own = (page.parent / "results" / "speed").resolve()
+    return page if results.resolve() == own else results / page.name
+
+
 def main() -> None:
     """Write plots and page."""
     parser = argparse.ArgumentParser(
@@ -64,12 +88,14 @@ def main() -> None:
     parser.add_argument("--page", type=Path, default=Path("docs/performance.md"))
     options = parser.parse_args()
     results = read_results(options.results)
+    target = target_of(options.results, options.page)
     plots = {
-        path.stem: Path(os.path.relpath(path, options.page.parent)).as_posix()
+        path.stem: Path(os.path.relpath(path, target.parent)).as_posix()
         for path in write_plots(results, options.results)
     }
     text = options.page.read_text(encoding="utf-8")
-    write_text(options.page, filled(text, results, plots))
+    write_text(target, filled(text, results, plots))
+    print(target)
 
 
 if __name__ == "__main__":

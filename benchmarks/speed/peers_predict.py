@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.peers.files import read_json
 from benchmarks.peers.run import PEERS_PYTHON, ROOT, peers_environment
-from benchmarks.speed.pace import Spread, ratios
+from benchmarks.speed.pace import WARM_UP, Spread, ratios
 from benchmarks.speed.timed_engine import TimedEngine
 from benchmarks.speed.volumes import predicting
 
@@ -41,13 +41,13 @@ def compared(runs: Mapping[str, Run], rounds: int) -> dict[str, dict]:
     runs
         `ours`, `ours, mirrors`, `nnunet`, `nnunet, mirrors`: each runs once a round.
     rounds
-        Rounds that count; one before them does not.
+        Rounds that count; those before them do not.
     """
     taken: dict[str, list[Seconds]] = {name: [] for name in runs}
-    for number in range(rounds + 1):
+    for number in range(WARM_UP + rounds):
         for name, run in runs.items():
             seconds = run()
-            if number:
+            if number >= WARM_UP:
                 taken[name].append(seconds)
     process = {name: [each.process for each in all_of] for name, all_of in taken.items()}
     network = {name: [each.network for each in all_of] for name, all_of in taken.items()}
@@ -69,13 +69,17 @@ def compared(runs: Mapping[str, Run], rounds: int) -> dict[str, dict]:
     }
 
 
-def runs_of(peers_output: Path, image: Path, scratch: Path, threads: int) -> dict[str, Run]:
-    """What runs each method of a folder of `make peers` (its first seed) on one volume.
+def runs_of(
+    peers_output: Path, ours: str, image: Path, scratch: Path, threads: int
+) -> dict[str, Run]:
+    """What runs a model of ours, and nnU-Net of a folder of `make peers` (its first seed).
 
     Parameters
     ----------
     peers_output
         As `make peers` left it.
+    ours
+        Our model, by name or folder.
     image
         A NIfTI volume.
     scratch
@@ -83,7 +87,6 @@ def runs_of(peers_output: Path, image: Path, scratch: Path, threads: int) -> dic
     threads
         Of each method.
     """
-    ours = read_json(_first_seed(peers_output / "ours") / "train.json")["model"]
     nnunet = _first_seed(peers_output / "nnunet")
     images = scratch / "peers-images"
     images.mkdir(parents=True, exist_ok=True)

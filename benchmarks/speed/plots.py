@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from benchmarks.speed.pace import Spread
-from benchmarks.speed.results import NAMES, Duel, Results
+from benchmarks.speed.results import Duel, Results, name_of
 
 from cardioseg.evaluation.charts import SERIES_COLORS
 from cardioseg.evaluation.figures import new_figure, png_bytes
@@ -30,7 +30,7 @@ def duels_figure(duels: Sequence[Duel]) -> Figure:
                 continue
             _bar(axes, row, duel.images_per_s[name], SERIES_COLORS[0 if _is_ours(name) else 1])
         axes.set(title=f"{duel.network}, batch {duel.batch}", xlabel="images / s", xlim=(0, None))
-        axes.set_yticks(range(len(names)), [NAMES.get(name, name) for name in names])
+        axes.set_yticks(range(len(names)), [name_of(name) for name in names])
     panels[0].invert_yaxis()
     return figure
 
@@ -46,19 +46,26 @@ def _is_ours(name: str) -> bool:
 
 
 def growth_figure(found: dict[str, list[dict]]) -> Figure:
-    """Seconds against slices, pixels and volumes, and memory against volumes."""
-    figure = new_figure(12, 3)
-    slices, pixels, volumes, memory = figure.subplots(1, 4)
-    _line(slices, [(e["slices"], e["seconds"]) for e in found["slices"]], "slices", "s")
-    squares = [(e["side"] ** 2 / 1000, e["seconds"]) for e in found["side"]]
-    _line(pixels, squares, "thousand pixels a slice", "s")
-    _line(volumes, [(e["volumes"], e["seconds"]) for e in found["volumes"]], "volumes", "s")
-    _line(memory, [(e["volumes"], e["mb"]) for e in found["volumes"]], "volumes", "peak MB")
+    """Seconds above, memory below, against slices, pixels and volumes."""
+    figure = new_figure(9, 5.4)
+    panels = figure.subplots(2, 3)
+    against = {
+        "slices": [(e["slices"], e) for e in found["slices"]],
+        "thousand pixels a slice": [(e["side"] ** 2 / 1000, e) for e in found["side"]],
+        "volumes": [(e["volumes"], e) for e in found["volumes"]],
+    }
+    for column, (words, points) in enumerate(against.items()):
+        for axes, key, unit in zip(
+            panels[:, column], ("seconds", "mb"), ("s", "peak MiB"), strict=True
+        ):
+            there = [(size, each[key]) for size, each in points if key in each]
+            _line(axes, there, words, unit)
     return figure
 
 
 def _line(axes: Axes, points: Sequence[tuple[float, float]], x: str, y: str) -> None:
-    axes.plot(*zip(*points, strict=True), "o-", color=SERIES_COLORS[0], markersize=4)
+    columns = zip(*points, strict=True) if points else ((), ())
+    axes.plot(*columns, "o-", color=SERIES_COLORS[0], markersize=4)
     axes.set(xlabel=x, ylabel=y, xlim=(0, None), ylim=(0, None))
     axes.grid(alpha=0.3)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.speed.pace import Spread
 
+NOT_MEASURED = "not measured"
 FLOAT32 = ("onnx", "openvino")
 INT8 = ("onnx-int8", "openvino-int8")
 NAMES = {
@@ -16,6 +17,7 @@ NAMES = {
     "openvino": "OpenVINO",
     "onnx-int8": "ONNX Runtime int8",
     "openvino-int8": "OpenVINO int8",
+    "openvino-two-streams": "OpenVINO, two at a time",
     "torch-nchw": "PyTorch",
     "torch-channels-last": "PyTorch channels_last",
     "ours": "cardioseg float32",
@@ -25,9 +27,25 @@ NAMES = {
     "keras": "Keras",
     "keras (allocator set)": "Keras, freed memory kept",
     "monai": "MONAI BasicUNet",
+    "monai (allocator set)": "MONAI BasicUNet, freed memory kept",
     "nnunet": "nnU-Net PlainConvUNet",
+    "nnunet (allocator set)": "nnU-Net PlainConvUNet, freed memory kept",
 }
 """How pages call contenders."""
+
+
+def name_of(contender: str) -> str:
+    """How pages call a contender; `NAME@2` is one of two threads.
+
+    Examples
+    --------
+    >>> name_of("onnx"), name_of("openvino@1")
+    ('ONNX Runtime', 'OpenVINO, 1 thread')
+    """
+    name, _, threads = contender.partition("@")
+    words = f", {threads} thread{'s' if threads != '1' else ''}" if threads else ""
+    return NAMES.get(name, name) + words
+
 
 Point = Mapping[str, float]
 

@@ -13,28 +13,47 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.speed.accuracy import minutes_to_goals
 from benchmarks.speed.contender import Contender, Worker, pin
+from benchmarks.speed.default_engine import default_engine
 from benchmarks.speed.machine import describe
-from benchmarks.speed.pace import Spread, ratios, take_turns
+from benchmarks.speed.pace import WARM_UP, Spread, ratios, take_turns
 from benchmarks.speed.peers_predict import compared, runs_of
+from benchmarks.speed.record import facts, told
+from benchmarks.speed.results import read_results
 from benchmarks.speed.roofline import roofline
-from benchmarks.speed.volumes import growth, large_volume, predicting, stack
+from benchmarks.speed.stages import stages
+from benchmarks.speed.targets import targets_table
+from benchmarks.speed.volumes import (
+    LARGE_SAX,
+    LARGE_WHOLE_HEART,
+    Whole,
+    growth,
+    large_volume,
+    predicting,
+    stack,
+)
 
 from cardioseg.io.atomic import write_text
 
 SIDE = 256
 NETWORKS = ("unet-1", "unet-2")
 ENGINES = ("onnx", "openvino", "onnx-int8", "openvino-int8", "torch-nchw", "torch-channels-last")
-STEPS = ("ours", "ours-bfloat16", "ours-eager", "ours-bfloat16-eager", "torch-channels-last")
+STEPS = (
+    "ours",
+    "ours-bfloat16",
+    "ours-eager",
+    "ours-bfloat16-eager",
+    "torch-nchw",
+    "torch-channels-last",
+)
+LARGE_ROUNDS = 3
 
 
 def duels(
@@ -53,8 +72,9 @@ def duels(
                 contenders += [keras, kept]
             if options.peers:
                 contenders += [
-                    Contender("peers", n, task, network, batch, options.side)
+                    Contender("peers", n, task, network, batch, options.side, keeps_memory=kept)
                     for n in ("monai", "nnunet")
+                    for kept in (False, True)
                 ]
             found.append({"network": network, "batch": batch, **_duel(options, contenders)})
             print(json.dumps(found[-1]), file=sys.stderr, flush=True)
@@ -68,7 +88,7 @@ def _duel(options: argparse.Namespace, contenders: Sequence[Contender]) -> dict:
             each.told: running.enter_context(Worker(each, pythons[each.family], options.threads))
             for each in contenders
         }
-        seconds = take_turns(workers, options.rounds, warm_up=2)
+        seconds = take_turns(workers, options.rounds)
     batch = contenders[0].batch
     speeds = {n: Spread.of([batch / s for s in each]).as_json() for n, each in seconds.items()}
     against = {
@@ -84,8 +104,16 @@ def inference(options: argparse.Namespace) -> object:
 
 
 def training(options: argparse.Namespace) -> object:
-    """Images a second of training steps, both exact networks, batch 4 and 8."""
-    return duels(options, "train", STEPS, (4, 8))
+    """Images a second of training steps, both exact networks, batch 1, 4 and 8."""
+    return duels(options, "train", STEPS, (1, 4, 8))
+
+
+def threads(options: argparse.Namespace) -> object:
+    """Images a second of prediction by number of threads, both exact networks, batch 1 and 8."""
+    counts = sorted({*range(1, options.threads + 1), 2 * options.threads})
+    names = [f"{engine}@{count}" for engine in ("onnx", "openvino") for count in counts]
+    ours = argparse.Namespace(**{**vars(options), "keras": None, "peers": None})
+    return duels(ours, "predict", [*names, "openvino-two-streams"], (1, 8))
 
 
 def roof(options: argparse.Namespace) -> object:
@@ -98,43 +126,66 @@ def roof(options: argparse.Namespace) -> object:
 
 
 def process(options: argparse.Namespace) -> object:
-    """`predict --model sax` as a process: one volume, four of them, and the large one."""
+    """`predict` as a process: one volume by `sax`, four of them, and the large one."""
     folder = options.scratch
     image = options.image or stack(folder, 216, 10)
     four = [stack(folder, 216, 10, copy) for copy in range(1, 5)]
-    images = {"": [image], ", four volumes": four}
+
+    def run(images: Sequence[Path], model: str, *words: str) -> Callable[[], Whole]:
+        return predicting(images, model, folder / "out", options.threads, *words)
+
     runs = {
-        engine + told: predicting(which, "sax", folder / "out", options.threads, "--engine", engine)
-        for told, which in images.items()
+        engine + told: run(which, "sax", "--engine", engine)
+        for told, which in {"": [image], ", four volumes": four}.items()
         for engine in ("auto", "onnx", "openvino")
     }
-    for told, words in {
-        "auto, no quality gate": ("--no-quality",),
-        "auto, no quality gate, whole slices": ("--no-quality", "--whole-slices"),
-    }.items():
-        runs[told] = predicting([image], "sax", folder / "out", options.threads, *words)
-    wholes: dict[str, list] = {name: [] for name in runs}
-    for _ in range(options.rounds + 1):
-        for name, run in runs.items():
-            wholes[name].append(run())
-    large = predicting(
-        [large_volume(folder)], "sax", folder / "out", options.threads, "--plane", "axial"
-    )()
-    return {
-        "runs": {
-            name: {
-                "seconds": Spread.of([w.seconds for w in each[1:]]).as_json(),
-                "peak_mb": Spread.of([w.peak_mb for w in each[1:]]).as_json(0),
-            }
-            for name, each in wholes.items()
-        },
-        "large": asdict(large),
+    whole = ("--no-quality", "--whole-slices")
+    runs["auto, no quality gate"] = run([image], "sax", "--no-quality")
+    runs["auto, no quality gate, whole slices"] = run([image], "sax", *whole)
+    large = [large_volume(folder)]
+    larges = {
+        LARGE_SAX: run(large, "sax", "--plane", "axial"),
+        LARGE_WHOLE_HEART: run(large, "whole-heart"),
     }
+    return {
+        "runs": _wholes(runs, options.rounds, WARM_UP),
+        "large": _wholes(larges, LARGE_ROUNDS, 0),
+    }
+
+
+def _wholes(runs: Mapping[str, Callable[[], Whole]], rounds: int, warm_up: int) -> dict[str, dict]:
+    """Seconds and memory of processes, in turns."""
+    taken: dict[str, list[Whole]] = {name: [] for name in runs}
+    for number in range(warm_up + rounds):
+        for name, run in runs.items():
+            whole = run()
+            print(name, whole, file=sys.stderr, flush=True)
+            if number >= warm_up:
+                taken[name].append(whole)
+    return {
+        name: {
+            "seconds": Spread.of([each.seconds for each in all_of]).as_json(),
+            "peak_mb": Spread.of([each.peak_mb for each in all_of]).as_json(0),
+        }
+        for name, all_of in taken.items()
+    }
+
+
+def steps(options: argparse.Namespace) -> object:
+    """Each step of `predict --model sax` of one volume."""
+    image = options.image or stack(options.scratch, 216, 10)
+    return stages("sax", image, options.scratch, options.threads, options.rounds)
+
+
+def by_engine(options: argparse.Namespace) -> object:
+    """`predict --model sax` by engine: one volume, many, and a large one."""
+    image = options.image or stack(options.scratch, 216, 10)
+    return default_engine(image, options.scratch, options.threads, options.rounds)
 
 
 def grown(options: argparse.Namespace) -> object:
-    """Seconds against slices, pixels and volumes."""
-    return growth("sax", options.scratch, options.threads, min(options.rounds, 5))
+    """Seconds and memory against slices, pixels and volumes."""
+    return growth("sax", options.scratch, options.threads, min(options.rounds, 3))
 
 
 def accuracy(options: argparse.Namespace) -> object:
@@ -143,12 +194,12 @@ def accuracy(options: argparse.Namespace) -> object:
 
 
 def peers_predict(options: argparse.Namespace) -> object:
-    """nnU-Net's prediction of one volume beside ours, with what `make peers` trained."""
+    """nnU-Net's prediction of one volume, as `make peers` trained it, beside ours."""
     if not options.peers_output:
         raise SystemExit("error: peers-predict needs --peers-output, a folder of `make peers`")
     image = options.image or stack(options.scratch, 216, 10)
-    runs = runs_of(options.peers_output, image, options.scratch, options.threads)
-    return compared(runs, options.rounds)
+    runs = runs_of(options.peers_output, options.ours, image, options.scratch, options.threads)
+    return {"model": told([options.ours])[0], **compared(runs, options.rounds)}
 
 
 PARTS: dict[str, Callable[[argparse.Namespace], object]] = {
@@ -156,6 +207,9 @@ PARTS: dict[str, Callable[[argparse.Namespace], object]] = {
     "inference": inference,
     "training": training,
     "process": process,
+    "stages": steps,
+    "threads": threads,
+    "default-engine": by_engine,
     "growth": grown,
     "accuracy": accuracy,
     "peers-predict": peers_predict,
@@ -180,6 +234,7 @@ def main() -> None:
     parser.add_argument("--peers", type=Path, help="python of the environment of the peers")
     parser.add_argument("--log", type=_named, nargs="*", default=[], metavar="NAME=LOG.jsonl")
     parser.add_argument("--peers-output", type=Path, help="what `make peers` wrote")
+    parser.add_argument("--ours", default="sax", help="our model beside nnU-Net")
     options = parser.parse_args()
     options.log = dict(options.log)
     pin(options.threads)
@@ -191,12 +246,14 @@ def main() -> None:
             if _is_measured(path, name, options):
                 print(f"{path} is there: not measured again", file=sys.stderr)
                 continue
-            load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-            facts = {"command": _told(sys.argv[1:]), "threads": options.threads}
-            facts |= {"side": options.side, "load_before": load, "beside": _beside(name, options)}
+            known = facts(sys.argv[1:], options.threads)
+            known |= {"side": options.side, "beside": _beside(name, options)}
             print(f"{name}: measuring", file=sys.stderr, flush=True)
-            text = json.dumps({**facts, "found": PARTS[name](options)}, indent=1)
+            text = json.dumps({**known, "found": PARTS[name](options)}, indent=1)
             write_text(path, text + "\n")
+    table = targets_table(read_results(options.output))
+    write_text(options.output / "table.md", table + "\n")
+    print(table)
 
 
 def _is_measured(path: Path, part: str, options: argparse.Namespace) -> bool:
@@ -210,15 +267,6 @@ def _beside(part: str, options: argparse.Namespace) -> list[str]:
     if part not in ("inference", "training"):
         return []
     return [name for name in ("keras", "peers") if getattr(options, name)]
-
-
-def _told(words: Sequence[str]) -> list[str]:
-    """A command line without the folders of this machine."""
-    told = []
-    for word in words:
-        name, sign, path = word.rpartition("=")
-        told.append(name + sign + (Path(path).name if Path(path).is_absolute() else path))
-    return told
 
 
 def _named(text: str) -> tuple[str, str]:

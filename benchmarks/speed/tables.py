@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from statistics import median
 
 from benchmarks.speed.accuracy import GOALS
+from benchmarks.speed.augmenting import augmenting_table
 from benchmarks.speed.budgets import WAYS, cheapest
-from benchmarks.speed.pace import Spread
-from benchmarks.speed.results import NAMES, Results, crossing
-from benchmarks.speed.targets import LARGEST, NOT_MEASURED, spread_words, targets_table
+from benchmarks.speed.default_engine import default_engine_table
+from benchmarks.speed.depthwise import depthwise_table, levels_table
+from benchmarks.speed.engines import engines_table
+from benchmarks.speed.int8 import int8_table
+from benchmarks.speed.pace import Spread, median_and_ends, spread_words
+from benchmarks.speed.results import NOT_MEASURED, Results, crossing, name_of
+from benchmarks.speed.spent import faults_table, spent_table
+from benchmarks.speed.stages import stages_table
+from benchmarks.speed.targets import LARGEST, targets_table
 from benchmarks.speed.window import SAME
 
 from cardioseg.evaluation.tables import markdown_table
@@ -55,9 +64,9 @@ def duels_table(results: Results, part: str) -> str:
     header = ["images a second", *(f"{duel.network}, batch {duel.batch}" for duel in duels)]
     rows = [
         [
-            NAMES.get(name, name),
+            name_of(name),
             *(
-                _median_and_ends(duel.images_per_s[name]) if name in duel.images_per_s else "-"
+                median_and_ends(duel.images_per_s[name]) if name in duel.images_per_s else "-"
                 for duel in duels
             ),
         ]
@@ -73,11 +82,39 @@ def process_table(results: Results) -> str:
         return NOT_MEASURED
     rows = [
         [name, spread_words(Spread(**each["seconds"])), f"{each['peak_mb']['median']:.0f}"]
-        for name, each in found["runs"].items()
+        for name, each in (found["runs"] | found["large"]).items()
     ]
-    large = found["large"]
-    rows.append(["528 x 528 x 200, axial", f"{large['seconds']:.1f}", f"{large['peak_mb']:.0f}"])
     return markdown_table(["one process", "s (min / median / max)", "peak MiB"], rows)
+
+
+def load_line(results: Results) -> str:
+    """The load of the machine before what was measured, over all files that tell it."""
+    loads = sorted(_loads(list(results.parts.values())))
+    if not loads:
+        return NOT_MEASURED
+    told = f"{loads[0]:.1f} to {loads[-1]:.1f}, median {median(loads):.1f}"
+    return f"Load before {len(loads)} measurements: {told}."
+
+
+def _loads(told: object) -> Iterator[float]:
+    if isinstance(told, list):
+        for each in told:
+            yield from _loads(each)
+    if isinstance(told, Mapping):
+        if isinstance(told.get("load_before"), (int, float)):
+            yield told["load_before"]
+        yield from _loads(list(told.values()))
+
+
+def size_table(results: Results) -> str:
+    """Seconds and memory of one volume against its slices and their pixels."""
+    found = results.found("growth")
+    if not found:
+        return NOT_MEASURED
+    sizes = [(f"192 x 192 x {each['slices']}", each) for each in found["slices"]]
+    sizes += [(f"{each['side']} x {each['side']} x 10", each) for each in found["side"]]
+    rows = [[told, f"{e['seconds']:.3f}", str(e.get("mb", "-"))] for told, e in sizes]
+    return markdown_table(["one volume", "s, program running", "peak MiB of a process"], rows)
 
 
 def growth_table(results: Results) -> str:
@@ -110,8 +147,8 @@ def budgets_table(results: Results) -> str:
         of_it = [rung for rung in rungs if rung["budget_cpu_minutes"] == budget]
         spreads = {key: Spread.of([rung[key] for rung in of_it]) for key in told}
         row = [f"{budget:g}", str(len(of_it)), f"{spreads['epochs'].median:g}"]
-        row += [_median_and_ends(spreads[key], 1) for key in ("minutes", "cpu_minutes")]
-        rows.append([*row, *(_median_and_ends(spreads[key], 3) for key in WAYS)])
+        row += [median_and_ends(spreads[key], 1) for key in ("minutes", "cpu_minutes")]
+        rows.append([*row, *(median_and_ends(spreads[key], 3) for key in WAYS)])
     return markdown_table(header, rows)
 
 
@@ -121,7 +158,12 @@ def window_table(results: Results) -> str:
     if not found:
         return NOT_MEASURED
     header = ["model", "images", "pixels read", "Dice, mean", "Dice, least"]
-    header += [f"images below {SAME}", "identical"]
+    header += [
+        "one structure, least",
+        f"images below {SAME}",
+        "identical",
+        "Dice with the reference, whole slices to windows",
+    ]
     rows = [
         [
             name,
@@ -129,8 +171,10 @@ def window_table(results: Results) -> str:
             f"{each['pixels_read']:.2f}",
             f"{each['dice_mean']:.4f}",
             f"{each['dice_min']:.4f}",
+            f"{each['structure_min']:.4f} ({each['least_structure']})",
             str(each["below"][f"{SAME}"]),
             str(each["identical"]),
+            " to ".join(f"{each['reference_dice'][way]:.4f}" for way in ("whole", "window")),
         ]
         for name, each in found.items()
     ]
@@ -143,7 +187,7 @@ def abreast_table(results: Results) -> str:
     if not found:
         return NOT_MEASURED
     rows = [
-        [name, *(_median_and_ends(Spread(**figures[key]), 2) for key in ("s", "cpu_s"))]
+        [name, *(median_and_ends(Spread(**figures[key]), 2) for key in ("s", "cpu_s"))]
         for name, figures in found["a volume"].items()
     ]
     return markdown_table(["a volume, or a frame", "s on the clock", "CPU s"], rows)
@@ -178,7 +222,7 @@ def peers_table(results: Results) -> str:
         return NOT_MEASURED
     rows = [
         [
-            PEERS[name],
+            PEERS[name].replace("cardioseg", f"cardioseg, `{found['model']}`"),
             spread_words(Spread(**each["process_s"])),
             spread_words(Spread(**each["network_s"])),
         ]
@@ -187,17 +231,12 @@ def peers_table(results: Results) -> str:
     return markdown_table(["one volume", "whole process (s)", "network only (s)"], rows)
 
 
-def _median_and_ends(spread: Spread, digits: int = 2) -> str:
-    low, middle, high = (f"{v:.{digits}f}" for v in (spread.min, spread.median, spread.max))
-    return middle if low == high else f"{middle} ({low} to {high})"
-
-
 def _cheapest_words(rungs: Sequence[Mapping[str, float]], goal: float, clock: str) -> str:
     found = cheapest(rungs, goal, clock)
     known = [minutes for minutes in found.values() if minutes is not None]
     if len(known) < len(found):
         return f"{len(known)} of {len(found)} seeds" if known else "not reached"
-    return _median_and_ends(Spread.of(known), 1)
+    return median_and_ends(Spread.of(known), 1)
 
 
 def _minutes_of(run: Mapping[str, Mapping | None], goal: float, key: str) -> str:
@@ -212,11 +251,21 @@ def _crossing_words(curve: list[Mapping[str, float]], goal: float, key: str) -> 
 
 TABLES: dict[str, Callable[[Results], str]] = {
     "targets": targets_table,
+    "load": load_line,
     "machine": machine_table,
-    "inference": lambda results: duels_table(results, "inference"),
-    "training": lambda results: duels_table(results, "training"),
+    **{part: partial(duels_table, part=part) for part in ("inference", "training", "threads")},
     "process": process_table,
+    "stages": stages_table,
+    "default-engine": default_engine_table,
+    "spent": spent_table,
+    "faults": faults_table,
+    "depthwise": depthwise_table,
+    "depthwise-levels": levels_table,
+    "augmenting": augmenting_table,
+    "engines": engines_table,
+    "int8": int8_table,
     "growth": growth_table,
+    "size": size_table,
     "window": window_table,
     "abreast": abreast_table,
     "budgets": budgets_table,

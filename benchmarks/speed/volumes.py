@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 from benchmarks.speed.contender import as_installed
+from benchmarks.speed.pace import WARM_UP
 
 import cardioseg
 from cardioseg.core.geometry import Geometry
@@ -22,6 +24,9 @@ LAUNCH = Path(__file__).with_name("launch.py")
 
 LARGE = (528, 528, 200)
 """The shape whose memory is bounded, at 0.75 x 0.75 x 1 mm."""
+
+LARGE_SAX, LARGE_WHOLE_HEART = "528 x 528 x 200, axial", "528 x 528 x 200, whole-heart"
+"""`sax` on axial slices; `whole-heart` in its three planes."""
 
 SIDES, SLICES, COUNTS = (128, 192, 256, 384, 512), (8, 16, 32, 64), (1, 2, 4, 8, 16, 32, 64)
 
@@ -93,27 +98,36 @@ def stack(folder: Path, side: int, slices: int, copy: int = 0) -> Path:
 
 
 def growth(model: str, folder: Path, threads: int, rounds: int) -> dict[str, list[dict]]:
-    """Seconds of predicting in one process against slices, pixels and number of volumes."""
+    """Seconds and peak MiB of predicting, against slices, pixels and number of volumes.
+
+    Of one volume the seconds are those of a program that is running already, the MiB those of a
+    process; of several, both are the process'. Medians.
+    """
     predictor = cardioseg.load_model(model)
 
-    def timed(paths: Sequence[Path]) -> float:
+    def timed(path: Path) -> float:
         started = time.perf_counter()
-        for path in paths:
-            predictor.predict(cardioseg.read_volume(path))
+        predictor.predict(cardioseg.read_volume(path))
         return time.perf_counter() - started
 
-    def row(paths: Sequence[Path], **facts: int) -> dict:
-        timed(paths[:1])
-        seconds = sorted(timed(paths) for _ in range(rounds))
-        return {**facts, "seconds": round(seconds[len(seconds) // 2], 4)}
+    def runs(paths: Sequence[Path]) -> list[Whole]:
+        run = predicting(paths, model, folder / "out", threads)
+        return [run() for _ in range(rounds)]
+
+    def one(side: int, slices: int) -> dict[str, float]:
+        path = stack(folder, side, slices)
+        seconds = [timed(path) for _ in range(WARM_UP + rounds)][WARM_UP:]
+        peak_mb = median(each.peak_mb for each in runs([path]))
+        return {"seconds": round(median(seconds), 4), "mb": int(peak_mb)}
+
+    def several(paths: Sequence[Path]) -> dict[str, float]:
+        all_of = runs(paths)
+        seconds = median(each.seconds for each in all_of)
+        return {"seconds": round(seconds, 3), "mb": int(median(e.peak_mb for e in all_of))}
 
     volumes = [stack(folder, 192, 10, copy) for copy in range(COUNTS[-1])]
-    wholes = []
-    for count in COUNTS:
-        run = predicting(volumes[:count], model, folder / "out", threads)()
-        wholes.append({"volumes": count, "seconds": round(run.seconds, 3), "mb": int(run.peak_mb)})
     return {
-        "slices": [row([stack(folder, 192, n)], slices=n) for n in SLICES],
-        "side": [row([stack(folder, n, 10)], side=n) for n in SIDES],
-        "volumes": wholes,
+        "slices": [{"slices": n, **one(192, n)} for n in SLICES],
+        "side": [{"side": n, **one(n, 10)} for n in SIDES],
+        "volumes": [{"volumes": n, **several(volumes[:n])} for n in COUNTS],
     }

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from benchmarks.peers.clock import Clock, cosine, cpu_seconds, poly
 from benchmarks.peers.convert import DATASET, fold, labelled, write_raw
-from benchmarks.peers.curve import nnunet_curve, own_log
+from benchmarks.peers.curve import own_log, peer_curve, peer_curves, snapshots
 from benchmarks.peers.files import write_json
 from benchmarks.peers.run import _parse, _settings
 from benchmarks.peers.stages import run_stage
 from benchmarks.peers.table import Arm, markdown, record
 from benchmarks.speed.accuracy import dice_curve
-from benchmarks.speed.budgets import rung
+from benchmarks.speed.budgets import _parse as budgets_of
+from benchmarks.speed.budgets import hour, rung
 
 from cardioseg.core.labels import ACDC
 from cardioseg.data.splits import Split
@@ -130,6 +131,16 @@ def test_what_follows_a_stop_is_not_training():
     assert clock.spent_s == 4
 
 
+def test_weights_are_kept_when_another_sixth_of_the_budget_is_spent():
+    fake = FakeTime()
+    clock, kept = Clock(60, fake), []
+    while clock.has_time():
+        fake.now += 4
+        if clock.parts > len(kept):
+            kept.append(clock.spent_s)
+    assert kept == [12, 20, 32, 40, 52]
+
+
 def test_a_budget_of_nothing_is_refused():
     with pytest.raises(ValueError, match="more than 0"):
         Clock(0)
@@ -166,6 +177,7 @@ def test_a_stage_runs_once_and_tells_its_seconds(tmp_path):
     assert facts["answer"] == 1
     assert facts["cpu_seconds"] > 0
     assert facts["process_seconds"] > 0
+    assert hasattr(os, "getloadavg") == (facts["load_before"] is not None)
     assert run_stage(done, [sys.executable, "-c", "raise SystemExit(1)"], os.environ) == facts
 
 
@@ -237,38 +249,9 @@ def test_existing_runs_are_given_by_seed(acdc, tmp_path):
         _parse(["--acdc", str(acdc), "--ours", "run"])
 
 
-def test_a_curve_measures_each_snapshot_once_with_the_minutes_it_took(tmp_path):
-    seed = tmp_path / "nnunet" / "seed0"
-    seed.mkdir(parents=True)
-    for name in ("weights-1.pt", "weights-3.pt", "weights.pt"):
-        (seed / name).touch()
-    write_json(seed / "train.json", {"training_cpu_seconds": 3540.0})
-    options = Namespace(peers_output=tmp_path, acdc=tmp_path, threads=2, mirrors=False)
-    reports, commands = iter([0.5, 0.55, 0.7, 0.75, 0.9, 0.92]), []
-
-    def stage(done, command, environment):
-        commands.append([*command])
-        if "evaluate" in command:
-            rows = (Row("p1_frame01", "p1", "LV cavity", "dice", next(reports)),)
-            text = Report(rows).to_json()
-            done.parent.mkdir(parents=True)
-            (done.parent / "report.json").write_text(text)
-        return {}
-
-    curve = nnunet_curve(seed, options, 60, stage)
-    assert curve == [
-        {"cpu_minutes": 10.0, "dice": 0.5, "dice_largest": 0.55},
-        {"cpu_minutes": 30.0, "dice": 0.7, "dice_largest": 0.75},
-        {"cpu_minutes": 59.0, "dice": 0.9, "dice_largest": 0.92},
-    ]
-    used = [each[each.index("--weights") + 1] for each in commands if "--weights" in each]
-    assert used == ["weights-1.pt", "weights-3.pt", "weights.pt"]
-    assert nnunet_curve(seed, options, 60, stage) == curve, "measured reports are kept"
-    assert sum("evaluate" in each for each in commands) == 6
-
-
-def test_a_budget_is_a_training_that_is_predicted_with_and_measured_both_ways(tmp_path):
-    commands, reports = [], iter([0.9, 0.8])
+def evaluating(dices, commands):
+    """A stage that notes its commands down; an evaluation finds the next Dice."""
+    reports = iter(dices)
 
     def stage(done, command, environment):
         commands.append([*command])
@@ -278,13 +261,73 @@ def test_a_budget_is_a_training_that_is_predicted_with_and_measured_both_ways(tm
             (done.parent / "report.json").write_text(Report(rows).to_json())
         return {"epochs": 7, "training_seconds": 150.0, "training_cpu_seconds": 270.0}
 
+    return stage
+
+
+def trained_peer(output, arm, *weights):
+    seed = output / arm / "seed0"
+    seed.mkdir(parents=True)
+    for name in weights:
+        (seed / name).touch()
+    write_json(seed / "train.json", {"training_cpu_seconds": 3540.0})
+    return seed
+
+
+def test_a_curve_measures_each_snapshot_once_with_the_minutes_it_took(tmp_path):
+    seed = trained_peer(tmp_path, "nnunet", "weights-1.pt", "weights-3.pt", "weights.pt")
+    options, commands = Namespace(peers_output=tmp_path, acdc=tmp_path, threads=2), []
+    stage = evaluating([0.5, 0.55, 0.7, 0.75, 0.9, 0.92], commands)
+    kept = snapshots(seed, 60)
+    curve = peer_curve(seed, kept, options, stage=stage)
+    assert curve == [
+        {"cpu_minutes": 10.0, "dice": 0.5, "dice_largest": 0.55},
+        {"cpu_minutes": 30.0, "dice": 0.7, "dice_largest": 0.75},
+        {"cpu_minutes": 59.0, "dice": 0.9, "dice_largest": 0.92},
+    ]
+    used = [each[each.index("--weights") + 1] for each in commands if "--weights" in each]
+    assert used == ["weights-1.pt", "weights-3.pt", "weights.pt"]
+    assert peer_curve(seed, kept, options, stage=stage) == curve, "measured reports are kept"
+    assert sum("evaluate" in each for each in commands) == 6
+
+
+def test_nnunets_last_snapshots_have_mirrors_too_and_monai_without_snapshots_one_point(tmp_path):
+    trained_peer(tmp_path, "nnunet", *(f"weights-{part}.pt" for part in range(1, 6)))
+    trained_peer(tmp_path, "monai")
+    options = Namespace(peers_output=tmp_path, acdc=tmp_path, threads=2, seed=0, mirrored=2)
+    commands = []
+    curves = peer_curves(options, 60, evaluating([k / 100 for k in range(40, 60)], commands))
+    assert [len(curves[name]) for name in ("nnunet", "nnunet_mirrors", "monai")] == [6, 2, 1]
+    assert [point["cpu_minutes"] for point in curves["nnunet_mirrors"]] == [50.0, 59.0]
+    mirrored = [each for each in commands if "--mirrors" in each]
+    assert [each[each.index("--weights") + 1] for each in mirrored] == [
+        "weights-5.pt",
+        "weights.pt",
+    ]
+    assert (
+        str(tmp_path / "nnunet" / "seed0" / "weights-5" / "mirrors" / "predict.json") in mirrored[0]
+    )
+    assert "benchmarks.peers.arm_monai" in next(
+        each for each in commands[::-1] if "-m" in each and "evaluate" not in each
+    )
+
+
+def test_a_peer_that_took_no_part_has_no_curve(tmp_path):
+    options = Namespace(peers_output=tmp_path, acdc=tmp_path, threads=2, seed=0, mirrored=1)
+    assert peer_curves(options, 60, evaluating([], [])) == {}
+
+
+def test_a_budget_is_a_training_that_is_predicted_with_and_measured_both_ways(tmp_path):
+    commands = []
+    stage = evaluating([0.9, 0.8], commands)
     options = Namespace(acdc=tmp_path, split=tmp_path / "s.json", preset="short.toml", threads=2)
     assert rung(tmp_path / "5-seed3", 5, 3, options, stage) == {
         "budget_cpu_minutes": 5,
         "seed": 3,
+        "preset": "short.toml",
         "epochs": 7,
         "minutes": 2.5,
         "cpu_minutes": 4.5,
+        "load_before": None,
         "dice": 0.9,
         "dice_all_components": 0.8,
     }
@@ -293,6 +336,41 @@ def test_a_budget_is_a_training_that_is_predicted_with_and_measured_both_ways(tm
     assert train[train.index("--seed") + 1] == "3"
     assert ["--all-components" in each for each in predictions] == [False, True]
     assert all(str(tmp_path / "5-seed3") in each for each in predictions)
+
+
+def test_the_training_of_make_peers_is_one_more_budget_of_the_same_patients(tmp_path):
+    settings = {"minutes": 60, "preset": "fast.toml"}
+    patients = {"training": list(SPLIT.training), "validation": list(SPLIT.validation)}
+    write_json(tmp_path / "settings.json", {**settings, **patients})
+    facts = {"epochs": 57, "training_seconds": 2400.0, "training_cpu_seconds": 3540.0}
+    write_json(tmp_path / "ours" / "seed0" / "train.json", {**facts, "load_before": 0.25})
+    split = tmp_path / "split.json"
+    split.write_text(SPLIT.to_json())
+    options, commands = Namespace(acdc=tmp_path, split=split, threads=2), []
+    assert hour(tmp_path, 0, options, evaluating([0.907, 0.89], commands)) == {
+        "budget_cpu_minutes": 60,
+        "seed": 0,
+        "preset": "fast.toml",
+        "epochs": 57,
+        "minutes": 40.0,
+        "cpu_minutes": 59.0,
+        "load_before": 0.25,
+        "dice": 0.907,
+        "dice_all_components": 0.89,
+    }
+    folders = [each[each.index("evaluate") + 1] for each in commands]
+    assert folders == [str(tmp_path / "ours/seed0" / way / "labels") for way in ("plain", "all")]
+    write_json(tmp_path / "settings.json", {**settings, **patients, "validation": ["patient009"]})
+    with pytest.raises(SystemExit, match=r"validation is not that of .*split\.json"):
+        hour(tmp_path, 0, options, evaluating([], []))
+
+
+def test_a_budget_may_be_of_one_seed_alone(tmp_path, capsys):
+    words = ["--acdc", str(tmp_path), "--seeds", "0", "1", "--cpu-minutes"]
+    assert budgets_of([*words, "4", "20:0"]).cpu_minutes == [(4.0, None), (20.0, 0)]
+    with pytest.raises(SystemExit):
+        budgets_of([*words, "4:first"])
+    assert "write MINUTES or MINUTES:SEED" in capsys.readouterr().err
 
 
 def test_our_curve_is_the_log_of_the_run_that_was_taken(tmp_path):

@@ -79,6 +79,12 @@ def test_a_worker_runs_once_for_each_call_in_a_process_of_its_own():
         assert 0 < worker() < 60
 
 
+def test_a_contender_may_be_told_its_threads():
+    contender = Contender("ours", "onnx@1", "predict", "unet-2", 1, 32)
+    with Worker(contender, Path(sys.executable), threads=1) as worker:
+        assert 0 < worker() < 60
+
+
 def test_a_worker_that_dies_is_told(capfd):
     contender = Contender("ours", "no-such-engine", "predict", "unet-2", 1, 32)
     with pytest.raises(SystemExit, match="died"):

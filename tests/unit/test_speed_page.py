@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from benchmarks.speed.page import filled
+from benchmarks.speed.page import main as make_page
 from benchmarks.speed.peers_predict import Seconds, compared
 from benchmarks.speed.plots import write_plots
 from benchmarks.speed.results import Results, crossing, read_results
-from benchmarks.speed.run import _is_measured, _told
 from benchmarks.speed.tables import TABLES
 from benchmarks.speed.targets import TARGETS, targets_table
+
+ROOT = Path(__file__).parents[2]
 
 
 def spread(low, middle, high):
@@ -66,10 +69,15 @@ def parts():
         "training": [stepping],
         "process": {
             "runs": {"auto": {"seconds": spread(0.6, 0.9, 1.6), "peak_mb": spread(200, 210, 220)}},
-            "large": {"seconds": 40.0, "peak_mb": 1024.0},
+            "large": {
+                "528 x 528 x 200, axial": {
+                    "seconds": spread(39, 40, 41),
+                    "peak_mb": spread(1000, 1024, 1030),
+                }
+            },
         },
         "growth": {
-            "slices": [{"slices": 8, "seconds": 1.0}],
+            "slices": [{"slices": 8, "seconds": 1.0, "mb": 190}],
             "side": [{"side": 128, "seconds": 0.5}],
             "volumes": [{"volumes": 2, "seconds": 3.0, "mb": 200}],
         },
@@ -85,6 +93,7 @@ def parts():
             ]
         },
         "peers-predict": {
+            "model": "sax",
             "seconds": {"ours": seconds, "nnunet, mirrors": seconds},
             "nnunet_over_ours": {
                 mirrors: {which: spread(9, 11, 12) for which in ("process", "network")}
@@ -104,7 +113,9 @@ def row(table, words):
 
 
 def test_the_fastest_float32_engine_stands_for_ours_and_int8_beside_it(parts):
-    told = row(targets_table(results(parts)), "U-Net 2, batch 8: ours / Keras |")
+    told = row(
+        targets_table(results(parts)), "prediction, U-Net 2, batch 8: ours / Keras as it comes |"
+    )
     assert told[3] == "5.50 / 6.00 / 6.50 (OpenVINO)"
     assert told[4] == "11.50 / 12.00 / 12.50 (OpenVINO int8)"
     assert told[5] == "aim (reduced)"
@@ -113,17 +124,42 @@ def test_the_fastest_float32_engine_stands_for_ours_and_int8_beside_it(parts):
 @pytest.mark.parametrize(
     ("words", "verdict"),
     [
-        ("batch 8, int8 / our float32", "aim"),
+        ("batch 8: int8 / our float32", "aim"),
         ("training step, U-Net 2, batch 4: ours / Keras as it comes", "aim (reduced)"),
         ("training step, U-Net 2, batch 8: ours / Keras as it comes", "not measured"),
         ("`predict --model sax`, one volume", "target"),
         ("nnU-Net 2-D predict / ours, network only |", "target"),
-        ("peak memory", "target"),
+        ("peak memory, 528 x 528 x 200, axial", "target"),
+        ("peak memory, 528 x 528 x 200, whole-heart", "not measured"),
         ("time to 0.85 on ACDC", "target"),
     ],
 )
 def test_medians_are_judged(parts, words, verdict):
     assert row(targets_table(results(parts)), words)[-1] == verdict
+
+
+def test_keras_is_judged_as_it_comes_and_with_its_freed_memory_kept(parts):
+    (predicting,) = parts["inference"]
+    predicting["images_per_s"]["keras (allocator set)"] = spread(6, 6, 6)
+    predicting["times_as_fast"]["keras (allocator set)"] = {
+        "openvino": spread(4, 5, 6),
+        "openvino-int8": spread(8, 10, 12),
+    }
+    told = row(targets_table(results(parts)), "prediction, U-Net 2, batch 8: ours / Keras, memory")
+    assert told[1:4] == ["≥ 5 x", "7 x", "4.00 / 5.00 / 6.00 (OpenVINO)"]
+    assert told[4:] == ["8.00 / 10.00 / 12.00 (OpenVINO int8)", "aim (reduced)"]
+
+
+def test_pytorch_as_it_comes_is_in_the_layout_that_is_faster_for_the_network(parts):
+    (stepping,) = parts["training"]
+    for name, speed in {"torch-channels-last": 0.5, "torch-nchw": 1.0}.items():
+        stepping["images_per_s"][name] = spread(speed, speed, speed)
+        stepping["times_as_fast"][name] = {
+            fast: spread(*[images / speed] * 3)
+            for fast, images in {"ours": 2.0, "ours-bfloat16": 8.0}.items()
+        }
+    told = row(targets_table(results(parts)), "U-Net 2, batch 4: ours / PyTorch as it comes")
+    assert told[3].startswith("2.00 / 2.00 / 2.00")
 
 
 def test_a_target_that_is_missed_says_no(parts):
@@ -218,27 +254,58 @@ def test_a_page_keeps_its_words_and_gets_new_tables_and_plots(parts, tmp_path):
     assert filled(told, found, {"process": "results/process.png"}) == told
 
 
+def test_the_shipped_page_is_what_its_files_say():
+    folder = ROOT / "docs" / "results" / "speed"
+    page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    plots = {path.stem: f"results/speed/{path.name}" for path in folder.glob("*.png")}
+    assert filled(page, read_results(folder), plots) == page
+
+
+def test_only_its_own_files_write_over_the_shipped_page(tmp_path, monkeypatch, capsys):
+    page, own = tmp_path / "docs" / "page.md", tmp_path / "docs" / "results" / "speed"
+    other = tmp_path / "bench-output"
+    for folder in (own, other):
+        folder.mkdir(parents=True)
+        (folder / "roof.json").write_text(json.dumps({"found": None}))
+    page.write_text("<!-- machine -->\n<!-- end -->\n")
+    monkeypatch.setattr("sys.argv", ["page", "--results", str(other), "--page", str(page)])
+    make_page()
+    assert "not measured" not in page.read_text()
+    assert "not measured" in (other / "page.md").read_text()
+    monkeypatch.setattr("sys.argv", ["page", "--results", str(own), "--page", str(page)])
+    make_page()
+    assert "not measured" in page.read_text()
+    assert capsys.readouterr().out.split() == [str(other / "page.md"), str(page)]
+
+
+def test_memory_stands_beside_the_size_of_one_volume(parts):
+    table = TABLES["size"](results(parts))
+    assert row(table, "192 x 192 x 8 |")[1:] == ["1.000", "190"]
+    assert row(table, "128 x 128 x 10 |")[1:] == ["0.500", "-"]
+
+
+def test_steps_are_told_with_their_part_of_the_whole(parts):
+    parts["stages"] = {"network": spread(0.2, 0.25, 0.3), "the whole process": spread(1, 1, 1)}
+    assert row(TABLES["stages"](results(parts)), "network")[1:] == ["0.200 / 0.250 / 0.300", "25 %"]
+
+
+def test_engines_are_compared_on_one_volume_and_on_many(parts):
+    each = {"seconds": spread(1, 2, 3), "peak_mb": spread(99, 100, 101)}
+    ratio = spread(0.5, 0.9, 1.1)
+    parts["default-engine"] = {
+        "16 volumes": {"onnx": each, "openvino": each, "openvino_over_onnx": ratio}
+    }
+    told = row(TABLES["default-engine"](results(parts)), "16 volumes")
+    assert told[1:] == ["1.00 / 2.00 / 3.00"] * 2 + ["0.50 / 0.90 / 1.10", "100", "100"]
+
+
+def test_peers_beside_which_model_is_told(parts):
+    assert row(TABLES["peers-predict"](results(parts)), "cardioseg")[0] == "cardioseg, `sax`"
+
+
 def test_a_page_with_an_unknown_block_is_refused():
     with pytest.raises(SystemExit, match="no table 'speed'"):
         filled("<!-- speed -->\n<!-- end -->", Results({}), {})
-
-
-def test_a_part_is_measured_again_when_peers_are_asked_for(tmp_path):
-    class Asked:
-        keras, peers = "python", None
-
-    path = tmp_path / "inference.json"
-    assert not _is_measured(path, "inference", Asked)
-    path.write_text('{"beside": []}')
-    assert not _is_measured(path, "inference", Asked)
-    assert _is_measured(path, "roof", Asked)
-    path.write_text('{"beside": ["keras", "peers"]}')
-    assert _is_measured(path, "inference", Asked)
-
-
-def test_a_recorded_command_names_no_folder_of_the_machine():
-    told = _told(["--image", "/home/me/a.nii.gz", "--log", "fast=/home/me/log.jsonl", "--rounds"])
-    assert told == ["--image", "a.nii.gz", "--log", "fast=log.jsonl", "--rounds"]
 
 
 def test_nnunet_and_ours_take_turns_and_ratios_are_taken_within_a_round():
@@ -255,11 +322,11 @@ def test_nnunet_and_ours_take_turns_and_ratios_are_taken_within_a_round():
 
     names = ("ours", "ours, mirrors", "nnunet", "nnunet, mirrors")
     runs = {
-        name: run(name, (9.0, factor * 1.0, factor * 2.0), factor)
+        name: run(name, (9.0, 9.0, factor * 1.0, factor * 2.0), factor)
         for factor, name in enumerate(names, start=1)
     }
     found = compared(runs, rounds=2)
-    assert told == [*names] * 3
+    assert told == [*names] * 4
     assert found["seconds"]["nnunet"]["process_s"] == spread(3.0, 4.5, 6.0)
     assert found["nnunet_over_ours"]["without"]["process"] == spread(3.0, 3.0, 3.0)
     assert found["nnunet_over_ours"]["with"]["network"] == spread(4.0, 4.0, 4.0)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Float32Array = NDArray[np.float32]
+
+QUOTA = Path("/sys/fs/cgroup/cpu.max")
+"""Where Linux tells a container how much of the processors' time it has (control groups 2)."""
 
 
 class Engine(Protocol):
@@ -25,10 +30,28 @@ class Engine(Protocol):
 
 
 def usable_cores() -> int:
-    """Cores that this process may run on, at least 1."""
+    """Cores that this process may use, at least 1: those it may run on, or the share of their time
+    that its container has, where that is less; part of a core counts as one.
+    """
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    return min(cores, _quota() or cores)
+
+
+def _quota() -> int | None:
+    """Cores that a container's limit amounts to; None where there is none.
+
+    References
+    ----------
+    https://docs.kernel.org/admin-guide/cgroup-v2.html, `cpu.max`: microseconds in each period.
+    """
+    try:
+        microseconds, period = QUOTA.read_text(encoding="ascii").split()
+        return max(1, math.ceil(int(microseconds) / int(period)))
+    except (OSError, ValueError, ZeroDivisionError):  # no such file, or "max": no limit
+        return None
 
 
 def half_of_cores() -> int | None:
