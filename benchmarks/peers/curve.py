@@ -7,7 +7,8 @@ is predicted with and measured by `cardioseg evaluate`, the last ones too, as th
 largest piece of each structure alone. nnU-Net's last weights are also predicted with mirrors, its
 default, and with `--mirrored 2` those before them. cardioseg measured itself while it
 trained: its log has the Dice of every validation, on prepared slices, a patient at a time. Stages
-are files: given again, the command goes on where it stopped. The answer is `curve.json`.
+are files: given again, the command goes on where it stopped. The answer is `curve.json`; each
+training's `load_before` is null where it was not noted down.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 
 from benchmarks.peers.clock import SNAPSHOTS
 from benchmarks.peers.files import read_json, write_json
-from benchmarks.peers.run import PEERS_PYTHON, ROOT, keep_largest, measured, peers_environment
+from benchmarks.peers.run import ARMS, PEERS_PYTHON, ROOT, keep_largest, measured, peers_environment
 from benchmarks.peers.stages import Stage, run_stage
 from benchmarks.speed.accuracy import dice_curve
 from benchmarks.speed.record import facts
@@ -125,6 +126,11 @@ def own_log(seed: Path) -> Path:
     return Path(read_json(seed / "train.json")["model"]).parent / "log.jsonl"
 
 
+def _load(seed: Path) -> dict[str, float | None]:
+    path = seed / "train.json"
+    return {"load_before": read_json(path).get("load_before") if path.is_file() else None}
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Every snapshot that is not measured, then the file."""
     parser = argparse.ArgumentParser(
@@ -143,11 +149,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     target = (options.json or options.peers_output / "curve.json").resolve()
     os.chdir(ROOT)
     known = facts(sys.argv[1:] if arguments is None else arguments, options.threads)
+    del known["load_before"]  # nothing is timed here; the trainings have their own
     settings = read_json(options.peers_output / "settings.json")
-    ours = options.peers_output / "ours" / f"seed{options.seed}"
+    trained = {arm: options.peers_output / arm / f"seed{options.seed}" for arm in ARMS}
     found = {
-        "ours": dice_curve(own_log(ours)),
+        "ours": dice_curve(own_log(trained["ours"])),
         **peer_curves(options, settings["minutes"]),
+        "trained": {arm: _load(seed) for arm, seed in trained.items()},
         "budget_cpu_minutes": settings["minutes"],
         "preset": settings["preset"],
         "seed": options.seed,

@@ -66,6 +66,9 @@ def parts():
     seconds = {"process_s": spread(1, 1, 1), "network_s": spread(1, 1, 1)}
     return {
         "inference": [predicting],
+        "int8": {
+            "U-Net 2, exact": {"engines": {"onnx": {"drop": 0.0}, "openvino": {"drop": 0.001}}}
+        },
         "training": [stepping],
         "process": {
             "runs": {"auto": {"seconds": spread(0.6, 0.9, 1.6), "peak_mb": spread(200, 210, 220)}},
@@ -117,8 +120,21 @@ def test_the_fastest_float32_engine_stands_for_ours_and_int8_beside_it(parts):
         targets_table(results(parts)), "prediction, U-Net 2, batch 8: ours / Keras as it comes |"
     )
     assert told[3] == "5.50 / 6.00 / 6.50 (OpenVINO)"
-    assert told[4] == "11.50 / 12.00 / 12.50 (OpenVINO int8)"
+    assert told[4] == "11.50 / 12.00 / 12.50 (OpenVINO int8); Dice -0.0010"
     assert told[5] == "aim (reduced)"
+
+
+@pytest.mark.parametrize(
+    ("judged", "verdict", "words"),
+    [
+        ({"U-Net 2, exact": {"engines": {"onnx": {"drop": 0.0021}}}}, "no", "Dice -0.0021"),
+        ({"fast": {"engines": {"onnx": {"drop": 0.0}}}}, "no", "loss of Dice not measured"),
+    ],
+)
+def test_int8_counts_only_where_the_trained_network_stays_as_good(parts, judged, verdict, words):
+    told = row(targets_table(results({**parts, "int8": judged})), "int8 / our float32")
+    assert told[5] == verdict
+    assert words in told[4]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +163,7 @@ def test_keras_is_judged_as_it_comes_and_with_its_freed_memory_kept(parts):
     }
     told = row(targets_table(results(parts)), "prediction, U-Net 2, batch 8: ours / Keras, memory")
     assert told[1:4] == ["≥ 5 x", "7 x", "4.00 / 5.00 / 6.00 (OpenVINO)"]
-    assert told[4:] == ["8.00 / 10.00 / 12.00 (OpenVINO int8)", "aim (reduced)"]
+    assert told[4:] == ["8.00 / 10.00 / 12.00 (OpenVINO int8); Dice -0.0010", "aim (reduced)"]
 
 
 def test_pytorch_as_it_comes_is_in_the_layout_that_is_faster_for_the_network(parts):
