@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import ACDC, MYOCARDIUM_BLOOD
 from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.errors import FormatError, GeometryError, LabelError, ReadWarning
+from cardioseg.io import nifti_file
 from cardioseg.io.nifti import (
     read_frames,
     read_geometry,
@@ -412,3 +414,15 @@ def test_times_that_are_no_heartbeat_are_told_and_left(tmp_path: Path) -> None:
     scan = read_scan(tmp_path / "cine.nii")
     assert scan.times_ms == ()
     assert "20 frames 2500 ms apart by the header" in " ".join(scan.notes)
+
+
+def test_a_packed_file_holds_the_bytes_of_a_plain_one_and_is_packed_alike_in_one_part(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    values = rng.integers(0, 4, (61, 53, 47), dtype=np.uint8)
+    labels = LabelMap(values, Geometry(values.shape, np.eye(4)), ACDC)
+    for name in ("labels.nii", "labels.nii.gz"):
+        write_labels(labels, tmp_path / name)
+    plain, packed = ((tmp_path / name).read_bytes() for name in ("labels.nii", "labels.nii.gz"))
+    assert gzip.decompress(packed) == plain
+    assert nifti_file._pack([plain]) == packed

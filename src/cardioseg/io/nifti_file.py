@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -157,8 +157,8 @@ def write_array(
     header = _new_header(array, geometry, description, intent)
     if frame_ms is not None:
         header["pixdim"][4] = frame_ms / 1000
-    data = header.binaryblock + bytes(4) + array.tobytes(order="F")
-    write_bytes(path, _pack(data) if name.endswith(".gz") else data)
+    parts = (header.binaryblock + bytes(4), array.tobytes(order="F"))
+    write_bytes(path, _pack(parts) if name.endswith(".gz") else b"".join(parts))
 
 
 def _new_header(
@@ -179,9 +179,10 @@ def _new_header(
     return header
 
 
-def _pack(data: bytes) -> bytes:
+def _pack(parts: Iterable[bytes]) -> bytes:
     buffer = io.BytesIO()
     # No name and no time of writing: equal labels are equal files.
     with gzip.GzipFile("", "wb", _GZIP_LEVEL, buffer, mtime=0) as stream:
-        stream.write(data)
+        for part in parts:  # joined first, a large volume's bytes would be held twice
+            stream.write(part)
     return buffer.getvalue()
