@@ -61,9 +61,9 @@ bench-peers: setup $(PEERS)/.venv/.installed $(SPEED)/.venv/.installed  ## the s
 		--keras $(SPEED)/.venv/bin/python --peers $(PEERS)/.venv/bin/python
 
 bench-data: setup $(PEERS)/.venv/.installed  ## what needs networks and patients: ACDC=FOLDER HVSMR=FOLDER PEERS_OUTPUT=FOLDER FAST=RUN
-	$(BIN)/python -m benchmarks.speed.budgets --acdc "$(ACDC)" --split $(SPLIT) --cpu-minutes 4 8 16 --seeds 0 1 2 \
-		--output "$(BENCH_OUTPUT)/budgets" --json "$(BENCH_OUTPUT)/budgets.json"
-	$(BIN)/python -m benchmarks.peers.curve --acdc "$(ACDC)" --peers-output "$(PEERS_OUTPUT)" \
+	$(BIN)/python -m benchmarks.speed.budgets --acdc "$(ACDC)" --split $(SPLIT) --cpu-minutes 4 8 --seeds 0 1 2 \
+		--peers-output "$(PEERS_OUTPUT)" --output "$(BENCH_OUTPUT)/budgets" --json "$(BENCH_OUTPUT)/budgets.json"
+	$(BIN)/python -m benchmarks.peers.curve --acdc "$(ACDC)" --peers-output "$(PEERS_OUTPUT)" --mirrored 2 \
 		--json "$(BENCH_OUTPUT)/curve.json"
 	$(BIN)/python -m benchmarks.speed.window --data "acdc:$(ACDC)" --split $(SPLIT) --model sax --name '`sax`' \
 		--json "$(BENCH_OUTPUT)/window.json"

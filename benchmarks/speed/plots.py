@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from benchmarks.speed.accuracy import CURVES, LARGEST
 from benchmarks.speed.pace import Spread
 from benchmarks.speed.results import Duel, Results, name_of
 
@@ -103,7 +104,7 @@ def curve_figure(lines: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
 
 
 def _dice_lines(results: Results) -> dict[str, list[Mapping[str, float]]]:
-    """Our trainings of each budget, the mean over seeds, and nnU-Net's snapshots."""
+    """Our trainings of each budget, the mean over seeds, and the peers'; largest pieces kept."""
     by_budget: dict[float, list[Mapping[str, float]]] = {}
     for rung in results.found("budgets") or ():
         by_budget.setdefault(rung["budget_cpu_minutes"], []).append(rung)
@@ -111,11 +112,11 @@ def _dice_lines(results: Results) -> dict[str, list[Mapping[str, float]]]:
         {key: fmean(rung[key] for rung in rungs) for key in ("cpu_minutes", "dice")}
         for _, rungs in sorted(by_budget.items())
     ]
-    theirs = (results.found("curve") or {}).get("nnunet", [])
-    lines = {
-        "cardioseg, a training for each budget": ours,
-        "nnU-Net 2-D, one training of an hour": theirs,
-    }
+    lines = {"cardioseg, a training for each budget": ours}
+    curves = results.found("curve") or {}
+    for name, (peer, way) in CURVES.items():
+        points = [{**point, "dice": point[LARGEST]} for point in curves.get(name, ())]
+        lines[f"{peer}, one training of an hour{way}"] = points
     return {name: line for name, line in lines.items() if line}
 
 

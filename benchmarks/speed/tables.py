@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from statistics import median
 
-from benchmarks.speed.accuracy import GOALS
+from benchmarks.speed.accuracy import GOALS, crossing_rows
 from benchmarks.speed.augmenting import augmenting_table
-from benchmarks.speed.budgets import WAYS, cheapest
+from benchmarks.speed.budgets import WAYS, cheapest, reaching
 from benchmarks.speed.default_engine import default_engine_table
 from benchmarks.speed.depthwise import depthwise_table, levels_table
 from benchmarks.speed.engines import engines_table
 from benchmarks.speed.int8 import int8_table
 from benchmarks.speed.pace import Spread, median_and_ends, spread_words
-from benchmarks.speed.results import NOT_MEASURED, Results, crossing, name_of
+from benchmarks.speed.results import NOT_MEASURED, Results, name_of
 from benchmarks.speed.spent import faults_table, spent_table
 from benchmarks.speed.stages import stages_table
-from benchmarks.speed.targets import LARGEST, targets_table
+from benchmarks.speed.targets import targets_table
 from benchmarks.speed.window import SAME
 
 from cardioseg.evaluation.tables import markdown_table
@@ -207,11 +207,7 @@ def accuracy_table(results: Results) -> str:
         for words, clock in clocks:
             cells = [_minutes_of(run, goal, clock) for goal in GOALS]
             rows.append([f"cardioseg, {name} of an hour, by its own log", words, *cells])
-    if "nnunet" in curves:
-        for words, key in (("", "dice"), (", largest piece kept", LARGEST)):
-            cells = [_crossing_words(curves["nnunet"], goal, key) for goal in GOALS]
-            told = f"{PEERS['nnunet']} of an hour, by its snapshots{words}"
-            rows.append([told, "CPU min", *cells])
+    rows += crossing_rows(curves)
     return markdown_table(header, rows, texts=2) if rows else NOT_MEASURED
 
 
@@ -232,21 +228,17 @@ def peers_table(results: Results) -> str:
 
 
 def _cheapest_words(rungs: Sequence[Mapping[str, float]], goal: float, clock: str) -> str:
-    found = cheapest(rungs, goal, clock)
-    known = [minutes for minutes in found.values() if minutes is not None]
-    if len(known) < len(found):
-        return f"{len(known)} of {len(found)} seeds" if known else "not reached"
-    return median_and_ends(Spread.of(known), 1)
+    found, seeds = reaching(rungs, goal, clock), cheapest(rungs, goal, clock)
+    if found:
+        few = f" ({len(found)} of {len(seeds)} seeds trained so long)" * (len(found) < len(seeds))
+        return median_and_ends(Spread.of(found), 1) + few
+    known = [minutes for minutes in seeds.values() if minutes is not None]
+    return f"{len(known)} of {len(seeds)} seeds" if known else "not reached"
 
 
 def _minutes_of(run: Mapping[str, Mapping | None], goal: float, key: str) -> str:
     reached = run[f"{goal:.2f}"]
     return f"{reached[key]:.1f}" if reached else "not reached"
-
-
-def _crossing_words(curve: list[Mapping[str, float]], goal: float, key: str) -> str:
-    found, last = crossing(curve, goal, "cpu_minutes", key)
-    return f"> {last:.0f}" if found is None else f"{found.min:.1f} to {found.max:.1f}"
 
 
 TABLES: dict[str, Callable[[Results], str]] = {

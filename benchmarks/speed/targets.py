@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from benchmarks.speed.accuracy import later
 from benchmarks.speed.budgets import cheapest
 from benchmarks.speed.pace import Spread, median_and_ends, spread_words
-from benchmarks.speed.results import FLOAT32, INT8, NAMES, NOT_MEASURED, Results, crossing
+from benchmarks.speed.results import FLOAT32, INT8, NAMES, NOT_MEASURED, Results
 from benchmarks.speed.volumes import LARGE_SAX, LARGE_WHOLE_HEART
 
 from cardioseg.evaluation.tables import markdown_table
@@ -15,8 +16,6 @@ from cardioseg.workflows.quantise import LARGEST_DROP
 
 GOAL = "0.85"
 CALLED = {"unet-2": "U-Net 2", "unet-1": "U-Net 1"}
-LARGEST = "dice_largest"
-"""nnU-Net's Dice with the largest piece of each structure alone, as our budgets' `dice` is."""
 
 
 @dataclass(frozen=True)
@@ -154,11 +153,7 @@ def _later(results: Results) -> Measured | None:
         return None
     if isinstance(ours, str):
         return Measured(None, f"cardioseg: {ours}")
-    theirs, last = crossing(curves["nnunet"], float(GOAL), "cpu_minutes", LARGEST)
-    if theirs is None:
-        return Measured(last / ours.max, f"> {last / ours.max:.1f} (nnU-Net did not reach it)")
-    spread = Spread(theirs.min / ours.max, theirs.median / ours.median, theirs.max / ours.min)
-    return Measured(spread.median, spread_words(spread, 1))
+    return Measured(*later(curves, ours, float(GOAL)))
 
 
 def _process(results: Results) -> Measured | None:
