@@ -36,6 +36,6 @@ def random_network(plan: NetworkPlan = SMALL, seed: int = 0) -> UNet:
 
 
 @cache
-def exported_network(plan: NetworkPlan = SMALL) -> bytes:
+def exported_network(plan: NetworkPlan = SMALL, seed: int = 0) -> bytes:
     """A small random network as ONNX; exporting takes seconds, so once a process."""
-    return to_onnx(random_network(plan))
+    return to_onnx(random_network(plan, seed))

@@ -171,7 +171,7 @@ def window_table(results: Results) -> str:
             f"{each['pixels_read']:.2f}",
             f"{each['dice_mean']:.4f}",
             f"{each['dice_min']:.4f}",
-            f"{each['structure_min']:.4f} ({each['least_structure']})",
+            f"{each['structure_min']:.4f} ({each['least_structure'] or 'all'})",
             str(each["below"][f"{SAME}"]),
             str(each["identical"]),
             " to ".join(f"{each['reference_dice'][way]:.4f}" for way in ("whole", "window")),

@@ -58,6 +58,8 @@ def test_values_run_without_gap_or_repetition() -> None:
         LabelScheme("x", (structure(1), structure(1)))
     with pytest.raises(LabelError, match="without a gap"):
         LabelScheme("x", (structure(1), structure(3)))
+    with pytest.raises(LabelError, match="scheme x has no structure 's2'; it has: s1"):
+        LabelScheme("x", (structure(1),), apart=("s2",))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float64])
