@@ -272,7 +272,7 @@ def test_the_program_ends_with_a_line_and_no_traceback(
     def fails() -> None:
         raise error
 
-    monkeypatch.setattr(app, "app", fails)
+    monkeypatch.setattr(app, "asked_for", lambda first: fails)
     with pytest.raises(SystemExit) as ended:
         app.main()
     assert ended.value.code == 1

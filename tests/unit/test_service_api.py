@@ -459,6 +459,18 @@ def test_one_correction_of_a_job_comes_at_a_time(server: Live, heart: bytes) -> 
     assert corrected_once(server, job).status_code == 200
 
 
+def test_corrected_labels_do_not_pass_for_the_models_own(server: Live, heart: bytes) -> None:
+    job = server.finished(server.upload(heart).json()["id"])["id"]
+    url = f"/api/jobs/{job}/labels/0"
+    described = slice(148, 228)  # NIfTI's `descrip`
+    own = server.client.get(url).content[described]
+    assert b"-corrected" not in own
+    assert corrected_once(server, job).status_code == 200
+    assert b"-corrected" in server.client.get(url).content[described]
+    assert server.client.delete(url).status_code == 200
+    assert server.client.get(url).content[described] == own
+
+
 def test_what_was_reverted_is_not_corrected(server: Live, heart: bytes) -> None:
     job = server.finished(server.upload(heart).json()["id"])["id"]
     assert corrected_once(server, job).status_code == 200

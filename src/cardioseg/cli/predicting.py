@@ -65,7 +65,8 @@ Largest = Annotated[
     bool | None,
     typer.Option(
         "--largest-component/--all-components",
-        help="Keep one heart, one piece of each structure; default: as the model's plan says.",
+        help="Keep one heart, one piece of each structure (of a short axis' blood pool all); "
+        "default: as the model's plan says.",
     ),
 ]
 Locate = Annotated[

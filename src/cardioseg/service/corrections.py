@@ -31,6 +31,7 @@ from cardioseg.io.nifti import (
 from cardioseg.ops.shape_interpolation import propagate
 from cardioseg.service.edit_record import Action, Correction, EditRecord
 from cardioseg.service.jobs import Job, Summary
+from cardioseg.service.person import corrected_id
 from cardioseg.service.problems import ProblemError, without_path
 from cardioseg.service.results import IMAGE, LABELS, MEASUREMENTS, write_measurements
 from cardioseg.workflows.provenance import file_digest
@@ -111,8 +112,14 @@ class Desk:
         labels = _frame(self.current(), number)
         self.job.edits.mkdir(exist_ok=True)
         path = self.job.edits / FRAME
-        write_labels(labels, path, self.summary.provenance.model_id)
+        record = self.record()
+        write_labels(labels, path, self._made_by(number in (record.frames if record else ())))
         return path
+
+    def _made_by(self, corrected: bool) -> str:
+        """The model's id, or that of what a person made of its labels."""
+        model_id = self.summary.provenance.model_id
+        return corrected_id(model_id) if corrected else model_id
 
     def read_upload(self, path: Path, number: int) -> LabelMap:
         """Corrected labels of one frame as a client sent them.
@@ -173,15 +180,15 @@ class Desk:
         measured = self._measured(frames)
         self.job.edits.mkdir(exist_ok=True)
         path = self.job.edits / EDITED
-        if len(frames) == 1:
-            write_labels(frames[0], path, self.summary.provenance.model_id)
-        else:
-            frame_ms = even_step(self.summary.times_ms)
-            write_label_frames(frames, path, self.summary.provenance.model_id, frame_ms)
         different = [
             int(np.count_nonzero(edited.array != parent.array))
             for edited, parent in zip(frames, self.parent(), strict=True)
         ]
+        maker = self._made_by(any(different))
+        if len(frames) == 1:
+            write_labels(frames[0], path, maker)
+        else:
+            write_label_frames(frames, path, maker, even_step(self.summary.times_ms))
         record = EditRecord(
             parent_sha256=file_digest(self.job.results / LABELS),
             sha256=file_digest(path),

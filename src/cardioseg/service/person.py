@@ -16,6 +16,17 @@ from cardioseg.io.nifti import read_label_frames
 ENGINE = "person"
 
 
+def corrected_id(model_id: str) -> str:
+    """The id of what a person made of a model's labels.
+
+    Examples
+    --------
+    >>> corrected_id("0123456789abcdef")
+    '0123456789abcdef-corrected'
+    """
+    return f"{model_id}-corrected"
+
+
 @dataclass(frozen=True, eq=False)
 class PersonsLabels:
     """Answers with a person's labels, frame after frame.
@@ -58,7 +69,7 @@ class PersonsLabels:
         made = Provenance(
             model=f"{self.model.settings['model']}, corrected by a person",
             # Not the model's own: what was measured of its errors does not hold for a person's.
-            model_id=f"{self.model.settings['model_id']}-corrected",
+            model_id=corrected_id(str(self.model.settings["model_id"])),
             engine=ENGINE,
             plane="native",
             mirrors=False,
