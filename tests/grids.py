@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from cardioseg.core.geometry import Geometry
+from cardioseg.core.volume import Volume
 from cardioseg.ops.grid import Reorientation
 
 STORAGE_ORDERS = tuple(
@@ -45,3 +46,13 @@ def rotated_grid(shape, spacing, degrees, axis="z"):
     turn = Rotation.from_euler(axis, degrees, degrees=True).as_matrix()
     affine[:3, :3] = turn * np.asarray(spacing)
     return Geometry(shape, affine)
+
+
+def require_one_answer_in_every_order(predictor, image):
+    """However the array is stored, the labels of each voxel are the same."""
+    labels = predictor.predict(image).labels
+    assert len(np.unique(labels.array)) >= 3
+    for order in STORAGE_ORDERS:
+        stored = Volume(order.apply(image.array), order.geometry(image.geometry))
+        again = predictor.predict(stored).labels
+        np.testing.assert_array_equal(again.array, order.apply(labels.array))

@@ -17,3 +17,8 @@ def run(*arguments: object) -> int:
     finally:
         sys.argv = before
     return 0
+
+
+def call(*arguments: object) -> None:
+    """`cardioseg ARGUMENTS`, which must end well."""
+    assert run(*arguments) == 0, arguments

@@ -24,7 +24,7 @@ import torch
 from benchmarks.speed.contender import pin
 from benchmarks.speed.machine import describe
 from benchmarks.speed.pace import Spread, ratios, take_turns
-from benchmarks.speed.record import facts
+from benchmarks.speed.record import facts, kept
 from benchmarks.speed.results import Results
 from benchmarks.speed.targets import NOT_MEASURED
 from torch import Tensor
@@ -221,7 +221,7 @@ def main() -> None:
     keep_freed_memory()
     told = facts(sys.argv[1:], options.threads)
     machine = describe(options.threads)
-    found = json.loads(options.json.read_text())["found"] if options.json.is_file() else {}
+    found = kept(options.json)
     found["runs"] = {**found.get("runs", {}), **dict.fromkeys(options.types, told)}
     found["levels"] = [
         each for each in found.get("levels", ()) if each["type"] not in options.types

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from benchmarks.speed.contender import pin
-from benchmarks.speed.record import facts
+from benchmarks.speed.record import facts, kept
 from benchmarks.speed.results import NAMES, NOT_MEASURED, Results
 from benchmarks.speed.window import likeness
 from numpy.typing import NDArray
@@ -149,7 +149,7 @@ def main() -> None:
     pin(options.threads)
     split = read_split(options.split)
     cases = split.cases(read_dataset(options.data).labelled_cases, "validation")
-    found = json.loads(options.json.read_text())["found"] if options.json.is_file() else {}
+    found = kept(options.json)
     for model, name in zip(options.model, options.name or options.model, strict=True):
         known = facts(sys.argv[1:], options.threads)
         found[name] = {**known, **compared(model, cases)}

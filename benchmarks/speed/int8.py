@@ -21,7 +21,7 @@ from statistics import mean
 
 from benchmarks.speed.contender import pin
 from benchmarks.speed.pace import Spread, ratios, take_turns
-from benchmarks.speed.record import facts
+from benchmarks.speed.record import facts, kept
 from benchmarks.speed.results import NAMES, NOT_MEASURED, Results
 
 from cardioseg.data.splits import Split, read_split
@@ -153,7 +153,7 @@ def main() -> None:
     options = parser.parse_args()
     pin(options.threads)
     dataset, split = read_dataset(options.data), read_split(options.split)
-    found = json.loads(options.json.read_text())["found"] if options.json.is_file() else {}
+    found = kept(options.json)
     for source, name in zip(options.model, options.name or options.model, strict=True):
         known = facts(sys.argv[1:], options.threads)
         found[name] = {**known, **measured(open_model(source), dataset, split, options.rounds)}

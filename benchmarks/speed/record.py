@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 
 def facts(arguments: Sequence[str], threads: int) -> dict[str, object]:
@@ -31,6 +33,12 @@ def facts(arguments: Sequence[str], threads: int) -> dict[str, object]:
         "processor": processor(),
         "load_before": load,
     }
+
+
+def kept(path: Path) -> dict[str, Any]:
+    """What a file of measurements already holds, to be added to; empty where there is no file."""
+    found: dict[str, Any] = json.loads(path.read_text())["found"] if path.is_file() else {}
+    return found
 
 
 def told(words: Sequence[str]) -> list[str]:

@@ -26,7 +26,7 @@ import torch
 from benchmarks.speed.contender import pin
 from benchmarks.speed.networks import KINDS
 from benchmarks.speed.pace import Spread, ratios, take_turns
-from benchmarks.speed.record import facts
+from benchmarks.speed.record import facts, kept
 from benchmarks.speed.results import Results
 from benchmarks.speed.steps import Child, Way, step_of
 from benchmarks.speed.targets import NOT_MEASURED
@@ -232,7 +232,7 @@ def main() -> None:
     pin(options.threads)
     torch.set_num_threads(options.threads)
     told = {**facts(sys.argv[1:], options.threads), "batch": options.batch, "side": options.side}
-    found = json.loads(options.json.read_text())["found"] if options.json.is_file() else {}
+    found = kept(options.json)
     for part in options.only:
         found[part] = PARTS[part](options)
         write_text(options.json, json.dumps({**told, "found": found}, indent=1) + "\n")

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from benchmarks.peers.files import write_json
-from benchmarks.speed.record import facts
+from benchmarks.speed.record import facts, kept
 from benchmarks.speed.timed_engine import TimedEngine
 
 from cardioseg.core.volume import LabelMap
@@ -91,7 +91,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, required=True, help="what is there is kept")
     options = parser.parse_args()
     subjects = read_split(options.split).validation if options.split else None
-    found = json.loads(options.json.read_text())["found"] if options.json.is_file() else {}
+    found = kept(options.json)
     for model, name in zip(options.model, options.name or options.model, strict=True):
         known = facts(sys.argv[1:], usable_cores())
         found[name] = {**known, **beside(model, options.data, subjects)}

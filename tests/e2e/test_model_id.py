@@ -5,29 +5,20 @@ from __future__ import annotations
 import gzip
 import json
 import re
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 from tests.dicom_hearts import ring_cine
 from tests.dicom_sources import write_scan
+from tests.in_process import call
 
-from cardioseg.__main__ import main
 from cardioseg.model import installed_models
 
 pytestmark = pytest.mark.filterwarnings("ignore::cardioseg.errors.ReadWarning")
 
 BESIDE = (".csv",)
 """Tables that other programs read by their columns: the run.json beside them tells the id."""
-
-
-def call(*arguments: object) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["cardioseg", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-    assert not ended.value.code, arguments
 
 
 @pytest.fixture(scope="module")

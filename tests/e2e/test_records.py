@@ -4,20 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
-
-from cardioseg.__main__ import main
-
-
-def call(*arguments: object) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["cardioseg", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-    assert not ended.value.code, arguments
+from tests.in_process import call
 
 
 @pytest.fixture(scope="module")
