@@ -85,6 +85,18 @@ def peers_environment(threads: int, folder: Path) -> dict[str, str]:
 
 ARMS = tuple(dict.fromkeys(each.arm for each in VARIANTS))
 
+WITHOUT_CHOICE = "all"
+"""Our variant that keeps every piece, as the peers do by themselves."""
+
+
+def alike(arms: Mapping[Variant, Arm]) -> list[tuple[Arm, Arm]]:
+    """Ours and each peer where nobody chose a piece and nothing was mirrored."""
+    ours = [arm for variant, arm in arms.items() if variant.key == WITHOUT_CHOICE]
+    peers = [
+        arm for variant, arm in arms.items() if variant.arm != "ours" and variant.key == "plain"
+    ]
+    return [(first, second) for first in ours for second in peers]
+
 
 class Bench:
     """The stages of one output folder.
@@ -274,13 +286,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         pin(options.threads)
         bench = Bench(options)
         bench.prepare()
-        variants = [each for each in VARIANTS if each.arm in options.arms]
-        arms = [bench.arm(variant) for variant in variants]
+        arms = {each: bench.arm(each) for each in VARIANTS if each.arm in options.arms}
     except CardiosegError as error:
         raise SystemExit(f"error: {error}") from error
     details = {
         arm: [bench.train(arm, seed) for seed in options.seeds]
-        for arm in dict.fromkeys(variant.arm for variant in variants)
+        for arm in dict.fromkeys(variant.arm for variant in arms)
     }
     results = {
         "settings": _settings(options),
@@ -289,7 +300,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             arm: [{key: value for key, value in each.items() if key != "model"} for each in facts]
             for arm, facts in details.items()
         },
-        **record(arms),
+        **record(list(arms.values()), alike(arms)),
     }
     write_json(options.output / "results.json", results)
     table = markdown(results, options.minutes)

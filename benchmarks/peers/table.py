@@ -48,14 +48,17 @@ class Arm:
         )
 
 
-def record(arms: Sequence[Arm]) -> dict[str, object]:
-    """The results as JSON takes them: each arm, and the first arm minus each other."""
+def record(arms: Sequence[Arm], alike: Sequence[tuple[Arm, Arm]] = ()) -> dict[str, object]:
+    """The results as JSON takes them: each arm, and the first arm minus each other.
+
+    `alike` are further pairs to subtract: methods that predict in the same way.
+    """
     return {
         "arms": [_arm_record(arm) for arm in arms],
         "differences": [
-            {"first": arms[0].name, "second": arm.name, **difference}
-            for arm in arms[1:]
-            for difference in _differences(arms[0], arm)
+            {"first": first.name, "second": second.name, **difference}
+            for first, second in (*((arms[0], arm) for arm in arms[1:]), *alike)
+            for difference in _differences(first, second)
         ],
     }
 
@@ -68,9 +71,10 @@ def markdown(results: Mapping[str, object], minutes: float) -> str:
     header += ["95 % interval", "HD95 mean (mm)", "HD95 median (mm)", "missed + spurious"]
     header += ["training (CPU min)", "on the clock (min)", "s a volume", "of it network"]
     body = [_arm_cells(arm, structures, minutes) for arm in arms]
-    second = ["against", "metric", "first", "second", "difference", "95 % interval", "p"]
+    second = ["method", "against", "metric", "first", "second", "difference", "95 % interval", "p"]
     rows = [
         [
+            d["first"],
             d["second"],
             d["metric"],
             *(number(d[key], d["metric"]) for key in ("mean_first", "mean_second", "difference")),
@@ -84,9 +88,9 @@ def markdown(results: Mapping[str, object], minutes: float) -> str:
         f"{minutes:g} CPU minutes of training each; seeds {seeds}; "
         f"{arms[0]['patients']} patients, per volume.\n\n"
         f"{markdown_table(header, body)}\n\n"
-        f"{arms[0]['name']} minus each other method, mean of the structures, paired by patient "
+        "One method minus another, mean of the structures, paired by patient "
         "(bootstrap over patients; Wilcoxon, not adjusted):\n\n"
-        f"{markdown_table(second, rows, texts=2)}\n"
+        f"{markdown_table(second, rows, texts=3)}\n"
     )
 
 

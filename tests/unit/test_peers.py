@@ -14,7 +14,7 @@ from benchmarks.peers.clock import Clock, cosine, cpu_seconds, poly
 from benchmarks.peers.convert import DATASET, fold, labelled, write_raw
 from benchmarks.peers.curve import own_log, peer_curve, peer_curves, snapshots
 from benchmarks.peers.files import write_json
-from benchmarks.peers.run import _parse, _settings
+from benchmarks.peers.run import VARIANTS, _parse, _settings, alike
 from benchmarks.peers.stages import run_stage
 from benchmarks.peers.table import Arm, markdown, record
 from benchmarks.speed.accuracy import dice_curve
@@ -236,7 +236,16 @@ def test_the_tables_are_made_from_the_record_as_json_keeps_it():
     assert "| 10.0 | 5.0 |" in ours
     assert "(over)" not in text
     assert "| 10.0 (over) | 5.0 |" in markdown(found, 8)
-    assert "| peer | dice | 0.865 | 0.815 | 0.050 | 0.050 to 0.050 |" in text
+    assert "| ours | peer | dice | 0.865 | 0.815 | 0.050 | 0.050 to 0.050 |" in text
+
+
+def test_like_is_compared_with_like_too():
+    arms = {each: arm(f"{each.arm} {each.key}", [0.0]) for each in VARIANTS}
+    pairs = [(first.name, second.name) for first, second in alike(arms)]
+    assert pairs == [("ours all", "nnunet plain"), ("ours all", "monai plain")]
+    found = record(list(arms.values()), alike(arms))
+    assert [each["first"] for each in found["differences"][-4:]] == ["ours all"] * 4
+    assert "| ours all | monai plain | dice |" in markdown(found, 60)
 
 
 def test_existing_runs_are_given_by_seed(acdc, tmp_path):
