@@ -17,12 +17,14 @@ PEERS_OUTPUT ?= peers-output
 BENCH_OUTPUT ?= bench-output
 BENCH ?=
 SPLIT := docs/results/sax/split.json
+# For `make whole-heart`: the folder that resumes; HVSMR, the folder of patient 4 and of label maps, may be left out.
+CHAIN_OUTPUT ?= chain
 # For `make soak`: what its files' names begin with, and inputs in all of the fuzzer.
 SOAK_OUTPUT ?= soak
 FUZZ_INPUTS ?= 100000
 SUPPLY := tools/.venv
 
-.PHONY: demo test check format docs viewer peers bench bench-peers bench-data bench-page clean setup \
+.PHONY: demo test check format docs viewer peers whole-heart bench bench-peers bench-data bench-page clean setup \
 	soak soak-kills soak-fuzz soak-metrics lock sbom audit
 
 demo: setup  ## train a small network on synthetic hearts and open the result
@@ -52,6 +54,9 @@ viewer: setup  ## the viewer of `cardioseg serve`, NiiVue, from npm
 peers: setup $(PEERS)/.venv/.installed  ## nnU-Net and MONAI beside cardioseg: ACDC=FOLDER MINUTES=60 SEEDS="0"
 	$(BIN)/python -m benchmarks.peers.run --acdc "$(ACDC)" --minutes $(MINUTES) --seeds $(SEEDS) \
 		--preset "$(PRESET)" --ours $(OURS) --output "$(PEERS_OUTPUT)"
+
+whole-heart: setup  ## whole-heart from nothing; with HVSMR=FOLDER also the experiment and patient 4: CHAIN_OUTPUT=chain
+	$(BIN)/python benchmarks/whole_heart_chain.py $(if $(HVSMR),--hvsmr "$(HVSMR)") --output "$(CHAIN_OUTPUT)"
 
 bench: setup  ## speed, memory and growth on this machine, for docs/performance.md: BENCH_OUTPUT=bench-output
 	$(BIN)/python -m benchmarks.speed.run --output "$(BENCH_OUTPUT)" $(BENCH)
