@@ -12,11 +12,13 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 from scipy import ndimage
 
 import cardioseg
+from cardioseg.core.case import Case
 from cardioseg.core.labels import ACDC
 from cardioseg.core.measurement import Measurement
 from cardioseg.core.quality import Quality, Reason, Verdict
@@ -24,9 +26,10 @@ from cardioseg.core.volume import LabelMap
 from cardioseg.evaluation import comparison_figure, png_bytes
 from cardioseg.evaluation.observers import study_observers
 from cardioseg.evaluation.observers_charts import agreement_chart
+from cardioseg.evaluation.overlap import dice
 from cardioseg.evaluation.readings import read_case
 from cardioseg.evaluation.rendering import View, render
-from cardioseg.phantom import cohort
+from cardioseg.phantom import HARDER, cohort, congenital_case
 from cardioseg.workflows.mesh import heart_meshes
 from cardioseg.workflows.report import CaseContent, Frame, Origin, case_report
 from cardioseg.workflows.report.pdf import find_browser
@@ -34,6 +37,8 @@ from cardioseg.workflows.report.pdf import find_browser
 PICTURES = Path(__file__).parent / "pictures"
 SHOWN = "patient030_frame01"
 MODELLED = "patient009_frame01"
+WORST = "patient030_frame12"
+HARDER_SEED = 6
 
 
 def draw_phantom() -> None:
@@ -120,6 +125,38 @@ def draw_validation(acdc: str, model: str) -> None:
     (PICTURES / "validation.png").write_bytes(png_bytes(figure, dpi=90))
 
 
+def draw_failures(acdc: str, model: str) -> None:
+    """Where `sax`'s first step erred most: the worst of its validation volumes."""
+    found = {c.id: c for c in cardioseg.read_dataset(f"acdc:{acdc}").cases}
+    _draw_failure(found[WORST], "sax", model)
+
+
+def draw_failed_phantom() -> None:
+    """Where `whole-heart` errs most on the harder phantoms that chose its epoch."""
+    model = cardioseg.load_model("whole-heart")
+    cases = [congenital_case(HARDER_SEED, number, HARDER) for number in range(6)]
+
+    def mean_dice(case: Case) -> float:
+        image, reference = case.pair()
+        labels = model.predict(image).labels
+        names = [each.name for each in reference.scheme.structures]
+        return fmean(dice(labels.mask(name), reference.mask(name)) or 0 for name in names)
+
+    _draw_failure(min(cases, key=mean_dice), "whole-heart", "whole-heart")
+
+
+def _draw_failure(case: Case, name: str, model: str) -> None:
+    image, reference = case.pair()
+    labels = cardioseg.load_model(model).predict(image).labels
+    figure = comparison_figure(
+        image,
+        {"reference": reference, name: labels},
+        orientation_known=case.orientation_known,
+    )
+    figure.suptitle(case.id, fontsize="small")
+    (PICTURES / f"{name}-worst.png").write_bytes(png_bytes(figure, dpi=90))
+
+
 def draw_model(acdc: str) -> None:
     """The printed heart of docs/meshes.md, turned upright: the copy of ACDC has lost its poses."""
     case = next(c for c in cardioseg.read_dataset(f"acdc:{acdc}").cases if c.id == MODELLED)
@@ -138,7 +175,9 @@ if __name__ == "__main__":
     draw_phantom()
     draw_observers()
     draw_report()
+    draw_failed_phantom()
     if len(sys.argv) > 1:
         draw_model(sys.argv[1])
     if len(sys.argv) > 2:
         draw_validation(sys.argv[1], sys.argv[2])
+        draw_failures(sys.argv[1], sys.argv[2])
