@@ -4,9 +4,9 @@
     make bench-peers                             Keras, MONAI and nnU-Net beside it
     python -m benchmarks.speed.run --only inference --rounds 3 --output FOLDER
 
-A part whose file is there is not measured again: remove it, or name another folder. Contenders
-run in processes of their own and in turns, and ratios are taken turn by turn. Nothing else should
-run meanwhile: the load of the machine before each part is written down.
+A part whose file is there is not measured again, nor a network and batch of it: remove it, or name
+another folder. Contenders run in processes of their own and in turns, and ratios are taken turn by
+turn. Nothing else should run meanwhile: the load of the machine before each part is written down.
 """
 
 from __future__ import annotations
@@ -53,16 +53,25 @@ STEPS = (
     "torch-nchw",
     "torch-channels-last",
 )
+BATCHES = {"inference": (1, 8), "training": (1, 4, 8)}
+"""Parts in which contenders meet, and on how many images at once."""
 LARGE_ROUNDS = 3
 
 
 def duels(
     options: argparse.Namespace, task: str, names: Sequence[str], batches: Sequence[int]
 ) -> list[dict]:
-    """Images a second of every contender, and how many times as fast as each it is."""
-    found = []
+    """Images a second of every contender, and how many times as fast as each it is.
+
+    Those that `options.kept` holds are not measured again; each new one tells its load.
+    """
+    found = list(options.kept)
+    known = {(each["network"], each["batch"]) for each in found}
     for network in NETWORKS:
         for batch in batches:
+            if (network, batch) in known:
+                continue
+            conditions = facts(sys.argv[1:], options.threads)
             contenders = [Contender("ours", n, task, network, batch, options.side) for n in names]
             if options.keras:
                 keras = Contender("keras", "keras", task, network, batch, options.side)
@@ -76,9 +85,10 @@ def duels(
                     for n in ("monai", "nnunet")
                     for kept in (False, True)
                 ]
-            found.append({"network": network, "batch": batch, **_duel(options, contenders)})
+            duel = _duel(options, contenders)
+            found.append({"network": network, "batch": batch, **conditions, **duel})
             print(json.dumps(found[-1]), file=sys.stderr, flush=True)
-    return found
+    return sorted(found, key=lambda each: (each["network"], each["batch"]))
 
 
 def _duel(options: argparse.Namespace, contenders: Sequence[Contender]) -> dict:
@@ -99,20 +109,20 @@ def _duel(options: argparse.Namespace, contenders: Sequence[Contender]) -> dict:
 
 
 def inference(options: argparse.Namespace) -> object:
-    """Images a second of prediction, both exact networks, batch 1 and 8."""
-    return duels(options, "predict", ENGINES, (1, 8))
+    """Images a second of prediction, both exact networks."""
+    return duels(options, "predict", ENGINES, _batches("inference", options))
 
 
 def training(options: argparse.Namespace) -> object:
-    """Images a second of training steps, both exact networks, batch 1, 4 and 8."""
-    return duels(options, "train", STEPS, (1, 4, 8))
+    """Images a second of training steps, both exact networks."""
+    return duels(options, "train", STEPS, _batches("training", options))
 
 
 def threads(options: argparse.Namespace) -> object:
     """Images a second of prediction by number of threads, both exact networks, batch 1 and 8."""
     counts = sorted({*range(1, options.threads + 1), 2 * options.threads})
     names = [f"{engine}@{count}" for engine in ("onnx", "openvino") for count in counts]
-    ours = argparse.Namespace(**{**vars(options), "keras": None, "peers": None})
+    ours = argparse.Namespace(**{**vars(options), "keras": None, "peers": None, "kept": []})
     return duels(ours, "predict", [*names, "openvino-two-streams"], (1, 8))
 
 
@@ -229,6 +239,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--side", type=int, default=SIDE, help="pixels; less for a quick trial")
+    parser.add_argument("--batches", type=int, nargs="+", help="images at once; default: all")
     parser.add_argument("--image", type=Path, help="an ACDC volume; default: a synthetic stack")
     parser.add_argument("--keras", type=Path, help="python of the environment with Keras")
     parser.add_argument("--peers", type=Path, help="python of the environment of the peers")
@@ -246,8 +257,11 @@ def main() -> None:
             if _is_measured(path, name, options):
                 print(f"{path} is there: not measured again", file=sys.stderr)
                 continue
+            options.kept = _kept_duels(path, name, options)
             known = facts(sys.argv[1:], options.threads)
             known |= {"side": options.side, "beside": _beside(name, options)}
+            if options.kept:
+                known = json.loads(path.read_text())
             print(f"{name}: measuring", file=sys.stderr, flush=True)
             text = json.dumps({**known, "found": PARTS[name](options)}, indent=1)
             write_text(path, text + "\n")
@@ -257,14 +271,27 @@ def main() -> None:
 
 
 def _is_measured(path: Path, part: str, options: argparse.Namespace) -> bool:
-    """Whether a part is there, and with everyone that is asked for beside it."""
-    if not path.is_file():
-        return False
-    return set(_beside(part, options)) <= set(json.loads(path.read_text()).get("beside", ()))
+    """Whether a part is there; with all that is asked for where contenders meet in it."""
+    if part not in BATCHES:
+        return path.is_file()
+    kept = {(each["network"], each["batch"]) for each in _kept_duels(path, part, options)}
+    return kept >= {(n, batch) for n in NETWORKS for batch in _batches(part, options)}
+
+
+def _kept_duels(path: Path, part: str, options: argparse.Namespace) -> list[dict]:
+    """Duels that a file holds, if everyone that is asked for stood beside them."""
+    if part not in BATCHES or not path.is_file():
+        return []
+    told = json.loads(path.read_text())
+    return told["found"] if set(_beside(part, options)) <= set(told.get("beside", ())) else []
+
+
+def _batches(part: str, options: argparse.Namespace) -> Sequence[int]:
+    return options.batches or BATCHES[part]
 
 
 def _beside(part: str, options: argparse.Namespace) -> list[str]:
-    if part not in ("inference", "training"):
+    if part not in BATCHES:
         return []
     return [name for name in ("keras", "peers") if getattr(options, name)]
 

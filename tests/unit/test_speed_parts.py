@@ -93,7 +93,8 @@ def test_peers_run_as_they_come_and_with_their_freed_memory_kept(monkeypatch):
         return {}
 
     monkeypatch.setattr(run, "_duel", duel)
-    run.duels(SimpleNamespace(side=32, keras=None, peers="python"), "train", ["ours"], [1])
+    options = SimpleNamespace(side=32, keras=None, peers="python", threads=2, kept=[])
+    run.duels(options, "train", ["ours"], [1])
     peers = ["monai", "monai (allocator set)", "nnunet", "nnunet (allocator set)"]
     assert asked == ["ours", *peers] * 2
     assert all(name_of(name) != name for name in peers)
@@ -119,15 +120,46 @@ def test_threads_are_counted_up_and_told():
 
 def test_a_part_is_measured_again_when_peers_are_asked_for(tmp_path):
     class Asked:
-        keras, peers = "python", None
+        keras, peers, batches = "python", None, None
 
     path = tmp_path / "inference.json"
+    duels = [{"network": n, "batch": batch} for n in run.NETWORKS for batch in (1, 8)]
     assert not run._is_measured(path, "inference", Asked)
-    path.write_text('{"beside": []}')
+    path.write_text(json.dumps({"beside": [], "found": duels}))
     assert not run._is_measured(path, "inference", Asked)
+    assert run._kept_duels(path, "inference", Asked) == []
     assert run._is_measured(path, "roof", Asked)
-    path.write_text('{"beside": ["keras", "peers"]}')
+    path.write_text(json.dumps({"beside": ["keras", "peers"], "found": duels}))
     assert run._is_measured(path, "inference", Asked)
+    assert not run._is_measured(path, "training", Asked), "batch 4 is asked for"
+
+
+def test_batches_that_are_there_are_kept_and_the_missing_one_is_added(tmp_path, monkeypatch):
+    path = tmp_path / "training.json"
+    there = [{"network": n, "batch": 8, "images_per_s": {}} for n in run.NETWORKS]
+    path.write_text(json.dumps({"command": ["before"], "beside": [], "found": there}))
+    met = []
+
+    def duel(options, contenders):
+        met.append((contenders[0].network, contenders[0].batch))
+        return {"images_per_s": {}, "times_as_fast": {}}
+
+    monkeypatch.setattr(run, "_duel", duel)
+    monkeypatch.setattr(run, "pin", lambda threads: None)
+    monkeypatch.setattr(run, "targets_table", lambda results: "")
+    words = ["run", "--only", "training", "--batches", "1", "8", "--output", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", words)
+    run.main()
+    assert met == [("unet-1", 1), ("unet-2", 1)]
+    told = json.loads(path.read_text())
+    assert told["command"] == ["before"]
+    assert [(each["network"], each["batch"]) for each in told["found"]] == [
+        ("unet-1", 1), ("unet-1", 8), ("unet-2", 1), ("unet-2", 8)
+    ]  # fmt: skip
+    assert [each for each in told["found"] if each["batch"] == 8] == there
+    assert "load_before" in told["found"][0]
+    run.main()
+    assert len(met) == 2, "nothing is left to measure"
 
 
 def test_a_recorded_command_names_no_folder_of_the_machine():
