@@ -29,6 +29,7 @@ from cardioseg.evaluation.observers_charts import agreement_chart
 from cardioseg.evaluation.overlap import dice
 from cardioseg.evaluation.readings import read_case
 from cardioseg.evaluation.rendering import View, render
+from cardioseg.inference.predictor import Predictor
 from cardioseg.phantom import HARDER, cohort, congenital_case
 from cardioseg.workflows.mesh import heart_meshes
 from cardioseg.workflows.report import CaseContent, Frame, Origin, case_report
@@ -112,49 +113,40 @@ def _report_content() -> CaseContent:
     return CaseContent("phantom_000", tuple(frames), values, quality, Origin("none: a phantom"))
 
 
-def draw_validation(acdc: str, model: str) -> None:
-    """A validation case of ACDC: image, reference, and what the model answers."""
-    case = next(c for c in cardioseg.read_dataset(f"acdc:{acdc}").cases if c.id == SHOWN)
-    image, reference = case.pair()
-    labels = cardioseg.load_model(model).predict(image).labels
-    figure = comparison_figure(
-        image,
-        {"reference": reference, "sax": labels},
-        orientation_known=case.orientation_known,
-    )
-    (PICTURES / "validation.png").write_bytes(png_bytes(figure, dpi=90))
-
-
-def draw_failures(acdc: str, model: str) -> None:
-    """Where `sax`'s first step erred most: the worst of its validation volumes."""
+def draw_first_step(acdc: str, model: str) -> None:
+    """Validation cases of ACDC beside what `sax`'s first step answers: one, and the worst."""
     found = {c.id: c for c in cardioseg.read_dataset(f"acdc:{acdc}").cases}
-    _draw_failure(found[WORST], "sax", model)
+    network = cardioseg.load_model(model)
+    _draw_answer(found[SHOWN], "sax", network, "validation.png")
+    _draw_answer(found[WORST], "sax", network, "sax-worst.png", title=WORST)
 
 
 def draw_failed_phantom() -> None:
     """Where `whole-heart` errs most on the harder phantoms that chose its epoch."""
-    model = cardioseg.load_model("whole-heart")
+    network = cardioseg.load_model("whole-heart")
     cases = [congenital_case(HARDER_SEED, number, HARDER) for number in range(6)]
 
     def mean_dice(case: Case) -> float:
         image, reference = case.pair()
-        labels = model.predict(image).labels
+        labels = network.predict(image).labels
         names = [each.name for each in reference.scheme.structures]
         return fmean(dice(labels.mask(name), reference.mask(name)) or 0 for name in names)
 
-    _draw_failure(min(cases, key=mean_dice), "whole-heart", "whole-heart")
+    worst = min(cases, key=mean_dice)
+    _draw_answer(worst, "whole-heart", network, "whole-heart-worst.png", title=worst.id)
 
 
-def _draw_failure(case: Case, name: str, model: str) -> None:
+def _draw_answer(case: Case, name: str, network: Predictor, file: str, title: str = "") -> None:
+    """Image, reference, and a network's answer."""
     image, reference = case.pair()
-    labels = cardioseg.load_model(model).predict(image).labels
     figure = comparison_figure(
         image,
-        {"reference": reference, name: labels},
+        {"reference": reference, name: network.predict(image).labels},
         orientation_known=case.orientation_known,
     )
-    figure.suptitle(case.id, fontsize="small")
-    (PICTURES / f"{name}-worst.png").write_bytes(png_bytes(figure, dpi=90))
+    if title:
+        figure.suptitle(title, fontsize="small")
+    (PICTURES / file).write_bytes(png_bytes(figure, dpi=90))
 
 
 def draw_model(acdc: str) -> None:
@@ -179,5 +171,4 @@ if __name__ == "__main__":
     if len(sys.argv) > 1:
         draw_model(sys.argv[1])
     if len(sys.argv) > 2:
-        draw_validation(sys.argv[1], sys.argv[2])
-        draw_failures(sys.argv[1], sys.argv[2])
+        draw_first_step(sys.argv[1], sys.argv[2])
