@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -28,6 +30,7 @@ STRONG = Augmentation(
     blur=0.5,
     bias=0.4,
     curve=1.0,
+    bands=0.5,
 )
 
 
@@ -158,7 +161,7 @@ def test_labels_encoded_as_an_image_move_with_the_labels(seed):
     labels = torch.from_numpy(blocks)
     moves = STRONG.model_copy(
         update={"gamma": 0.0, "contrast": 0.0, "brightness": 0.0, "noise": 0.0, "blur": 0.0}
-        | {"bias": 0.0, "curve": 0.0}
+        | {"bias": 0.0, "curve": 0.0, "bands": 0.0}
     )
     for value in range(3):
         encoded = (labels == value)[:, None].float()
@@ -257,6 +260,43 @@ def test_bias_is_a_smooth_gain_of_the_drawn_strength(seed):
     assert float(log_gain.abs().max()) <= float(np.abs(drew.log_gain).max()) * 1.5 + 1e-4
     steps = image[0, 0, 1:, 1:].diff(dim=0).abs()
     assert float(steps.max()) <= 0.2 * float(np.ptp(drew.log_gain)) * float(image.max()) + 1e-4
+
+
+def test_bands_are_dark_where_the_field_is_off_by_whole_cycles():
+    flat = torch.ones(1, 1, 33, 65)
+    flat[0, 0, 0, 0] = 0  # the darkest pixel stays where it is
+    across = replace(  # two cycles from the left to the right: dark at both edges and in the middle
+        moving(np.eye(2), flat),
+        fields=np.array([[0, 0, 1, 0, 0, 0]], np.float32),
+        bands=np.array([[0.1, 0.75]], np.float32),
+    )
+    image, _ = across.sample(flat, torch.zeros(1, 33, 65, dtype=torch.int64), (33, 65))
+    row = image[0, 0, 16]
+    np.testing.assert_allclose(row[[0, 32, 64]], 0.25, atol=1e-4)
+    np.testing.assert_allclose(row[[16, 48]], 1, atol=1e-4)
+    assert float(row[32 + 3]) == pytest.approx(1 - 0.75 * np.exp(-((3 / 32 / 0.1) ** 2)), abs=1e-3)
+    np.testing.assert_allclose(image[0, 0, 1:, 1:], row[1:].expand(32, -1), atol=1e-6)
+
+
+def test_the_share_of_slices_with_bands_is_as_drawn_and_the_others_stay():
+    images, labels = batch(400, 8, 8)
+    drew = drawn(NOTHING.model_copy(update={"bands": 0.3}), images, 1)
+    banded = drew.bands[:, 1] > 0
+    assert banded.mean() == pytest.approx(0.3, abs=0.07)
+    changed, same = drew.sample(images, labels, (8, 8))
+    assert torch.equal(same, labels)
+    differs = (changed - images).abs().amax((1, 2, 3)) > 1e-3
+    assert not (differs.numpy() & ~banded).any()
+    assert differs.numpy()[banded].mean() > 0.95
+
+
+def test_bands_are_drawn_last_so_that_all_else_stays_as_it_was_without_them():
+    images, _ = batch(6)
+    without = drawn(STRONG.model_copy(update={"bands": 0.0}), images, 5)
+    drew = drawn(STRONG, images, 5)
+    assert not without.fields.size
+    for name in ("matrices", "centres", "tone", "noise_sd", "blurred", "log_gain", "curves"):
+        np.testing.assert_array_equal(getattr(without, name), getattr(drew, name))
 
 
 @pytest.mark.parametrize("size", [(16, 16), (15, 9)])

@@ -18,6 +18,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 _GAIN_SIDE = 4
 _CURVE_POINTS = 8
+_BAND_CYCLES = 4.0
+_BAND_WIDTHS = (0.04, 0.2)
+_BAND_DEPTHS = (0.3, 1.0)
 
 
 class Augmentation(FrozenModel):
@@ -50,6 +53,9 @@ class Augmentation(FrozenModel):
     curve
         Largest unevenness of a random monotone intensity curve: the standard deviation of the
         logarithm of its steps. Other scanners and sequences move tissues apart or together.
+    bands
+        Probability that a slice has dark bands, as steady-state free precession has where the field
+        is off by half a cycle a repetition: up to four across the image, bent, of any direction.
     """
 
     rotation_deg: Annotated[float, Field(ge=0, le=180)] = 10.0
@@ -64,6 +70,7 @@ class Augmentation(FrozenModel):
     blur: Share = 0.0
     bias: Share = 0.0
     curve: Annotated[float, Field(ge=0, le=4)] = 0.0
+    bands: Share = 0.0
 
 
 def _none() -> NDArray[np.float32]:
@@ -90,6 +97,11 @@ class Draw:
         (N, 4, 4): logarithm of the gain on a coarse grid over the image; empty for none.
     curves
         (N, 8): values, rising from 0 to 1, that evenly spaced intensities take; empty for none.
+    fields
+        (N, 6): of a field in cycles, the factors of 1, y, x, y y, x y and x x, both from -1 to 1
+        over the image; whole cycles are dark. Empty for none.
+    bands
+        (N, 2): half-width of a band in cycles, and the share of the signal that its middle loses.
     noise_seed
         Seed of the noise's generator.
     before, after
@@ -104,6 +116,8 @@ class Draw:
     noise_seed: int
     log_gain: NDArray[np.float32] = field(default_factory=_none)
     curves: NDArray[np.float32] = field(default_factory=_none)
+    fields: NDArray[np.float32] = field(default_factory=_none)
+    bands: NDArray[np.float32] = field(default_factory=_none)
     before: int = 0
     after: int = 0
 
@@ -119,6 +133,8 @@ class Draw:
             blurred=self.blurred[rows],
             log_gain=self.log_gain[rows],
             curves=self.curves[rows],
+            fields=self.fields[rows],
+            bands=self.bands[rows],
             before=self.before + start,
             after=self.after + len(self.centres) - stop,
         )
@@ -156,6 +172,8 @@ class Draw:
         if self.log_gain.size:
             coarse = torch.from_numpy(self.log_gain)[:, None]
             unit = unit * functional.interpolate(coarse, images.shape[-2:], mode="bicubic").exp()
+        if self.fields.size:
+            unit = unit * self._band_signal(images.shape[-2:])
         images = unit * extent + low
         mean = images.mean((1, 2, 3), keepdim=True)
         images = (images - mean) * contrast + mean + brightness
@@ -169,6 +187,16 @@ class Draw:
             noise = torch.randn(whole, generator=generator)[self.before :][: len(images)]
             images = images + noise * torch.from_numpy(self.noise_sd)[:, None, None, None]
         return images
+
+
+    def _band_signal(self, size: torch.Size) -> Tensor:
+        """Share of the signal (N, 1, rows, columns) that the bands leave."""
+        y, x = torch.meshgrid(*(torch.linspace(-1, 1, n) for n in size), indexing="ij")
+        terms = torch.stack([torch.ones_like(y), y, x, y * y, x * y, x * x])
+        cycles = torch.einsum("nt,trc->nrc", torch.from_numpy(self.fields), terms)
+        width, depth = torch.from_numpy(self.bands).T[:, :, None, None]
+        off = (cycles - cycles.round()) / width
+        return (1 - depth * (-off.square()).exp())[:, None]
 
 
 def _bent(unit: Tensor, curves: Tensor) -> Tensor:
@@ -221,6 +249,9 @@ def draw(
     noise_sd = rng.uniform(0, a.noise, count).astype(np.float32)
     blurred = rng.random(count) < a.blur
     noise_seed = int(rng.integers(0, 2**63))
+    log_gain = _log_gains(a.bias, count, rng) if a.bias else _none()
+    curves = _curves(a.curve, count, rng) if a.curve else _none()
+    fields, bands = _bands(a.bands, count, rng) if a.bands else (_none(), _none())
     return Draw(
         matrices=(turn * scale[:, None, :]).astype(np.float32),
         centres=(centres + shift).astype(np.float32),
@@ -228,8 +259,10 @@ def draw(
         noise_sd=noise_sd,
         blurred=blurred,
         noise_seed=noise_seed,
-        log_gain=_log_gains(a.bias, count, rng) if a.bias else _none(),
-        curves=_curves(a.curve, count, rng) if a.curve else _none(),
+        log_gain=log_gain,
+        curves=curves,
+        fields=fields,
+        bands=bands,
     )
 
 
@@ -247,3 +280,17 @@ def _curves(unevenness: float, count: int, rng: np.random.Generator) -> NDArray[
     steps = np.exp(strength * rng.normal(size=(count, _CURVE_POINTS - 1)))
     rising = np.cumsum(steps, axis=1) / steps.sum(axis=1, keepdims=True)
     return np.concatenate([np.zeros((count, 1)), rising], axis=1).astype(np.float32)
+
+
+def _bands(
+    share: float, count: int, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Fields, and widths and depths of their bands; slices without bands have the depth 0."""
+    slope = rng.uniform(0.25, 1, count) * _BAND_CYCLES / 2
+    angle = rng.uniform(0, 2 * np.pi, count)
+    bend = rng.normal(0, 0.5, (count, 3))
+    fields = [rng.uniform(0, 1, count), slope * np.cos(angle), slope * np.sin(angle), *bend.T]
+    width, depth = rng.uniform(*_BAND_WIDTHS, count), rng.uniform(*_BAND_DEPTHS, count)
+    depth = np.where(rng.random(count) < share, depth, 0)
+    bands = np.stack([width, depth], axis=-1)
+    return np.stack(fields, axis=-1).astype(np.float32), bands.astype(np.float32)
