@@ -107,7 +107,7 @@ def test_only_a_network_trained_on_patches_gets_less_than_a_slice():
     for plan, locate, sides in (
         (whole, True, {192}),
         (patches, False, {192}),
-        (patches, True, {192, 128}),
+        (patches, True, {192, 144}),
     ):
         engine = Watched()
         predictor = Predictor(replace(MODEL, plan=plan), engine, locate=locate)
