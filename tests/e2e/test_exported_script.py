@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
 from dataclasses import replace
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 
 import nibabel as nib
@@ -19,7 +21,7 @@ from tests.networks import SMALL, exported_network
 
 from cardioseg.cli.making import export as export_command
 from cardioseg.core.geometry import Geometry
-from cardioseg.core.labels import ACDC
+from cardioseg.core.labels import ACDC, SCHEMES
 from cardioseg.core.volume import Volume
 from cardioseg.errors import OutputExistsError
 from cardioseg.inference.predictor import load_model
@@ -28,7 +30,7 @@ from cardioseg.model import CARD, NETWORK, Model, write_model
 from cardioseg.ops.pieces import connected_pieces
 from cardioseg.phantom.cohort import phantom_case
 from cardioseg.prepare.plan import Plan
-from cardioseg.workflows.export import SCRIPT, export_onnx, write_script
+from cardioseg.workflows.export import SCRIPT, SCRIPT_SOURCE, export_onnx, write_script
 
 LICENCE = "CC BY-NC-SA 4.0 (the data's): non-commercial, share-alike"
 PLANS = {
@@ -146,6 +148,21 @@ def test_the_script_gives_the_same_labels_without_cardioseg(
         apart = (connected_pieces(expected.mask(each)) for each in predictor.scheme.apart)
         pieces += [len(found.sizes) for found in apart]
     assert not pieces or max(pieces) > 1
+
+
+def test_the_script_knows_which_structures_lie_apart():
+    source = files("cardioseg.workflows").joinpath(SCRIPT_SOURCE).read_text(encoding="utf-8")
+    (told,) = (
+        ast.literal_eval(each.value)
+        for each in ast.parse(source).body
+        if isinstance(each, ast.Assign) and ast.unparse(each.targets[0]) == "APART"
+    )
+    known = {
+        f"native {each.name}": {each.structure(name).value for name in each.apart}
+        for each in SCHEMES
+        if each.apart
+    }
+    assert told == known
 
 
 def test_a_picture_that_is_to_be_cut_across_is_told_in_words(

@@ -212,13 +212,14 @@ def test_only_the_largest_piece_stays_if_asked_or_planned(chosen, planned, voxel
 
 @dataclass
 class Shades:
-    """An engine that takes dark for background, grey for myocardium and bright for blood."""
+    """An engine that takes dark for background and ever brighter greys for the next classes."""
 
+    classes: int = 3
     name: str = "shades"
 
     def __call__(self, slices):
-        labels = np.rint(2 * slices[:, 0])
-        return np.stack([labels == value for value in range(3)], axis=1).astype(np.float32)
+        labels = np.rint((self.classes - 1) * slices[:, 0])
+        return np.stack([labels == each for each in range(self.classes)], 1).astype(np.float32)
 
 
 MERGED = replace(
@@ -253,6 +254,27 @@ def test_of_a_short_axis_whose_ventricles_are_merged_both_stay():
     np.testing.assert_array_equal(labels.array, heart, "all but the island")
     everything = Predictor(MERGED, Shades(), largest_component=False).predict(image).labels
     np.testing.assert_array_equal(everything.array, whole.array)
+
+
+def test_scars_stay_wherever_they_lie_in_the_wall():
+    wall = np.zeros((24, 24, 8), np.uint8)
+    wall[4:20, 4:20] = 2
+    wall[8:16, 8:16] = 1
+    wall[4:8, 5:12] = wall[16:20, 12:18] = 3  # two infarcts across the wall
+    wall[5:8, 6:10] = 4
+    heart = wall.copy()
+    wall[0, 0] = 3
+    plan = PLAN.model_copy(
+        update={
+            "network": SMALL.model_copy(update={"classes": 5}),
+            "scheme": "emidec",
+            "largest_component": True,
+        }
+    )
+    grid = Geometry(wall.shape, np.diag([1.5, 1.5, 8.0, 1.0]))
+    predictor = Predictor(replace(MODEL, plan=plan), Shades(5))
+    labels = predictor.predict(Volume(wall.astype(np.float32), grid)).labels
+    np.testing.assert_array_equal(labels.array, heart, "all but the island")
 
 
 def test_a_whole_heart_keeps_one_piece_of_blood_unless_a_stack_is_read_in_its_own_plane():

@@ -63,7 +63,7 @@ class LabelScheme:
         structure that the other scheme does not have is left out and becomes background.
     apart
         Names of structures that lie in several pieces in a short-axis stack of one heart, as the
-        blood of its two ventricles does.
+        blood of its two ventricles does, scars do, and healthy muscle that a scar parts.
 
     Examples
     --------
@@ -244,6 +244,7 @@ EMIDEC = LabelScheme(
         "left_ventricle": {1: 1, 2: 2, 3: 2, 4: 2},
         "myocardium_blood": {1: 2, 2: 1, 3: 1, 4: 1},
     },
+    apart=("myocardium", "infarct", "no-reflow"),
 )
 """Myocardium here is the healthy one; read as another scheme it is the whole wall."""
 
@@ -261,6 +262,7 @@ MYOPS = LabelScheme(
         "left_ventricle": {1: 1, 3: 2, 4: 2, 5: 2},
         "myocardium_blood": {1: 2, 2: 2, 3: 1, 4: 1, 5: 1},
     },
+    apart=("myocardium", "oedema", "scar"),
 )
 """Myocardium here is the healthy one; read as another scheme it is the whole wall."""
 

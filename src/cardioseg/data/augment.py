@@ -188,7 +188,6 @@ class Draw:
             images = images + noise * torch.from_numpy(self.noise_sd)[:, None, None, None]
         return images
 
-
     def _band_signal(self, size: torch.Size) -> Tensor:
         """Share of the signal (N, 1, rows, columns) that the bands leave."""
         y, x = torch.meshgrid(*(torch.linspace(-1, 1, n) for n in size), indexing="ij")
