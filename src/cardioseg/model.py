@@ -152,13 +152,17 @@ def write_model(folder: Path, plan: Plan, files: dict[str, bytes]) -> Model:
 
 
 def write_folder(folder: Path, contents: dict[str, bytes]) -> None:
-    """Write files by name and their SHA-256 sums into a folder, created if needed."""
+    """Write files by name and their SHA-256 sums into a folder, created if needed.
+
+    The card has none: whoever knows more of the model writes it there.
+    """
     make_folder(folder)
     _clear(folder, contents.keys())
     for name, data in contents.items():
         write_bytes(folder / name, data)
     sums = "".join(
-        f"{hashlib.sha256(contents[name]).hexdigest()}  {name}\n" for name in sorted(contents)
+        f"{hashlib.sha256(contents[name]).hexdigest()}  {name}\n"
+        for name in sorted(contents.keys() - {CARD})
     )
     write_text(folder / SUMS, sums)
 
@@ -213,8 +217,8 @@ def open_engine(model: Model, engine: str = "auto", threads: int | None = None) 
 
 def _clear(folder: Path, kept: Set[str]) -> None:
     """Remove the files of a former model, as its checksums list them."""
-    former = _read_sums(folder / SUMS) if (folder / SUMS).is_file() else {}
-    for name in former.keys() - kept:
+    former = _read_sums(folder / SUMS).keys() | {CARD} if (folder / SUMS).is_file() else set()
+    for name in former - kept:
         if Path(name).name == name:
             (folder / name).unlink(missing_ok=True)
 
@@ -250,6 +254,8 @@ def verify_folder(folder: Path, needed: tuple[str, ...], covered: tuple[str, ...
         if name not in sums and (folder / name).is_file():
             raise ModelError(f"{folder / SUMS}: does not list {name}; install the model again")
     for name, expected in sums.items():
+        if name == CARD:  # older folders list it
+            continue
         path = folder / name
         if Path(name).name != name or not path.is_file():
             raise ModelError(f"{folder / SUMS}: lists {name!r}, which is not there")

@@ -245,6 +245,10 @@ def test_the_metadata_is_complete(tmp_path: Path) -> None:
         )
     for words in ("percentile", "zscore", "whole_slices", "largest_component", "temperature"):
         assert words in facts["cardioseg.preparation"]
+    for scheme in SCHEMES:
+        if scheme.apart:
+            told = f"{', '.join(scheme.apart)} of scheme {scheme.name}"
+            assert told in facts["cardioseg.preparation"]
 
 
 def test_the_command_overwrites_neither_file_and_needs_a_target(tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ def test_a_file_is_read(tmp_path):
         (("size = [32, 32]", "size = [2, 2]"), "slices of 2 x 2 are too small for this network"),
         (("batch_size = 4", "patch = [2, 2]"), "slices of 2 x 2 are too small for this network"),
         (("size = [32, 32]", "size = [32, 32]\nsmallest_window = [16, 16]"), "follows from patch"),
+        (("classes = 4", "classes = 4\ninput_channels = 3"), "input_channels must be 1"),
         (("classes = 4", "classes = 3"), "scheme acdc has 4 classes, the network 3"),
         (('scheme = "acdc"', 'scheme = "acdx"'), "unknown label scheme 'acdx'"),
         (("batch_size = 4", "weight_decay = 0.1"), "weight_decay needs optimiser = 'adamw'"),

@@ -76,7 +76,17 @@ def test_a_model_needs_no_card(tmp_path):
     assert model.card == ""
 
 
-@pytest.mark.parametrize("name", [PLAN, NETWORK, WEIGHTS, CARD])
+def test_whoever_knows_more_of_a_model_writes_it_on_its_card(folder):
+    identity = open_model(folder).id
+    (folder / CARD).write_text("# A model\n\nIt fails at the apex.\n")
+    assert open_model(folder).id == identity
+    assert open_model(folder).card.endswith("apex.\n")
+    resign(folder, PLAN, NETWORK, CARD)  # as former programs did
+    (folder / CARD).write_text("# Again")
+    assert open_model(folder).card == "# Again"
+
+
+@pytest.mark.parametrize("name", [PLAN, NETWORK, WEIGHTS])
 def test_a_changed_byte_is_refused(folder, name):
     data = bytearray((folder / name).read_bytes())
     data[len(data) // 2] ^= 1

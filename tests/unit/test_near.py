@@ -20,8 +20,9 @@ from cardioseg.data.leakage import same_people
 from cardioseg.data.looks import Looks, data_digest
 from cardioseg.data.near import ISOTROPIC, PICTURE, STACK, near_pairs, thumbnail
 from cardioseg.datasets import read_dataset
+from cardioseg.errors import DatasetError
 from cardioseg.training.config import TrainConfig
-from cardioseg.workflows.parts import prepared_parts
+from cardioseg.workflows.parts import people_of, prepared_parts
 
 Array = NDArray[np.float32]
 NOISE = np.random.default_rng(0)
@@ -89,6 +90,16 @@ def test_frames_under_other_subjects_names_are_one_person(hearts: tuple[Case, ..
     apart = [replace(case, id=f"c{n}", subject=f"s{n}") for n, case in enumerate(hearts)]
     expected = tuple((f"s{n}", f"s{n + 1}") for n in range(0, len(hearts), 2))
     assert same_people(apart) == expected
+
+
+def test_where_all_look_like_one_the_remedy_is_for_who_has_looked(
+    hearts: tuple[Case, ...],
+) -> None:
+    two = [
+        replace(case, id=name, subject=name) for case, name in zip(hearts[:2], "ab", strict=True)
+    ]
+    with pytest.raises(DatasetError, match=r"2 subjects show nearly .*allow_near_duplicates"):
+        people_of(two, print, Looks())
 
 
 def test_voxels_without_a_longest_side_are_compared_in_every_pose() -> None:

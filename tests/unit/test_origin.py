@@ -13,7 +13,7 @@ from cardioseg.errors import ConfigError, DatasetError, LeakageError
 from cardioseg.io.nifti import read_labels, write_labels
 from cardioseg.prepare.plan import NetworkPlan, Plan
 from cardioseg.training.checkpoint import CHECKPOINT
-from cardioseg.training.config import TrainConfig
+from cardioseg.training.config import TrainConfig, recorded_in
 from cardioseg.training.fit import Watch
 from cardioseg.workflows.phantoms import write_phantoms
 from cardioseg.workflows.provenance import file_digest
@@ -83,6 +83,27 @@ def test_a_run_goes_on_with_its_own_split_only(hearts, stopped, tmp_path) -> Non
     assert done.progress.epoch == 2
 
 
+def test_a_run_without_a_checkpoint_goes_on_with_its_own_configuration(hearts, stopped) -> None:
+    dataset, parts = read_dataset(f"acdc:{hearts}"), str(stopped / "split.json")
+    (stopped / CHECKPOINT).unlink()
+    other = CONFIG.model_copy(update={"learning_rate": 0.01})
+    with pytest.raises(ConfigError, match=r"another configuration; resume with .*config\.json"):
+        train(other, dataset, parts, stopped, start=Start(resume=True))
+    assert recorded_in(stopped / "config.json") == CONFIG
+    assert train(CONFIG, dataset, parts, stopped, start=Start(resume=True)).progress.epoch == 2
+
+
+def test_a_temperature_that_was_known_stays_where_nobody_validates(hearts, tmp_path) -> None:
+    known = CONFIG.model_copy(
+        update={"plan": CONFIG.plan.model_copy(update={"temperature": 1.25}), "epochs": 1}
+    )
+    dataset = read_dataset(f"acdc:{hearts}")
+    for validation, kept in (("", True), ("4", False)):
+        parts, run = split(tmp_path, "123", validation), tmp_path / f"run{validation}"
+        model = train(known, dataset, parts, run).model
+        assert (model.plan.temperature == 1.25) is kept
+
+
 def test_a_run_goes_on_with_its_own_labels_only(hearts, stopped, tmp_path) -> None:
     corrected = tmp_path / "corrected"
     shutil.copytree(hearts, corrected)
@@ -109,6 +130,10 @@ def test_whose_weights_were_the_first_is_known_after_a_stop(hearts, stopped, tmp
     with pytest.raises(StoppedError):
         train(CONFIG, dataset, parts, finer, start=Start(weights_of=first), listener=STOPPING)
     train(CONFIG, dataset, parts, finer, start=Start(resume=True))
+    again = train(CONFIG, dataset, parts, finer, start=Start(resume=True, weights_of=first))
+    assert again.progress.epoch == 2
+    with pytest.raises(ConfigError, match="leave out --start-from"):
+        train(CONFIG, dataset, parts, finer, start=Start(resume=True, weights_of=stopped))
     record = json.loads((finer / "run.json").read_text())
     assert record["started_from"] == file_digest(first / CHECKPOINT)
     (finer / CHECKPOINT).unlink()

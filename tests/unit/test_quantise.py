@@ -96,6 +96,23 @@ def test_a_twin_that_costs_too_much_is_not_written(model, hearts, tmp_path, monk
         quantise(model, dataset, Split(dataset.subjects, ()), tmp_path / "int8")
 
 
+@pytest.mark.parametrize("below", ["", "twin"])
+def test_a_file_in_the_way_is_told_before_anything_is_judged(
+    model, hearts, tmp_path, below
+) -> None:
+    (tmp_path / "file").touch()
+    dataset, judged = read_dataset(f"acdc:{hearts}"), []
+    with pytest.raises(OutputExistsError, match="name another folder"):
+        quantise(
+            model,
+            dataset,
+            Split(("patient001",), ("patient002",)),
+            tmp_path / "file" / below,
+            watch=lambda *step: judged.append(step),
+        )
+    assert not judged
+
+
 def test_every_engine_at_hand_judges(model, hearts, tmp_path) -> None:
     pytest.importorskip("openvino")
     dataset = read_dataset(f"acdc:{hearts}")

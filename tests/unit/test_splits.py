@@ -12,6 +12,7 @@ from cardioseg.core.case import Case
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.volume import Volume
 from cardioseg.data.leakage import require_no_leak, same_people
+from cardioseg.data.looks import Looks
 from cardioseg.data.splits import (
     Split,
     folds,
@@ -23,6 +24,7 @@ from cardioseg.data.splits import (
 from cardioseg.errors import DatasetError, LeakageError
 from cardioseg.prepare.fingerprint import fingerprint
 from cardioseg.prepare.plan import NetworkPlan
+from cardioseg.workflows.parts import people_of
 
 SUBJECTS = [f"s{n:02d}" for n in range(11)]
 
@@ -47,6 +49,16 @@ def test_subjects_with_one_image_are_one_person() -> None:
         _case("e1", "e", _random(9)),
     ]
     assert same_people(cases) == (("a", "c", "d"), ("b",), ("e",))
+
+
+def test_it_is_said_why_all_subjects_are_one_person() -> None:
+    images = [_random(seed) for seed in range(3)]
+    frames = [_case(f"mouse_t00{n}", f"mouse_t00{n}", each) for n, each in enumerate(images)]
+    with pytest.raises(DatasetError, match=r"3 subjects are frames of one scan, mouse, by their"):
+        people_of(frames, print, Looks())
+    copies = [_case(name, name, images[0]) for name in "ab"]
+    with pytest.raises(DatasetError, match="2 subjects hold the same image"):
+        people_of(copies, print, Looks())
 
 
 @pytest.mark.parametrize("seed", range(5))

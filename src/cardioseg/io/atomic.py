@@ -134,8 +134,14 @@ def make_folder(path: str | Path) -> Path:
 
 
 def is_empty(folder: Path) -> bool:
-    """Whether a folder holds nothing but what killed processes left half-written."""
-    return not folder.is_dir() or all(is_leftover(each) for each in folder.iterdir())
+    """Whether a folder holds nothing but what killed processes left half-written, or can be made.
+
+    A file is not empty, nor is a place below one.
+    """
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    if there != folder:
+        return there.is_dir()
+    return folder.is_dir() and all(is_leftover(each) for each in folder.iterdir())
 
 
 def is_leftover(path: Path) -> bool:

@@ -111,6 +111,8 @@ class TrainConfig(FrozenModel):
             # The deepest level would have one pixel, and batch norm no variance in a last batch of
             # one slice.
             raise ValueError(f"slices of {stride} x {stride} are too small for this network")
+        if self.plan.network.input_channels != 1:
+            raise ValueError("plan.network.input_channels must be 1: prepared slices have one")
         if self.plan.smallest_window is not None:
             raise ValueError("plan.smallest_window follows from patch; leave it out")
         if self.weight_decay and self.optimiser != "adamw":

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from cardioseg.core.labels import SCHEMES
 from cardioseg.engines.onnx import OnnxEngine
 from cardioseg.errors import ConfigError, MissingExtraError, OutputExistsError
 from cardioseg.io.atomic import write_bytes
@@ -196,6 +197,10 @@ def write_script(path: Path) -> None:
     write_bytes(path, files("cardioseg.workflows").joinpath(SCRIPT_SOURCE).read_bytes())
 
 
+_APART_IN_WORDS = "; ".join(
+    f"{', '.join(each.apart)} of scheme {each.name}" for each in SCHEMES if each.apart
+)
+
 PREPARATION_IN_WORDS = (
     "Take the slices of the plan's plane ('native': perpendicular to the largest spacing, or the "
     "picture itself where there is one; 'orthogonal': axial, coronal and sagittal, each prepared "
@@ -211,7 +216,7 @@ PREPARATION_IN_WORDS = (
     "linearly at the native pixels, background outside, average those of orthogonal planes, and "
     "take the largest, of equal ones the lower class. With largest_component keep the largest "
     "piece of all structures together (voxels connected by faces, edges or corners), then the "
-    "largest piece of each structure (by faces), but of scheme myocardium_blood in the native "
-    "plane every piece of the blood pool, which is two ventricles there; of equal pieces the "
-    "first, in the order of an array whose axes point to the patient's right, front and head."
+    "largest piece of each structure (by faces), but in the native plane every piece of those that "
+    f"lie apart there ({_APART_IN_WORDS}); of equal pieces the first, in the order of an array "
+    "whose axes point to the patient's right, front and head."
 )

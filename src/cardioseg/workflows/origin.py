@@ -65,6 +65,8 @@ def begin(output: Path, beginning: Beginning, resume: bool) -> str | None:
     weights_of = beginning.weights_of
     if resume:
         _require_same(output, beginning, noted)
+        if weights_of is not None and (output / CHECKPOINT).is_file():
+            _require_same_weights(output, weights_of, noted)
     if noted.get("started_from") and not (output / CHECKPOINT).is_file() and weights_of is None:
         raise ConfigError(
             f"{output}: stopped before its first epoch was over and began with another run's "
@@ -132,6 +134,16 @@ def _require_same(output: Path, beginning: Beginning, noted: Mapping[str, Json])
         raise ConfigError(
             f"{output}: began with other images or labels than {beginning.dataset.source} holds "
             "now; name the same data, or start anew in another folder"
+        )
+
+
+def _require_same_weights(output: Path, weights_of: Path, noted: Mapping[str, Json]) -> None:
+    """Of a run that has a checkpoint: its weights go on, whatever others are named."""
+    path = weights_of / CHECKPOINT
+    if not path.is_file() or file_digest(path) != noted.get("started_from"):
+        raise ConfigError(
+            f"{output}: did not begin with the weights that {weights_of} holds now, and goes on "
+            "with its own; leave out --start-from, or start anew in another folder"
         )
 
 

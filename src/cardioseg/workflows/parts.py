@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cardioseg.core.case import Case
-from cardioseg.data.leakage import require_no_leak, same_people
+from cardioseg.data.leakage import require_no_leak, same_people, scan_of
 from cardioseg.data.looks import Looks
 from cardioseg.data.slices import SliceStore, open_slices, store_slices
 from cardioseg.data.splits import ALLOW_NEAR, Split, read_split, split_by_subject, written_out
@@ -133,11 +133,23 @@ def people_of(cases: Sequence[Case], tell: Told, looks: Looks) -> tuple[tuple[st
         if len(group) > 1:
             tell(f"one person under several names, kept in one part: {', '.join(group)}")
     if len(people) == 1 and len(people[0]) > 1:
-        raise DatasetError(
-            f"all {len(people[0])} subjects show nearly the same image; if they are different "
-            f'people, name the parts in a split file and say "{ALLOW_NEAR}": true there'
-        )
+        raise DatasetError(f"all {len(people[0])} subjects {_why_one_person(cases, looks)}")
     return people
+
+
+def _why_one_person(cases: Sequence[Case], looks: Looks) -> str:
+    if len(scans := {scan_of(case.id) for case in cases}) == 1:
+        return (
+            f"are frames of one scan, {scans.pop()}, by their names ({cases[0].id}, "
+            f"{cases[-1].id}); if they are different people, rename the files so that what tells "
+            "them apart does not look like a frame's number"
+        )
+    if len({looks.of(case).content for case in cases}) == 1:
+        return "hold the same image; nothing can be learnt from it alone"
+    return (
+        "show nearly the same image; if they are different people, name the parts in a split file "
+        f'and say "{ALLOW_NEAR}": true there'
+    )
 
 
 def _drawn(config: TrainConfig, cases: Sequence[Case], tell: Told, looks: Looks) -> Split:

@@ -124,6 +124,7 @@ def train(
     asked, recorded = config, recorded_in(output / CONFIG)
     config = settled(asked, recorded, start.processes.kind)
     _require_place(output, start.resume)
+    _require_same_config(output, config, recorded)
     if recorded is None and (slower := why_slower(asked, config, start.processes.kind)):
         tell(f"training without compiled kernels: {slower}")
     keep_freed_memory()
@@ -143,7 +144,9 @@ def train(
     write_bytes(output / CURVES, png_bytes(curves))
     tell("calibrating and exporting the network")
     outcome = _outcome(config, network, progress, parts.validation)
-    learnt = {"temperature": outcome.temperature, "smallest_window": config.patch}
+    learnt: dict[str, object] = {"smallest_window": config.patch}
+    if outcome.calibration:
+        learnt["temperature"] = outcome.temperature
     plan = config.plan.model_copy(update=learnt)
     card = model_card(config, dataset, parts.record, outcome)
     files = network_files(network, plan, card, _check_slices(parts.validation or parts.training))
@@ -221,6 +224,19 @@ def _require_place(output: Path, resume: bool) -> None:
             raise OutputExistsError(f"{output}: holds a run; add --resume or name another folder")
     elif resume:
         raise ConfigError(f"{output}: no run to resume; leave out --resume to start one")
-    elif not is_empty(output) and {each.name for each in output.iterdir()} != {CACHE}:
+    elif not (is_empty(output) or _holds_only_slices(output)):
         raise OutputExistsError(f"{output}: is not empty; name another folder")
     make_folder(output)
+
+
+def _holds_only_slices(folder: Path) -> bool:
+    return folder.is_dir() and {each.name for each in folder.iterdir()} == {CACHE}
+
+
+def _require_same_config(output: Path, config: TrainConfig, recorded: TrainConfig | None) -> None:
+    """Also of a run that stopped before its first checkpoint, which would tell."""
+    if recorded is not None and settled(recorded, recorded) != config:
+        raise ConfigError(
+            f"{output}: began with another configuration; resume with the one in "
+            f"{output / CONFIG}, or start anew in another folder"
+        )
