@@ -195,7 +195,8 @@ class Draw:
         cycles = torch.einsum("nt,trc->nrc", torch.from_numpy(self.fields), terms)
         width, depth = torch.from_numpy(self.bands).T[:, :, None, None]
         off = (cycles - cycles.round()) / width
-        return (1 - depth * (-off.square()).exp())[:, None]
+        signal: Tensor = 1 - depth * (-off.square()).exp()
+        return signal[:, None]
 
 
 def _bent(unit: Tensor, curves: Tensor) -> Tensor:
