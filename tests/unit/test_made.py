@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 
 from cardioseg.core.geometry import Geometry
-from cardioseg.core.labels import ACDC
+from cardioseg.core.labels import ACDC, LEFT_VENTRICLE, SCHEMES
 from cardioseg.core.mesh import Mesh
 from cardioseg.core.volume import LabelMap
+from cardioseg.errors import LabelError
+from cardioseg.io.header_scheme import require_told, told_scheme
 from cardioseg.io.images import read_model_id, write_labels
 from cardioseg.io.mesh import write_mesh_file
+from cardioseg.workflows.convert import convert_file
 from cardioseg.workflows.evaluate import EvaluationOptions, evaluate_files
 from cardioseg.workflows.function import FunctionInputs, function_of_files
 from cardioseg.workflows.inputs import gather_labels
@@ -34,6 +37,10 @@ def heart() -> LabelMap:
     return LabelMap(array, grid, ACDC)
 
 
+def left_ventricle() -> LabelMap:
+    return heart().read_as(LEFT_VENTRICLE)
+
+
 def predictions(folder: Path, made: dict[str, str]) -> Path:
     folder.mkdir()
     for name, model_id in made.items():
@@ -47,6 +54,38 @@ def test_a_header_tells_the_model(tmp_path: Path, ending: str) -> None:
         write_labels(heart(), tmp_path / f"case{ending}", model_id)
         assert read_model_id(tmp_path / f"case{ending}") == model_id
     assert read_model_id(tmp_path / "mask.png") == ""
+
+
+@pytest.mark.parametrize("ending", [".nii.gz", ".nii", ".nrrd", ".seg.nrrd", ".mha"])
+def test_a_header_tells_the_scheme(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"case{ending}"
+    for scheme in SCHEMES:
+        empty = LabelMap(np.zeros_like(heart().array), heart().geometry, scheme)
+        for model_id in (FIRST, ""):
+            write_labels(empty, path, model_id)
+            assert told_scheme(path) == scheme
+    path.write_bytes(path.read_bytes()[:99])
+    assert told_scheme(path) is None
+
+
+@pytest.mark.parametrize("ending", [".nrrd", ".seg.nrrd", ".mha"])
+def test_a_converted_left_ventricle_is_measured_as_one(tmp_path: Path, ending: str) -> None:
+    source, target = tmp_path / "lv.nii.gz", tmp_path / f"lv{ending}"
+    write_labels(left_ventricle(), source)
+    convert_file(source, target, LEFT_VENTRICLE)
+    first, second = (
+        function_of_files(path, FunctionInputs()).to_record() for path in (source, target)
+    )
+    assert first == second
+
+
+def test_only_a_segmentation_is_read_in_any_scheme_that_has_its_names(tmp_path: Path) -> None:
+    for ending in (".nii.gz", ".nrrd", ".mha"):
+        write_labels(left_ventricle(), tmp_path / f"lv{ending}")
+        with pytest.raises(LabelError, match=r"lv\..*those of left_ventricle, not of acdc"):
+            require_told(tmp_path / f"lv{ending}", ACDC)
+    write_labels(left_ventricle(), tmp_path / "lv.seg.nrrd")
+    require_told(tmp_path / "lv.seg.nrrd", ACDC)
 
 
 def test_several_models_are_listed_with_their_cases(tmp_path: Path) -> None:

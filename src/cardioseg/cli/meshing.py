@@ -121,7 +121,7 @@ def mesh(
 
 def _scheme(path: Path, name: str) -> LabelScheme:
     from cardioseg.core.labels import SCHEMES, scheme_named
-    from cardioseg.io.nifti_scheme import require_told, told_scheme
+    from cardioseg.io.header_scheme import require_told, told_scheme
 
     if name:
         scheme = scheme_named(name)

@@ -13,9 +13,9 @@ from cardioseg.core.labels import LabelScheme
 from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.io import image, nifti, picture
 from cardioseg.io.frames import model_in, only
+from cardioseg.io.header_scheme import described
 from cardioseg.io.itk_file import ITK_SUFFIXES, read_itk_header
 from cardioseg.io.nifti_file import read_header
-from cardioseg.io.nifti_scheme import described
 
 
 def is_itk(path: str | Path) -> bool:
@@ -69,17 +69,8 @@ def read_frame_ms(path: str | Path) -> float | None:
 
 def read_model_id(path: str | Path) -> str:
     """Id of the model that made a label map, as the header tells; empty where it tells none, as
-    that of a picture or of labels drawn by hand.
-
-    Raises
-    ------
-    FormatError, GeometryError
-        If a NRRD or MetaImage file cannot be read.
+    that of a picture, of labels drawn by hand, or of a file that cannot be read.
     """
-    if is_picture(path):
-        return ""
-    if is_itk(path):
-        return model_in(read_itk_header(path)[0].fields.get("cardioseg", ""))
     return model_in(described(path))
 
 

@@ -65,6 +65,11 @@ def segment_fields(labels: LabelMap) -> dict[str, str]:
     return fields
 
 
+def has_segments(fields: Mapping[str, str], index: int = 0) -> bool:
+    """Whether a header lists a segment of that index; without the first it lists none."""
+    return f"Segment{index}_Name" in fields or f"Segment{index}_ID" in fields
+
+
 def segments(fields: Mapping[str, str]) -> tuple[Segment, ...]:
     """The segments that a header lists, in its order; none where it lists none.
 
@@ -75,7 +80,7 @@ def segments(fields: Mapping[str, str]) -> tuple[Segment, ...]:
     """
     found = []
     index = 0
-    while f"Segment{index}_Name" in fields or f"Segment{index}_ID" in fields:
+    while has_segments(fields, index):
         prefix = f"Segment{index}_"
         name = fields.get(f"{prefix}Name", fields.get(f"{prefix}ID", ""))
         value, layer = fields.get(f"{prefix}LabelValue", "1"), fields.get(f"{prefix}Layer", "0")

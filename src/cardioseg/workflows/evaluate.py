@@ -18,9 +18,9 @@ from cardioseg.evaluation import Report, box_plots, combine, png_bytes
 from cardioseg.evaluation.measure import evaluate
 from cardioseg.evaluation.volumetry import slice_regions
 from cardioseg.io.atomic import make_folder, write_bytes, write_text
+from cardioseg.io.header_scheme import told_scheme
 from cardioseg.io.images import read_labels
 from cardioseg.io.nifti import read_scores
-from cardioseg.io.nifti_scheme import told_scheme
 from cardioseg.workflows.case_facts import CaseFacts, case_facts, read_subjects
 from cardioseg.workflows.inputs import Input, gather_labels
 from cardioseg.workflows.made import Maker, ids_of, makers_facts, makers_of, words_of_makers

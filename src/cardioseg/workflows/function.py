@@ -24,8 +24,8 @@ from cardioseg.errors import (
 from cardioseg.evaluation.function import FunctionOptions, HeartFunction, heart_function
 from cardioseg.evaluation.function_agreement import FunctionPair
 from cardioseg.evaluation.measured_errors import MeasuredErrors
+from cardioseg.io.header_scheme import require_told, told_scheme
 from cardioseg.io.images import read_label_frames
-from cardioseg.io.nifti_scheme import require_told, told_scheme
 from cardioseg.io.scans import times_of
 from cardioseg.workflows.function_output import FUNCTION_JSON, FunctionResults, write_function
 from cardioseg.workflows.inputs import Input, gather_labels

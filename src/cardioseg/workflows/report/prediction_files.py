@@ -15,8 +15,8 @@ from cardioseg.core.measurement import Measurement
 from cardioseg.core.quality import Quality, Reason, Verdict
 from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.errors import DatasetError, FormatError, first_problem, version_problem
+from cardioseg.io.header_scheme import told_scheme
 from cardioseg.io.images import read_frames, read_label_frames
-from cardioseg.io.nifti_scheme import told_scheme
 from cardioseg.workflows.inputs import Input
 from cardioseg.workflows.made import Made, made_by_runs, made_of
 from cardioseg.workflows.outputs import MESH

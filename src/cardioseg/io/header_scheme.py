@@ -1,12 +1,15 @@
-"""Which scheme a label map that cardioseg wrote is in, as its header tells."""
+"""Which scheme a label map that cardioseg wrote is in, as its header tells in any format."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from cardioseg.core.labels import SCHEMES, LabelScheme
-from cardioseg.errors import LabelError
+from cardioseg.errors import CardiosegError, LabelError
+from cardioseg.io.itk_file import ITK_SUFFIXES, read_itk_header
+from cardioseg.io.segments import has_segments
 
 _TOLD = re.compile(r"cardioseg labels, (\w+)")
 
@@ -14,13 +17,15 @@ _TOLD = re.compile(r"cardioseg labels, (\w+)")
 def require_told(path: str | Path, scheme: LabelScheme) -> None:
     """Refuse to read a label map otherwise than its header says.
 
+    A segmentation of 3D Slicer is read by its segments' names, so in any scheme that has them.
+
     Raises
     ------
     LabelError
         If the header names another scheme.
     """
     told = told_scheme(path)
-    if told not in (None, scheme):
+    if told not in (None, scheme) and not has_segments(_itk_fields(path)):
         raise LabelError(
             f"{path}: the header says that its labels are those of {told.name}, not of "
             f"{scheme.name}; read it as what it is"
@@ -51,9 +56,11 @@ def told_scheme(path: str | Path) -> LabelScheme | None:
 
 
 def described(path: str | Path) -> str:
-    """The description in a NIfTI header; empty where there is none, or no such header."""
+    """What cardioseg wrote in a header about the voxels; empty where there is no such header."""
     import nibabel
 
+    if _is_itk(path):
+        return _itk_fields(path).get("cardioseg", "")
     try:
         image = nibabel.load(path)
     except (OSError, ValueError, nibabel.filebasedimages.ImageFileError):
@@ -62,3 +69,15 @@ def described(path: str | Path) -> str:
     if not isinstance(image, nibabel.Nifti1Pair):
         return ""
     return bytes(image.header["descrip"].item()).decode("ascii", "replace")
+
+
+def _itk_fields(path: str | Path) -> Mapping[str, str]:
+    """Key-value pairs of a NRRD or MetaImage header; none of a file that cannot be read."""
+    try:
+        return read_itk_header(path)[0].fields if _is_itk(path) else {}
+    except CardiosegError:
+        return {}
+
+
+def _is_itk(path: str | Path) -> bool:
+    return Path(path).name.lower().endswith(ITK_SUFFIXES)
