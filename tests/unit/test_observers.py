@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from cardioseg.core.geometry import Geometry
-from cardioseg.core.labels import ACDC, CAMUS
+from cardioseg.core.labels import ACDC, CAMUS, LEFT_VENTRICLE, MYOCARDIUM_BLOOD, LabelScheme
 from cardioseg.core.volume import LabelMap
 from cardioseg.errors import DatasetError, GeometryError, LabelError, OutputExistsError
 from cardioseg.evaluation.measure import evaluate
@@ -195,6 +195,42 @@ def test_what_cannot_be_compared_is_refused(folders: Path, tmp_path: Path) -> No
     (tmp_path / "observers.json").write_text("{}")
     with pytest.raises(OutputExistsError, match="--force"):
         compare_observers(trio(folders), tmp_path)
+
+
+@pytest.fixture
+def merged(folders: Path, tmp_path: Path) -> Path:
+    """What Ana drew, as a model of myocardium and blood pool would."""
+    (tmp_path / "merged").mkdir()
+    for file in (folders / "Ana").iterdir():
+        labels = read_labels(file, ACDC).read_as(MYOCARDIUM_BLOOD)
+        write_labels(labels, tmp_path / "merged" / file.name)
+    return tmp_path / "merged"
+
+
+def test_labels_are_read_as_their_headers_tell_and_merged(folders: Path, merged: Path) -> None:
+    people = (folders / "Ana", folders / "Ben")
+    found = compare_observers(
+        ObserverFolders(people, merged, MYOCARDIUM_BLOOD), merged.parent / "out"
+    )
+    assert set(found.study.structures) == {"myocardium", "blood pool"}
+    dice = {p.mean for p in found.study.pairs if p.metric == DICE and p.second == "merged"}
+    assert 1.0 in dice
+
+
+@pytest.mark.parametrize(
+    ("scheme", "words"),
+    [
+        (ACDC, r"merged/.*myocardium_blood cannot be read as acdc"),
+        (LEFT_VENTRICLE, r"merged/.*myocardium_blood cannot be read as left_ventricle"),
+        (None, r"different schemes.*acdc \(.*myocardium_blood \(.*--scheme"),
+    ],
+)
+def test_labels_are_not_compared_against_their_headers(
+    folders: Path, merged: Path, scheme: LabelScheme | None, words: str
+) -> None:
+    people = (folders / "Ana", folders / "Ben")
+    with pytest.raises(LabelError, match=words):
+        compare_observers(ObserverFolders(people, merged, scheme))
 
 
 def test_staple_refuses_what_it_cannot_join() -> None:

@@ -11,7 +11,7 @@ import SimpleITK
 from tests.in_process import run
 
 from cardioseg.core.geometry import Geometry
-from cardioseg.core.labels import ACDC, HVSMR2, MYOCARDIUM_BLOOD
+from cardioseg.core.labels import ACDC, HVSMR2, LEFT_VENTRICLE, MYOCARDIUM_BLOOD
 from cardioseg.core.volume import LabelMap
 from cardioseg.errors import CardiosegError, FormatError, LabelError, OutputExistsError
 from cardioseg.io.images import (
@@ -192,12 +192,33 @@ def test_conversion_that_would_lose_something_is_refused(tmp_path: Path) -> None
         convert_file(tmp_path / "a.seg.nrrd", tmp_path / "b.nii.gz")
     with pytest.raises(FormatError, match=r"the scheme that names them \(--scheme\)"):
         convert_file(tmp_path / "a.nii.gz", tmp_path / "b.seg.nrrd")
-    with pytest.raises(LabelError, match="label values 3 are not in scheme myocardium_blood"):
+    with pytest.raises(LabelError, match="those of acdc, not of myocardium_blood"):
         convert_file(tmp_path / "a.nii.gz", tmp_path / "b.seg.nrrd", MYOCARDIUM_BLOOD)
     with pytest.raises(OutputExistsError, match="--force"):
         convert_file(tmp_path / "a.seg.nrrd", tmp_path / "a.nii.gz", ACDC)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.nii.gz", "a.seg.nrrd"]
     convert_file(tmp_path / "a.seg.nrrd", tmp_path / "a.nii.gz", ACDC, force=True)
+
+
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd", ".mha"])
+def test_labels_are_not_renamed_against_their_header(tmp_path: Path, suffix: str) -> None:
+    ventricle = heart().read_as(LEFT_VENTRICLE)
+    write_labels(ventricle, tmp_path / f"lv{suffix}")
+    for target in ("lv.seg.nrrd", "other.nii.gz"):
+        with pytest.raises(LabelError, match="those of left_ventricle, not of acdc"):
+            convert_file(tmp_path / f"lv{suffix}", tmp_path / target, ACDC)
+        assert not (tmp_path / target).exists()
+    convert_file(tmp_path / f"lv{suffix}", tmp_path / "lv.seg.nrrd", LEFT_VENTRICLE)
+    convert_file(tmp_path / "lv.seg.nrrd", tmp_path / "acdc.nii.gz", ACDC)
+    again = read_labels(tmp_path / "acdc.nii.gz", ACDC)
+    for name in ("LV cavity", "myocardium"):
+        np.testing.assert_array_equal(again.mask(name), heart().mask(name))
+
+
+def test_numbers_without_a_header_need_the_scheme_s_values(tmp_path: Path) -> None:
+    convert_file(_still(tmp_path), tmp_path / "b.nii.gz")
+    with pytest.raises(LabelError, match="label values 3 are not in scheme myocardium_blood"):
+        convert_file(tmp_path / "b.nii.gz", tmp_path / "b.seg.nrrd", MYOCARDIUM_BLOOD)
 
 
 def test_a_sheared_grid_is_kept_or_refused(tmp_path: Path) -> None:

@@ -19,7 +19,11 @@ def convert(
         typer.Argument(help="Ends in .nii.gz, .nii, .nrrd, .seg.nrrd or .mha.", metavar="OUT"),
     ],
     scheme: Annotated[
-        str, typer.Option("--scheme", help="A label map: what its numbers or names mean.")
+        str,
+        typer.Option(
+            "--scheme",
+            help="A label map: what its numbers or names mean; its header may not say otherwise.",
+        ),
     ] = "",
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
 ) -> None:

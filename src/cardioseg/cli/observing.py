@@ -19,7 +19,12 @@ def observers(
         Path | None, typer.Option("--model-folder", help="Label maps of a model, to be placed.")
     ] = None,
     scheme: Annotated[
-        str, typer.Option("--scheme", help="Numbering of all; default: label 1, label 2, ...")
+        str,
+        typer.Option(
+            "--scheme",
+            help="Numbering of all; labels whose header tells another are merged into it; "
+            "default: label 1, label 2, ...",
+        ),
     ] = "",
     images: Annotated[
         Path | None, typer.Option("--images", help="Images, for the picture of outlines.")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cardioseg.core.labels import LabelScheme
 from cardioseg.errors import FormatError, OutputExistsError
+from cardioseg.io.header_scheme import require_told
 from cardioseg.io.images import (
     is_itk,
     read_exact,
@@ -32,7 +33,8 @@ def convert_file(
     target
         Ends in `.nii`, `.nii.gz`, `.nrrd`, `.seg.nrrd` or `.mha`.
     scheme
-        What the numbers of a label map mean; needed where names are read or written.
+        What the numbers of a label map mean, not against what its header tells; needed where names
+        are read or written.
     force
         Overwrite the target.
 
@@ -46,13 +48,15 @@ def convert_file(
     OutputExistsError
         If the target is there and `force` is not set.
     FormatError, GeometryError, LabelError
-        If the source cannot be read, or something would be lost: the names of segments, frames in
-        a segmentation, a type or a grid that the target cannot hold.
+        If the source cannot be read, its header tells another scheme, or something would be lost:
+        the names of segments, frames in a segmentation, a type or a grid that the target cannot
+        hold.
     """
     if target.exists() and not force:
         raise OutputExistsError(f"{target}: is already there; add --force to overwrite it")
     frame_ms = read_frame_ms(source)
     if scheme is not None:
+        require_told(source, scheme)
         maps = read_label_frames(source, scheme)
         geometry, kind = maps[0].geometry, f"labels of {scheme.name}"
         write_label_frames(maps, target, frame_ms=frame_ms)

@@ -8,13 +8,16 @@ from pathlib import Path
 
 from cardioseg.core.labels import Code, LabelScheme, Structure
 from cardioseg.core.volume import LabelMap
-from cardioseg.errors import DatasetError
+from cardioseg.errors import DatasetError, LabelError
 from cardioseg.evaluation.readings import STAPLE_CONSENSUS
+from cardioseg.io.header_scheme import told_scheme
 from cardioseg.io.images import read_labels
+from cardioseg.workflows.evaluate import own_labels, read_as
 from cardioseg.workflows.inputs import Input, gather_labels
 
 _ANATOMY: Code = ("SCT", "123037004", "Anatomical structure")
 _PALETTE = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999")
+_NUMBERS = "numbers"
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,8 @@ class ObserverFolders:
     model
         Folder of a model's label maps; None without one.
     scheme
-        Numbering of all of them; None names structures by their number: label 1, label 2, ...
+        What all are compared in: numbering of files whose headers tell none, the others are merged
+        into it. None names structures by their number: label 1, label 2, ...
     images
         Folder of images for the picture of outlines; None draws the votes instead.
     """
@@ -111,17 +115,45 @@ def matched_cases(raters: Raters, has_model: bool) -> tuple[tuple[ObservedCase, 
 
 
 def numbered_scheme(cases: Sequence[ObservedCase]) -> LabelScheme:
-    """A scheme of structures named by their number, up to the largest that any file holds."""
+    """A scheme of structures named by their number, up to the largest that any file holds.
+
+    Raises
+    ------
+    LabelError
+        If headers tell different schemes, in which one number is several structures.
+    """
+    paths = [path for case in cases for path in case.files.values()]
+    told = {scheme.name: path for path in paths if (scheme := told_scheme(path)) is not None}
+    if len(told) > 1:
+        found = ", ".join(f"{name} ({path})" for name, path in sorted(told.items()))
+        raise LabelError(
+            f"headers tell different schemes, so numbers cannot be compared: {found}; name the one "
+            "to compare them in with --scheme"
+        )
     every = _scheme_to(255)
-    highest = max(
-        int(read_labels(path, every).array.max()) for case in cases for path in case.files.values()
-    )
+    highest = max(int(read_labels(path, every).array.max()) for path in paths)
     return _scheme_to(max(highest, 1))
+
+
+def read_rated(path: Path, scheme: LabelScheme) -> LabelMap:
+    """A rater's label map, read as its header tells and merged into the scheme, as `evaluate` does;
+    by its numbers where the scheme is that of numbers.
+
+    Raises
+    ------
+    LabelError
+        If the header tells a scheme that cannot be read as this one.
+    CardiosegError
+        If the file cannot be read.
+    """
+    if scheme.name == _NUMBERS:
+        return read_labels(path, scheme)
+    return read_as(own_labels(path, scheme), scheme, path)
 
 
 def _scheme_to(highest: int) -> LabelScheme:
     return LabelScheme(
-        "numbers",
+        _NUMBERS,
         tuple(
             Structure(f"label {value}", value, _PALETTE[(value - 1) % len(_PALETTE)], _ANATOMY)
             for value in range(1, highest + 1)

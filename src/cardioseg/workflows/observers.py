@@ -33,7 +33,7 @@ from cardioseg.evaluation.readings import (
 from cardioseg.evaluation.staple import majority, staple
 from cardioseg.evaluation.volumetry import ONE_SLICE
 from cardioseg.io.atomic import make_folder, write_bytes, write_text
-from cardioseg.io.images import read_labels, read_volume, write_labels
+from cardioseg.io.images import read_volume, write_labels
 from cardioseg.workflows.inputs import gather_images
 from cardioseg.workflows.observer_files import (
     ObservedCase,
@@ -43,6 +43,7 @@ from cardioseg.workflows.observer_files import (
     matched_cases,
     numbered_scheme,
     on_one_grid,
+    read_rated,
 )
 from cardioseg.workflows.provenance import Json, file_digest, write_run
 
@@ -116,6 +117,9 @@ def compare_observers(
         grid; also if a consensus is to be written, or images are given, without `output`.
     OutputExistsError
         If `output` holds a study and `force` is not set.
+    LabelError
+        If a header tells a scheme that cannot be read as that of `folders`, or, where that has
+        none, headers tell different ones.
     CardiosegError
         If a file cannot be read.
     """
@@ -167,7 +171,7 @@ def _measure_all(
     ties = 0
     for done, case in enumerate(cases):
         watch(done, len(cases), case.name)
-        labels = {name: read_labels(path, scheme) for name, path in case.files.items()}
+        labels = {name: read_rated(path, scheme) for name, path in case.files.items()}
         kept, found = on_one_grid(case.name, labels, observers)
         notes += found
         if kept:
@@ -249,7 +253,7 @@ def _write(
     study = observed.study
     shown = least_agreement(study)
     files = next(case.files for case in cases if case.name == shown)
-    labels = {name: read_labels(path, scheme) for name, path in files.items()}
+    labels = {name: read_rated(path, scheme) for name, path in files.items()}
     image = None
     if folders.images:
         found = {each.name: each.path for each in gather_images([folders.images])}
