@@ -13,6 +13,8 @@ from tests.dicom_hearts import ring_cine
 from tests.dicom_sources import write_scan
 from tests.in_process import call
 
+from cardioseg.core.labels import ACDC
+from cardioseg.io.header_scheme import told_scheme
 from cardioseg.model import installed_models
 
 pytestmark = pytest.mark.filterwarnings("ignore::cardioseg.errors.ReadWarning")
@@ -107,7 +109,7 @@ def test_where_a_file_tells_it(made: Path, model_id: str) -> None:
 
 
 @pytest.mark.skipif("sax" not in installed_models(), reason="the model sax is not installed")
-def test_scores_tell_the_model(made: Path, tmp_path: Path) -> None:
+def test_scores_tell_the_model_and_their_scheme(made: Path, tmp_path: Path) -> None:
     image = tmp_path / "phantom"
     call("phantom", "--output", image, "--count", 1)
     scan = next(path for path in sorted(image.rglob("*frame01.nii.gz")))
@@ -115,3 +117,4 @@ def test_scores_tell_the_model(made: Path, tmp_path: Path) -> None:
     told = json.loads((tmp_path / "scores" / "run.json").read_text(encoding="utf-8"))["model_id"]
     (scores,) = (tmp_path / "scores").glob("*.nii.gz")
     assert told.encode() in content(scores)
+    assert told_scheme(scores) == ACDC

@@ -9,8 +9,17 @@ import numpy as np
 import pytest
 
 from cardioseg.core.geometry import Geometry
-from cardioseg.core.labels import ACDC, CAMUS, MYOPS, LabelScheme
+from cardioseg.core.labels import (
+    ACDC,
+    CAMUS,
+    LEFT_VENTRICLE,
+    MMWHS,
+    MYOCARDIUM_BLOOD,
+    MYOPS,
+    LabelScheme,
+)
 from cardioseg.core.volume import LabelMap
+from cardioseg.errors import DatasetError
 from cardioseg.evaluation import Report
 from cardioseg.evaluation.clinical import agreements
 from cardioseg.evaluation.rows import VOLUME_METRICS
@@ -97,6 +106,62 @@ def test_a_missing_case_counts_in_the_cross_entropy_too(tmp_path: Path) -> None:
     assert counted.mean("cce", "LV cavity") == pytest.approx(-share * np.log(1e-7) / 2)
     without = measure(tmp_path, count_missing=True)
     assert without.mean("cce", "LV cavity") is None
+
+
+def sure_of(array: np.ndarray, classes: int) -> np.ndarray:
+    """Scores of a network that is sure of these labels."""
+    return (array[None] == np.arange(classes).reshape(-1, 1, 1, 1)).astype(np.float32)
+
+
+def merged(scheme: LabelScheme) -> np.ndarray:
+    return LabelMap(heart(8), GRID, ACDC).read_as(scheme).array
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize(
+    ("model", "reference"),
+    [
+        (MYOCARDIUM_BLOOD, MMWHS),
+        # As many classes, in another order.
+        (MYOCARDIUM_BLOOD, LEFT_VENTRICLE),
+        # `predict --scheme` merged the labels; the scores have the model's classes.
+        (ACDC, ACDC),
+    ],
+)
+def test_scores_have_the_classes_of_their_model(
+    tmp_path: Path, model: LabelScheme, reference: LabelScheme, told: bool
+) -> None:
+    truth = heart(8) if reference is ACDC else merged(LEFT_VENTRICLE)
+    if reference is MMWHS:
+        truth = np.array([0, 1, 5], np.uint8)[truth]
+    likeliest = LabelMap(truth, GRID, reference).read_as(model)
+    answer = likeliest.read_as(MYOCARDIUM_BLOOD)
+    write(tmp_path / "p" / "a.nii.gz", answer.array, answer.scheme)
+    write(tmp_path / "r" / "a.nii.gz", truth, reference)
+    scores = sure_of(likeliest.array, model.class_count)
+    (tmp_path / "s").mkdir()
+    write_scores(scores, GRID, tmp_path / "s" / "a.nii.gz", scheme=model if told else None)
+    found = measure(tmp_path, reference, read_as=MYOCARDIUM_BLOOD, scores=tmp_path / "s")
+    assert found.mean("cce", "myocardium") == found.mean("cce", "blood pool") == 0
+
+
+def test_scores_tell_their_scheme_before_the_prediction_does(tmp_path: Path) -> None:
+    """Labels merged to as many classes as the model has: the number of classes tells nothing."""
+    ventricle = LabelMap(merged(LEFT_VENTRICLE), GRID, LEFT_VENTRICLE)
+    write(tmp_path / "r" / "a.nii.gz", ventricle.array, LEFT_VENTRICLE)
+    blood = ventricle.read_as(MYOCARDIUM_BLOOD).array
+    write(tmp_path / "p" / "a.nii.gz", blood, MYOCARDIUM_BLOOD)
+    (tmp_path / "s").mkdir()
+    scores, path = sure_of(ventricle.array, 3), tmp_path / "s" / "a.nii.gz"
+    write_scores(scores, GRID, path, "0123456789abcdef", LEFT_VENTRICLE)
+    options = {"read_as": MYOCARDIUM_BLOOD, "scores": tmp_path / "s"}
+    assert measure(tmp_path, ACDC, **options).mean("cce", "blood pool") == 0
+    write_scores(sure_of(ventricle.array, 5), GRID, path, scheme=LEFT_VENTRICLE)
+    with pytest.raises(DatasetError, match="5 classes, scheme left_ventricle has 3"):
+        measure(tmp_path, ACDC, **options)
+    write_scores(sure_of(ventricle.array, 5), GRID, path)
+    with pytest.raises(DatasetError, match="5 classes, scheme acdc has 4"):
+        measure(tmp_path, ACDC, **options)
 
 
 @pytest.mark.parametrize(

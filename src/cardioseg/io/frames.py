@@ -86,6 +86,11 @@ def labels_told(scheme: LabelScheme, model_id: str) -> str:
     return f"cardioseg labels, {scheme.name}" + model_told(model_id)
 
 
+def scores_told(scheme: LabelScheme | None, model_id: str) -> str:
+    """What a file's header says of class scores; of a scheme nothing where none is known."""
+    return "cardioseg scores" + (f", {scheme.name}" if scheme else "") + model_told(model_id)
+
+
 def model_told(model_id: str) -> str:
     """The id is 16 letters, so a description keeps within NIfTI's 79."""
     return f"; model {model_id}" if model_id else ""

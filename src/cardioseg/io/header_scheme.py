@@ -1,4 +1,4 @@
-"""Which scheme a label map that cardioseg wrote is in, as its header tells in any format."""
+"""Which scheme label maps and scores that cardioseg wrote are in, as their headers tell."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cardioseg.errors import CardiosegError, LabelError
 from cardioseg.io.itk_file import ITK_SUFFIXES, read_itk_header
 from cardioseg.io.segments import has_segments
 
-_TOLD = re.compile(r"cardioseg labels, (\w+)")
+_TOLD = re.compile(r"cardioseg (?:labels|scores), (\w+)")
 
 
 def require_told(path: str | Path, scheme: LabelScheme) -> None:

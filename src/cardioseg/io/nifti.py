@@ -21,8 +21,8 @@ from cardioseg.io.frames import (
     common_grid,
     common_scheme,
     labels_told,
-    model_told,
     only,
+    scores_told,
     stacked,
     translated,
 )
@@ -182,11 +182,16 @@ def write_label_frames(
 
 
 def write_scores(
-    scores: NDArray[np.floating], geometry: Geometry, path: str | Path, model_id: str = ""
+    scores: NDArray[np.floating],
+    geometry: Geometry,
+    path: str | Path,
+    model_id: str = "",
+    scheme: LabelScheme | None = None,
 ) -> None:
     """Write class scores (C, I, J, K) as a 4-D float32 file with the classes last, (I, J, K, C).
 
-    The header names them 'class scores', so that they are not read as the frames of a cine.
+    The header names them 'class scores', so that they are not read as the frames of a cine, and the
+    scheme whose classes they are.
     Half precision is written as float32: NIfTI has no 16-bit floating type.
 
     Raises
@@ -200,7 +205,7 @@ def write_scores(
             "give (classes, I, J, K), two classes or more"
         )
     array = np.moveaxis(scores, 0, -1).astype(np.float32)
-    told = "cardioseg scores" + model_told(model_id)
+    told = scores_told(scheme, model_id)
     write_array(path, array, geometry, told, ("estimate", SCORES_INTENT))
 
 

@@ -48,7 +48,8 @@ class EvaluationOptions:
     read_as
         Merge both into this scheme first; None keeps `scheme`.
     scores
-        Folder of class probabilities, NAME.nii.gz; None leaves the cross-entropy undefined.
+        Folder of class probabilities, NAME.nii.gz, of the scheme that their headers tell, else that
+        of the prediction, else `scheme`; None leaves the cross-entropy undefined.
     subjects
         CSV with the columns case and subject, perhaps also group and phase: what it leaves empty is
         taken from an Info.cfg and the name. None takes the subject from the name.
@@ -181,7 +182,7 @@ def _evaluate(
     else:
         path, name = prediction.path, prediction.name
         answer = read_as(own_labels(path, options.scheme), target, path)
-        scores = _scores(name, truth, options)
+        scores = _scores(prediction, truth, options)
     try:
         report = evaluate(answer, truth, case=name, subject=facts.subject, scores=scores)
     except CardiosegError as error:
@@ -210,23 +211,42 @@ def _scores_of_nothing(reference: LabelMap) -> NDArray[np.float32]:
 
 
 def _scores(
-    name: str, reference: LabelMap, options: EvaluationOptions
+    prediction: Input, reference: LabelMap, options: EvaluationOptions
 ) -> NDArray[np.float32] | None:
     """Probabilities of the reference's classes; those of merged classes are added up."""
     if options.scores is None:
         return None
-    path = options.scores / f"{name}.nii.gz"
+    path = options.scores / f"{prediction.name}.nii.gz"
     scores, geometry = read_scores(path)
     require_same_grid(geometry, reference.geometry, f"{path} and its reference")
-    table = options.scheme.merge_table(reference.scheme)
-    if len(scores) != len(table):
-        raise DatasetError(
-            f"{path}: {len(scores)} classes, scheme {options.scheme.name} has {len(table)}"
-        )
+    scheme = _scheme_of_scores(path, len(scores), prediction, options.scheme)
+    try:
+        table = scheme.merge_table(reference.scheme)
+    except LabelError as error:
+        raise LabelError(f"{path}: {error}") from error
     merged = np.zeros((reference.scheme.class_count, *reference.array.shape), np.float32)
     for own, target in enumerate(table):
         merged[target] += scores[own]
     return merged
+
+
+def _scheme_of_scores(
+    path: Path, classes: int, prediction: Input, given: LabelScheme
+) -> LabelScheme:
+    """The scheme of their header, else the prediction's if it has as many classes, else the given.
+
+    Labels that `predict --scheme` merged seldom have as many as the scores of their model.
+    """
+    told = told_scheme(path)
+    of_prediction = told_scheme(prediction.path)
+    if told is None and of_prediction is not None and of_prediction.class_count == classes:
+        return of_prediction
+    scheme = told or given
+    if scheme.class_count != classes:
+        raise DatasetError(
+            f"{path}: {classes} classes, scheme {scheme.name} has {scheme.class_count}"
+        )
+    return scheme
 
 
 def _pairs(

@@ -128,7 +128,7 @@ def predict_score_files(
         path = output / f"{each.name}{NIFTI.endings[0]}"
 
         def finish() -> tuple[int, None]:
-            write_scores(scores, volume.geometry, path, predictor.model.id)
+            write_scores(scores, volume.geometry, path, predictor.model.id, predictor.scheme)
             return 1, None
 
         return finish
