@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from tests.in_process import run
 
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import ACDC, MYOCARDIUM_BLOOD
 from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.errors import DatasetError, LabelError, OutputExistsError
-from cardioseg.evaluation import Report, Row
+from cardioseg.evaluation import Report, Row, comparison_figure
 from cardioseg.io.nifti import write_labels, write_volume
 from cardioseg.workflows.compare import Comparing, compare_files, shown_cases
 from cardioseg.workflows.evaluate import EvaluationOptions, evaluate_files
@@ -219,6 +221,36 @@ def test_labels_are_read_as_their_headers_say(tmp_path: Path) -> None:
     assert report.mean("dice", "blood pool") == 1
     with pytest.raises(LabelError, match=r"predictions/case\.nii\.gz: .*myocardium_blood"):
         evaluate_files(*folders, EvaluationOptions(ACDC), tmp_path / "own")
+
+
+def test_the_pictures_of_an_evaluation_show_what_it_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, scheme in (("predictions", MYOCARDIUM_BLOOD), ("references", ACDC)):
+        (tmp_path / name).mkdir()
+        write_labels(heart(STACK).read_as(scheme), tmp_path / name / "case.nii.gz")
+    (tmp_path / "images").mkdir()
+    image = Volume(np.zeros(STACK.shape, np.float32), STACK)
+    write_volume(image, tmp_path / "images" / "case.nii.gz")
+    predictions, references = tmp_path / "predictions", tmp_path / "references"
+    asked = EvaluationOptions(ACDC, read_as=MYOCARDIUM_BLOOD)
+    evaluate_files(predictions, references, asked, tmp_path / "evaluation")
+    drawn: list[LabelMap] = []
+
+    def draw(image: Volume, labels: Mapping[str, LabelMap]) -> Figure:
+        drawn.extend(labels.values())
+        return comparison_figure(image, labels)
+
+    monkeypatch.setattr("cardioseg.workflows.report.folder.comparison_figure", draw)
+    options = ReportOptions(
+        images=tmp_path / "images", references=references, predictions=predictions
+    )
+    report_folder(tmp_path / "evaluation", options)
+    expected = heart(STACK).read_as(MYOCARDIUM_BLOOD).array
+    assert len(drawn) == 2 * len(("best", "median", "worst"))
+    for labels in drawn:
+        assert labels.scheme == MYOCARDIUM_BLOOD
+        np.testing.assert_array_equal(labels.array, expected)
 
 
 @pytest.mark.parametrize("rows", ["", "case,subject\n", "case,subject\na,1\n", "just words\n"])

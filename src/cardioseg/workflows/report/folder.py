@@ -11,8 +11,9 @@ from cardioseg.core.labels import LabelScheme, scheme_named
 from cardioseg.errors import DatasetError, OutputExistsError
 from cardioseg.evaluation import Report, comparison_figure, png_bytes
 from cardioseg.io.atomic import make_folder, write_text
-from cardioseg.io.images import read_labels, read_volume
+from cardioseg.io.images import read_volume
 from cardioseg.workflows.compare import shown_cases
+from cardioseg.workflows.evaluate import own_labels, read_as
 from cardioseg.workflows.inputs import Input, gather_images, gather_labels
 from cardioseg.workflows.made import makers_facts, makers_of
 from cardioseg.workflows.provenance import (
@@ -54,7 +55,8 @@ class ReportOptions:
     references, predictions
         Of an evaluation: folders of label maps, for the pictures of best, median and worst.
     scheme
-        Numbering of the label maps; None takes what the folder's files say.
+        Numbering of the label maps; None takes what the folder's files say. For the pictures of an
+        evaluation a label map's header comes first, as in `evaluate`.
     force
         Overwrite pages that are there.
     """
@@ -236,22 +238,23 @@ def _example(case: str, record: Mapping[str, object], options: ReportOptions) ->
     """Image, reference and prediction of one case; None where one of them is not there."""
     if options.images is None or options.references is None or options.predictions is None:
         return None
-    own, read_as = record.get("scheme"), record.get("read_as")
+    own, merged = record.get("scheme"), record.get("read_as")
     if options.scheme is None and not isinstance(own, str):
         raise DatasetError("run.json does not name the scheme of the label maps; add --scheme")
     scheme = options.scheme or scheme_named(str(own))
-    target = scheme_named(read_as) if isinstance(read_as, str) else scheme
+    target = scheme_named(merged) if isinstance(merged, str) else scheme
     # A case may have no prediction: `evaluate --count-missing` took it as nothing found.
     if not any(each.name == case for each in gather_labels(options.predictions)):
         return None
-    labels = {
-        Words(options.language).say(title): read_labels(_named(folder, case), scheme).read_as(
-            target
-        )
+    files = {
+        Words(options.language).say(title): _named(folder, case)
         for title, folder in (
             (Message.REFERENCE, options.references),
             (Message.PREDICTION, options.predictions),
         )
+    }
+    labels = {
+        title: read_as(own_labels(path, scheme), target, path) for title, path in files.items()
     }
     image = read_volume(_image(options.images, case).path)
     return png_bytes(comparison_figure(image, labels), dpi=90)
