@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.short_axis_heart import round_heart
+from tests.short_axis_heart import round_heart, without_pose
 from typer.testing import CliRunner, Result
 
 from cardioseg.cli.app import app
@@ -23,6 +23,7 @@ from cardioseg.errors import (
     LabelError,
     OutputExistsError,
 )
+from cardioseg.evaluation.insertion import NO_ORIENTATION
 from cardioseg.io.images import write_labels as write_segmentation
 from cardioseg.io.nifti import write_label_frames, write_labels, write_volume
 from cardioseg.workflows.phantoms import write_phantoms
@@ -222,6 +223,25 @@ def subjects_of(*arguments: object) -> dict[str, dict[str, object]]:
     found = json.loads(done.stdout)["subjects"]
     assert isinstance(found, dict)
     return found
+
+
+def test_a_lost_pose_is_told_as_if_the_user_had_said_so(tmp_path: Path) -> None:
+    write_label_frames([without_pose(each) for each in frames()], tmp_path / "cine.nii.gz")
+    found = subjects_of(tmp_path)
+    assert NO_ORIENTATION in found["cine"]["notes"]
+    assert found == subjects_of(tmp_path, "--orientation-unknown")
+
+
+def test_prediction_and_reference_are_read_alike_where_either_lost_its_pose(tmp_path: Path) -> None:
+    reference = without_phases(tmp_path / "set")
+    (tmp_path / "out").mkdir()
+    for number, frame in zip((1, 12), frames(), strict=False):
+        write_labels(without_pose(frame), tmp_path / "out" / f"p_frame{number:02}.nii.gz")
+    done = run(tmp_path / "out", "--reference", reference, "--json")
+    assert done.exit_code == 0, done.output
+    assert NO_ORIENTATION in json.loads(done.stdout)["subjects"]["p"]["notes"]
+    walls = json.loads(done.stdout)["wall_thickness"]
+    assert [each["mean_absolute_error_mm"] for each in walls] == pytest.approx([0, 0], abs=0.1)
 
 
 def test_views_and_sequences_are_no_frames_of_one_cine(tmp_path: Path) -> None:

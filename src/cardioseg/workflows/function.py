@@ -10,6 +10,7 @@ from pathlib import Path
 from cardioseg.core.case import Case, phase_of
 from cardioseg.core.labels import ACDC, LabelScheme
 from cardioseg.core.scan import Body
+from cardioseg.core.short_axis import pose_is_lost
 from cardioseg.core.volume import LabelMap
 from cardioseg.datasets import read_dataset
 from cardioseg.datasets.acdc import phase_and_group
@@ -55,7 +56,8 @@ class FunctionInputs:
     reference
         Data set as `KIND:FOLDER`: names the phases, and its labels are compared with.
     orientation_known
-        Whether the grids' directions are the patients'; a reference data set says it itself.
+        Whether the grids' directions are the patients', as far as the user knows. A reference data
+        set may deny it, and a header that lost them does.
     """
 
     scheme: LabelScheme | None = None
@@ -126,9 +128,11 @@ def function_of_files(
             known = _cases_of(heart, cases) if inputs.reference else ()
             groups[heart.name] = known[0].group if known else _group(heart)
             options = _with_frames(options, heart, known)
-            reference = _reference(known, scheme, options)
+            own, theirs = _frames(heart, scheme), _references(known, scheme)
+            options = _with_orientation(options, known, (*own[:1], *theirs[:1]))
+            reference = _reference(theirs, options)
             options = _in_phases_of(reference, options)
-            function = functions[heart.name] = _measure(heart, scheme, inputs, options)
+            function = functions[heart.name] = _measure(heart, own, inputs, options)
             if reference is not None:
                 pairs.append(FunctionPair(known[0].subject, known[0].group, function, reference))
         except CardiosegError as error:
@@ -207,9 +211,8 @@ def _scheme(hearts: Sequence[Heart], given: LabelScheme | None) -> LabelScheme:
 
 
 def _measure(
-    heart: Heart, scheme: LabelScheme, inputs: FunctionInputs, options: FunctionOptions
+    heart: Heart, labels: Sequence[LabelMap], inputs: FunctionInputs, options: FunctionOptions
 ) -> HeartFunction:
-    labels = _frames(heart, scheme)
     found = heart_function(labels, _times(heart, inputs, len(labels)), inputs.body, options)
     return replace(found, notes=(*found.notes, heart.note)) if heart.note else found
 
@@ -238,28 +241,34 @@ def _cases_of(heart: Heart, cases: Mapping[str, Case]) -> tuple[Case, ...]:
 
 
 def _with_frames(options: FunctionOptions, heart: Heart, known: Sequence[Case]) -> FunctionOptions:
-    """Phases as the data set or the files' names tell them, frame numbers, and orientation."""
+    """Phases as the data set or the files' names tell them, and frame numbers."""
     told = [case.phase for case in known]
     phases = told if any(told) else [phase_of(each.name) for each in heart.files]
     both = (phases.index("ED"), phases.index("ES")) if {"ED", "ES"} <= set(phases) else None
-    oriented = options.orientation_known
-    if known:
-        oriented = all(case.orientation_known for case in known)
-    return replace(
-        options,
-        phases=both,
-        orientation_known=oriented,
-        frame_numbers=heart.frame_numbers,
-    )
+    return replace(options, phases=both, frame_numbers=heart.frame_numbers)
 
 
-def _reference(
-    known: Sequence[Case], scheme: LabelScheme, options: FunctionOptions
-) -> HeartFunction | None:
+def _with_orientation(
+    options: FunctionOptions, known: Sequence[Case], labels: Sequence[LabelMap]
+) -> FunctionOptions:
+    """Directions count where neither the user, nor the data set, nor a plain affine denies them.
+
+    Prediction and reference are read alike, so that their segments are the same.
+    """
+    is_told = options.orientation_known and all(case.orientation_known for case in known)
+    is_lost = any(pose_is_lost(each.geometry) for each in labels)
+    return replace(options, orientation_known=is_told and not is_lost)
+
+
+def _references(known: Sequence[Case], scheme: LabelScheme) -> tuple[LabelMap, ...]:
+    """The data set's own labels; empty without any."""
+    return tuple(case.labels().read_as(scheme) for case in known)
+
+
+def _reference(labels: Sequence[LabelMap], options: FunctionOptions) -> HeartFunction | None:
     """Function of the data set's own labels; None without any."""
-    if not known:
+    if not labels:
         return None
-    labels = [case.labels().read_as(scheme) for case in known]
     return heart_function(labels, options=replace(options, heart_rate_bpm=None, errors=None))
 
 
