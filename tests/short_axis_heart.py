@@ -45,3 +45,17 @@ def round_heart(
     for k in range(len(radii_mm) + 1, len(radii_mm) + 1 + cap):
         array[np.hypot(x, y) <= radii_mm[-1], k] = 2
     return LabelMap(array, Geometry(array.shape, affine), ACDC)
+
+
+def thin_in_front(labels: LabelMap, pixels: int = 2) -> LabelMap:
+    """A heart whose cavity lies nearer to the anterior wall."""
+    cavity = np.roll(labels.array == 3, pixels, axis=1)
+    array = np.where(cavity, 3, np.where(labels.array == 3, 2, labels.array)).astype(np.uint8)
+    return LabelMap(array, labels.geometry, labels.scheme)
+
+
+def without_pose(labels: LabelMap) -> LabelMap:
+    """The same voxels in a plain affine, not mirrored: its second axis leads backwards."""
+    plain = np.diag([*labels.geometry.spacing, 1.0])
+    grid = Geometry(labels.geometry.shape, plain)
+    return LabelMap(labels.array[:, ::-1].copy(), grid, labels.scheme)

@@ -16,10 +16,12 @@ import pytest
 from tests.in_process import run
 from tests.small_cohort import KILLS_ALWAYS, KILLS_ONCE, Deadly, scan, small_model
 
+from cardioseg.core.quality import Quality, Reason, Verdict
 from cardioseg.scale.cluster import Pool, connected
-from cardioseg.scale.cohort import TRIES, on_ray
+from cardioseg.scale.cohort import TRIES, Answer, on_ray
 from cardioseg.workflows.choice import Choice
 from cardioseg.workflows.inputs import gather_images
+from cardioseg.workflows.outcome import Outcome
 from cardioseg.workflows.predict import predict_files, prediction
 from cardioseg.workflows.segment import Wanted
 from cardioseg.workflows.work import Start, run_task
@@ -102,6 +104,13 @@ def test_files_urls_and_a_damaged_one_give_what_one_process_gives(
     assert {path.name.partition(".")[0] for path in again} == {"case4"}
     assert "4 of 6 were done by an earlier run" in capsys.readouterr().err
     assert len(record(tmp_path / "ray")["files"]) == 6
+
+
+def test_an_answer_comes_back_as_it_was_sent() -> None:
+    judged = Quality(Verdict.REVIEW, {"LV cavity": 0.9}, (Reason(Verdict.REVIEW, "holes", "look"),))
+    outcome = Outcome("a", 1.0, 2, "beef", quality=judged, notes=("short cine of 2 frames",))
+    answer = Answer(outcome, (("ReadWarning", "no unit"),))
+    assert Answer.from_json(answer.to_json()) == answer
 
 
 def test_a_killed_worker_loses_nothing_and_what_always_kills_is_reported(

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.short_axis_heart import round_heart
+from tests.short_axis_heart import round_heart, without_pose
 from typer.testing import CliRunner, Result
 
 from cardioseg.cli.app import app
+from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import ACDC, MYOCARDIUM_BLOOD
 from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.errors import (
@@ -22,6 +23,8 @@ from cardioseg.errors import (
     LabelError,
     OutputExistsError,
 )
+from cardioseg.evaluation.insertion import NO_ORIENTATION
+from cardioseg.io.images import write_labels as write_segmentation
 from cardioseg.io.nifti import write_label_frames, write_labels, write_volume
 from cardioseg.workflows.phantoms import write_phantoms
 
@@ -212,6 +215,96 @@ def test_phases_beside_a_cine_are_left_out_and_told(cine: Path, tmp_path: Path) 
     assert done.exit_code == 0
     (subject,) = json.loads(done.stdout)["subjects"].values()
     assert "p_ED and p_ES beside p left out" in subject["notes"]
+
+
+def subjects_of(*arguments: object) -> dict[str, dict[str, object]]:
+    done = run(*arguments, "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)["subjects"]
+    assert isinstance(found, dict)
+    return found
+
+
+def test_a_lost_pose_is_told_as_if_the_user_had_said_so(tmp_path: Path) -> None:
+    write_label_frames([without_pose(each) for each in frames()], tmp_path / "cine.nii.gz")
+    found = subjects_of(tmp_path)
+    assert NO_ORIENTATION in found["cine"]["notes"]
+    assert found == subjects_of(tmp_path, "--orientation-unknown")
+
+
+def test_prediction_and_reference_are_read_alike_where_either_lost_its_pose(tmp_path: Path) -> None:
+    reference = without_phases(tmp_path / "set")
+    (tmp_path / "out").mkdir()
+    for number, frame in zip((1, 12), frames(), strict=False):
+        write_labels(without_pose(frame), tmp_path / "out" / f"p_frame{number:02}.nii.gz")
+    done = run(tmp_path / "out", "--reference", reference, "--json")
+    assert done.exit_code == 0, done.output
+    assert NO_ORIENTATION in json.loads(done.stdout)["subjects"]["p"]["notes"]
+    walls = json.loads(done.stdout)["wall_thickness"]
+    assert [each["mean_absolute_error_mm"] for each in walls] == pytest.approx([0, 0], abs=0.1)
+
+
+def test_views_and_sequences_are_no_frames_of_one_cine(tmp_path: Path) -> None:
+    (tmp_path / "mnms2").mkdir()
+    for phase, frame in (("ED", 0), ("ES", 2)):
+        short = frames()[frame]
+        write_labels(short, tmp_path / "mnms2" / f"001_SA_{phase}.nii.gz")
+        slab = short.array[:, :, 2:3]
+        long = LabelMap(slab, Geometry(slab.shape, short.geometry.affine), ACDC)
+        write_labels(long, tmp_path / "mnms2" / f"001_LA_{phase}.nii.gz")
+    found = subjects_of(tmp_path / "mnms2", "--height", 1.8, "--weight", 80)
+    assert {name: (each["ed"], each["es"]) for name, each in found.items()} == {
+        "001_LA": (1, 2),
+        "001_SA": (1, 2),
+    }
+    fraction = {m["quantity"]: m["value"] for m in found["001_SA"]["measurements"]}
+    assert fraction["ejection fraction"] is not None
+    (tmp_path / "myops").mkdir()
+    for sequence, frame in (("C0", 0), ("DE", 1), ("T2", 2)):
+        write_labels(frames()[frame], tmp_path / "myops" / f"training_101_{sequence}.nii.gz")
+    assert {name: each["frames"] for name, each in subjects_of(tmp_path / "myops").items()} == {
+        f"training_101_{sequence}": [1] for sequence in ("C0", "DE", "T2")
+    }
+
+
+def test_agreement_names_the_reference_s_subjects_and_counts_none_twice(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "out").mkdir()
+    for view in ("SA", "LA"):
+        for phase, frame in (("ED", 0), ("ES", 2)):
+            labels = frames()[frame]
+            image = Volume(np.zeros(labels.geometry.shape, np.float32), labels.geometry)
+            for folder in ("imagesTr", "labelsTr"):
+                (tmp_path / "data" / folder).mkdir(exist_ok=True)
+            write_volume(image, tmp_path / f"data/imagesTr/p_{view}_{phase}_0000.nii.gz")
+            write_labels(labels, tmp_path / f"data/labelsTr/p_{view}_{phase}.nii.gz")
+            write_labels(labels, tmp_path / f"out/p_{view}_{phase}.nii.gz")
+    names = {"background": 0, **{s.name: s.value for s in ACDC.structures}}
+    document = {"channel_names": {"0": "cine"}, "labels": names, "file_ending": ".nii.gz"}
+    (tmp_path / "data/dataset.json").write_text(json.dumps({**document, "numTraining": 4}))
+    reference = f"nnunet:{tmp_path / 'data'}"
+    error = error_of(tmp_path / "out", "--reference", reference)
+    assert isinstance(error, DatasetError)
+    assert "p_LA and p_SA are of one subject of the reference, p" in str(error)
+    for path in (tmp_path / "out").glob("*_LA_*"):
+        path.unlink()
+    record = json.loads(run(tmp_path / "out", "--reference", reference, "--json").stdout)
+    assert [*record["subjects"]] == ["p_SA"]
+    assert [*record["agreement"][0]["values"]] == ["p"]
+
+
+def test_segmentations_of_frames_are_one_cine(tmp_path: Path) -> None:
+    beat = [frames()[k % 4] for k in range(11)]
+    for number, frame in enumerate(beat, start=1):
+        write_segmentation(frame, tmp_path / f"p-phase{number}.seg.nrrd")
+    found = subjects_of(tmp_path, "--frame-ms", 40)
+    assert [*found] == ["p"]
+    assert (found["p"]["frames"], found["p"]["times_ms"][-1]) == ([*range(1, 12)], 400)
+    assert (found["p"]["ed"], found["p"]["es"]) == (1, 3)
+    write_label_frames(beat, tmp_path / "p.nii.gz")
+    beside = subjects_of(tmp_path, "--frame-ms", 40)
+    assert beside["p"]["volumes_ml"] == found["p"]["volumes_ml"]
+    assert "p-phase1, p-phase2 and 9 more beside p left out" in beside["p"]["notes"]
 
 
 def error_of(*arguments: object) -> BaseException:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
@@ -122,6 +123,20 @@ def test_a_cine_goes_in_and_a_cine_comes_out(one: Path, tmp_path: Path) -> None:
     stored = nibabel.load(tmp_path / "out" / "cine.nii.gz")
     assert stored.shape == (*frame.array.shape, 2)
     assert set(np.unique(np.asarray(stored.dataobj))) <= {0, 1, 2}
+
+
+def test_notes_on_the_function_are_told_once(one: Path, tmp_path: Path) -> None:
+    frame = read_volume(one)
+    for name in "ab":
+        write_frames([frame, replace(frame, array=0 * frame.array)], tmp_path / f"{name}.nii.gz")
+    out = ("--output", tmp_path / "out", "--write", "nifti,json")
+    done = run("predict", tmp_path / "a.nii.gz", tmp_path / "b.nii.gz", "--model", "otsu", *out)
+    assert done.returncode == 0, done.stderr
+    notes = json.loads((tmp_path / "out" / "a.json").read_text())["function"]["notes"]
+    assert notes
+    told = [line for line in done.stderr.splitlines() if line.startswith("note: ")]
+    assert told == [f"note: a and b: {note}" for note in notes]
+    assert not [line for line in done.stdout.splitlines() if line.startswith("note")]
 
 
 def test_exit_codes_and_nothing_left_behind(one: Path, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from cardioseg.inference.predictor import load_model
 from cardioseg.workflows.abreast import PLACES, threads_for_two, two_at_a_time
 from cardioseg.workflows.choice import Choice
 from cardioseg.workflows.inputs import Input, Opened, gather_images
+from cardioseg.workflows.outcome import Written
 from cardioseg.workflows.outputs import kinds_named
 from cardioseg.workflows.predict import prediction
 from cardioseg.workflows.segment import Wanted, segment
@@ -99,7 +100,7 @@ def test_two_are_made_and_one_is_written_at_a_time(inputs, tmp_path) -> None:
     def make(each, opened, tell):
         def finish():
             with writing:
-                return 1, None
+                return Written(1)
 
         with making:
             tell(", half")
@@ -120,7 +121,7 @@ def test_of_large_volumes_one_is_worked_on_at_a_time(inputs, monkeypatch) -> Non
 
     def make(each, opened, tell):
         with making:
-            return lambda: (1, None)
+            return lambda: Written(1)
 
     monkeypatch.setattr("cardioseg.core.scan.LARGE_VOXELS", 16 * 16 * 3 - 1)
     list(two_at_a_time(Task("predict", (), make, {}), inputs, lambda words: None))
@@ -133,7 +134,7 @@ def test_a_bad_input_stops_no_other_and_a_fault_stops_all(inputs, tmp_path) -> N
             raise error
         time.sleep(0.05)
         tell(", half")
-        return lambda: (1, None)
+        return lambda: Written(1)
 
     task = Task("predict", (), make, {})
     error: Exception = FormatError("too strange")
@@ -154,7 +155,7 @@ def test_whoever_leaves_early_ends_what_is_under_way(inputs) -> None:
         if each.name != "case0":
             time.sleep(0.1)
             tell(", half")  # ends here: nobody waits for it any more
-        return lambda: finished.append(each.name) or (1, None)
+        return lambda: finished.append(each.name) or Written(1)
 
     outcomes = two_at_a_time(Task("predict", (), make, {}), inputs, lambda words: None)
     assert next(outcomes).name == "case0"

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.label_blocks import block
-from tests.short_axis_heart import round_heart
+from tests.short_axis_heart import round_heart, thin_in_front, without_pose
 
 from cardioseg.core.geometry import Geometry
 from cardioseg.core.labels import ACDC, HVSMR2, MYOCARDIUM_BLOOD
 from cardioseg.core.measurement import Measurement
-from cardioseg.core.scan import Body
-from cardioseg.core.volume import LabelMap
+from cardioseg.core.scan import Body, Scan
+from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.errors import FormatError, GeometryError, LabelError
 from cardioseg.evaluation.body_size import RANGES, body_surface_m2, compare_with_healthy
 from cardioseg.evaluation.cycle import beat_ms, find_phases, jumping_frames, peak_rates
@@ -28,9 +28,15 @@ from cardioseg.evaluation.function_agreement import (
 )
 from cardioseg.evaluation.function_charts import bland_altman_figure, bulls_eye, volume_curves
 from cardioseg.evaluation.function_record import function_csv, function_record, shown_rows
+from cardioseg.evaluation.insertion import NO_ORIENTATION
 from cardioseg.evaluation.measured_errors import MeasuredError, MeasuredErrors
 from cardioseg.evaluation.wall import wall_thickness
+from cardioseg.inference.predictor import Provenance
+from cardioseg.service.corrections import Desk
+from cardioseg.service.jobs import Job, Summary
+from cardioseg.service.uploads import Upload
 from cardioseg.workflows.known_errors import SAX_IDS, errors_of_model
+from cardioseg.workflows.segment import function_of
 
 VOXEL_ML = 0.04
 
@@ -314,6 +320,20 @@ def test_the_wall_says_why_it_is_undefined() -> None:
 def test_an_unknown_orientation_is_told() -> None:
     assert "insertions only" in wall_thickness(round_heart(), orientation_known=False).notes[0]
     assert wall_thickness(round_heart()).notes == ()
+
+
+def test_directions_of_a_lost_pose_name_no_segments(tmp_path: Path) -> None:
+    posed = [thin_in_front(round_heart((30, 28, 26, 24))), thin_in_front(round_heart((20,) * 4))]
+    frames = [without_pose(each) for each in posed]
+    images = tuple(Volume(np.zeros(f.array.shape, np.float32), f.geometry) for f in frames)
+    right, found = heart_function(posed), function_of(frames, frames, Scan(images), "")
+    assert right.wall_ed.values_mm[0] < right.wall_ed.values_mm[3] - 3, "anterior and inferior"
+    assert found.wall_ed.values_mm == pytest.approx(right.wall_ed.values_mm, nan_ok=True, abs=0.1)
+    assert NO_ORIENTATION in found.notes
+    made = Provenance("sax", "", "onnx", "native", False, True, 1.0)
+    job = Job("id", tmp_path, Upload("nifti", tmp_path / "upload.nii"), "sax")
+    desk = Desk(job, Summary(2, "acdc", made, 1.0), 9)
+    assert desk._measured(frames) == found.measurements
 
 
 def pairs() -> list[FunctionPair]:

@@ -69,6 +69,17 @@ def test_models_of_any_format_are_found_before_they_are_overwritten(tmp_path: Pa
     assert tmp_path / "heart.glb" in MESH.files_there(tmp_path, "heart")
 
 
+def test_the_page_tells_notes_on_scan_and_function(tmp_path: Path) -> None:
+    frames = (ball(5), ball(4), ball(3))
+    image = Volume(np.zeros(frames[0].array.shape, np.float32), frames[0].geometry)
+    function, scan = heart_function(frames), Scan((image,) * 3, notes=("a slice is twice there",))
+    maps = dict(enumerate(frames))
+    REPORT.write(Result("heart", scan, maps, (0, 1, 2), MADE, "", function=function), tmp_path)
+    page = (tmp_path / "heart.html").read_text(encoding="utf-8")
+    assert "a slice is twice there" in page
+    assert "short cine of 3 frames" in page
+
+
 def test_models_are_made_once_and_nothing_is_held_after(tmp_path: Path, monkeypatch) -> None:
     made: list[str] = []
 

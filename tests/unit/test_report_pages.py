@@ -335,6 +335,16 @@ def test_a_folder_of_predictions_becomes_pages(predictions: Path) -> None:
         report_folder(predictions, options, target)
 
 
+def test_notes_on_the_function_stand_beside_those_on_the_scan(predictions: Path) -> None:
+    facts = json.loads((predictions / "one.json").read_text())
+    facts["notes"] = ["slice 3 is twice in the series"]
+    facts["function"]["notes"] = ["frame 9 jumps out of the volume curve and is left out"]
+    (predictions / "one.json").write_text(json.dumps(facts))
+    page = pages_of(predictions)["one"]
+    for note in (*facts["notes"], *facts["function"]["notes"]):
+        assert note in page
+
+
 def test_the_frame_that_was_segmented_is_shown(predictions: Path) -> None:
     images = predictions.parents[1] / "images"
     image = frame().image

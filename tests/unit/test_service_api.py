@@ -69,6 +69,8 @@ def test_a_finished_job_offers_labels_image_and_measurements(
         assert answer.content
     quantities = {(each["structure"], each["quantity"]) for each in done["measurements"]}
     assert ("LV cavity", "ejection fraction") in quantities
+    findings = server.client.get(f"/api/jobs/{done['id']}/files/{kinds['findings']}").json()
+    assert set(findings["function"]["notes"]) <= set(done["notes"])
 
 
 def test_measurements_are_those_of_the_workflow(server: Live, heart: bytes) -> None:

@@ -198,7 +198,7 @@ def predict(
     started = time.monotonic()
     with Bar("segmenting") as bar:
         outcomes = run_task(task, files, output, Start(force, resume, share), run, bar.show)
-    _finish(outcomes, output, time.monotonic() - started, as_json)
+    _finish(outcomes, output, time.monotonic() - started, as_json, unmeasured)
 
 
 def scores(
@@ -252,13 +252,28 @@ def _on_ray(choice: Choice, wanted: Wanted, output: Path, workers: int, address:
     return on_ray(choice, wanted, output, Pool(workers, address))
 
 
-def _finish(outcomes: tuple[Outcome, ...], output: Path, seconds: float, as_json: bool) -> None:
-    failed = [outcome for outcome in outcomes if outcome.error]
-    for outcome in failed:
-        say(f"error: {outcome.error}")
+def _tell(outcomes: tuple[Outcome, ...], told: str) -> None:
+    """Reasons for verdicts, and notes on function, each once; none that was told before."""
+    from cardioseg.workflows.hearts import named
+
+    notes: dict[str, list[str]] = {}
     for outcome in outcomes:
         for reason in outcome.quality.reasons if outcome.quality else ():
             say(f"{reason.verdict}: {outcome.name}: {reason.words}")
+        for note in outcome.notes:
+            notes.setdefault(note, []).append(outcome.name)
+    for note, names in notes.items():
+        if note != told:
+            say(f"note: {named(names)}: {note}")
+
+
+def _finish(
+    outcomes: tuple[Outcome, ...], output: Path, seconds: float, as_json: bool, told: str = ""
+) -> None:
+    failed = [outcome for outcome in outcomes if outcome.error]
+    for outcome in failed:
+        say(f"error: {outcome.error}")
+    _tell(outcomes, told)
     done, skipped = len(outcomes) - len(failed), sum(outcome.skipped for outcome in outcomes)
     if skipped:
         say(f"{skipped} of {len(outcomes)} were done by an earlier run")

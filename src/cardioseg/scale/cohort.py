@@ -67,7 +67,7 @@ class Answer:
                 for each in judged["reasons"]
             )
             judged = Quality(Verdict(judged["verdict"]), judged["predicted_dice"], reasons)
-        outcome = Outcome(**{**made, "quality": judged})
+        outcome = Outcome(**{**made, "quality": judged, "notes": tuple(made["notes"])})
         return cls(outcome, tuple((kind, line) for kind, line in told["warnings"]))
 
 

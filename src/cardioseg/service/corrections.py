@@ -15,9 +15,10 @@ from cardioseg.core.geometry import require_same_grid
 from cardioseg.core.labels import LabelScheme, scheme_named
 from cardioseg.core.measurement import Measurement
 from cardioseg.core.scan import even_step
+from cardioseg.core.short_axis import pose_is_lost
 from cardioseg.core.volume import LabelMap
 from cardioseg.errors import CardiosegError
-from cardioseg.evaluation.function import heart_function
+from cardioseg.evaluation.function import FunctionOptions, heart_function
 from cardioseg.io.atomic import atomic_path, write_text
 from cardioseg.io.nifti import (
     read_frames,
@@ -209,7 +210,9 @@ class Desk:
         """As the workflow measures, but without intervals: those are of the model's errors."""
         if len(frames) == 1:
             return volumes(frames)
-        return heart_function(frames, self.summary.times_ms, self.summary.body).measurements
+        options = FunctionOptions(orientation_known=not pose_is_lost(frames[0].geometry))
+        told = self.summary
+        return heart_function(frames, told.times_ms, told.body, options).measurements
 
     def measurements(self) -> tuple[Measurement, ...]:
         """Of the corrected labels where there are any, else of the model's."""

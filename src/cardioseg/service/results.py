@@ -103,7 +103,7 @@ def make_results(upload: Upload, folder: Path, segmenter: Segmenter, watch: Watc
         watch(len(frames), len(frames))
     notes = [str(w.message) for w in caught if issubclass(w.category, _TOLD)]
     scan = opened.scan
-    notes += scan.notes
+    notes += result.notes
     for kind in (NIFTI, FACTS):
         kind.write(result, folder)
     write_measurements(result.measurements, folder / MEASUREMENTS)

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from cardioseg.core.case import subject_of
 from cardioseg.core.labels import LabelScheme
 from cardioseg.evaluation.figures import png_bytes
 from cardioseg.evaluation.function import HeartFunction
@@ -28,6 +27,7 @@ from cardioseg.evaluation.function_record import (
     groups_markdown,
 )
 from cardioseg.io.atomic import make_folder, write_bytes, write_text
+from cardioseg.workflows.hearts import heart_name
 from cardioseg.workflows.inputs import Input
 from cardioseg.workflows.made import Maker, ids_of, makers_facts, words_of_makers
 from cardioseg.workflows.provenance import file_digest, write_run
@@ -110,7 +110,7 @@ def write_function(
         write_text(output / AGREEMENT_MD, f"{heading}{results.agreement_markdown()}\n")
         _write_agreement(results, output)
     for name, function in results.functions.items():
-        own = [each for each in results.makers if name in map(subject_of, each.cases)]
+        own = [each for each in results.makers if name in map(heart_name, each.cases)]
         _write_figures(name, function, output, ids_of(own))
     facts: dict[str, Json] = {
         "scheme": results.scheme.name,

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 SEGMENTATION_ENDING = ".seg"
 """Of 3D Slicer's segmentations, which `predict` writes beside its label maps."""
 
+FRAME_ENDING = re.compile(r"-phase(\d+)$")
+"""Of the segmentation of one frame of a cine, counted from 1, as `predict` names it."""
+
 LABEL_ENDINGS = ("_gt", "-label", "_label", "_seg", SEGMENTATION_ENDING, "_gd")
 SKIPPED_ENDINGS = (*LABEL_ENDINGS, "_4d", "CH_sequence", "CH_half_sequence")
 

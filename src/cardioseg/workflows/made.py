@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,13 +9,11 @@ from pathlib import Path
 
 from cardioseg.errors import FormatError, version_problem
 from cardioseg.io.images import read_model_id
-from cardioseg.workflows.inputs import Input
+from cardioseg.workflows.inputs import FRAME_ENDING, Input
 from cardioseg.workflows.journal import PROGRAM, Journal, Record
 from cardioseg.workflows.provenance import FORMAT_VERSION, Json
 
 PREDICT = "predict"
-
-_PHASE = re.compile(r"-phase\d+$")
 
 
 @dataclass(frozen=True)
@@ -155,7 +152,7 @@ def made_of(name: str, known: Mapping[str, Made]) -> Made:
     >>> [made_of(name, known).model for name in ("scan", "scan-phase07", "scan_2")]
     ['sax', 'sax', '']
     """
-    return known.get(name) or known.get(_PHASE.sub("", name)) or Made()
+    return known.get(name) or known.get(FRAME_ENDING.sub("", name)) or Made()
 
 
 def _made(run: Record, case: Record) -> Made:

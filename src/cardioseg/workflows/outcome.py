@@ -11,11 +11,21 @@ from cardioseg.workflows.provenance import Json
 
 
 @dataclass(frozen=True)
+class Written:
+    """What was written of one input: number of frames, their quality, notes on their function."""
+
+    frames: int
+    quality: Quality | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What became of one input: frames written, the input's digest and quality, or the error.
 
-    `skipped` ones are of an earlier run; of their quality only the verdict is known. `stamp` marks
-    the input as it was before it was read; see :func:`cardioseg.workflows.places.stamp_of`.
+    `notes` are what to know about a cine's function. `skipped` ones are of an earlier run; of their
+    quality only the verdict is known, and no notes. `stamp` marks the input as it was before it was
+    read; see :func:`cardioseg.workflows.places.stamp_of`.
     """
 
     name: str
@@ -24,6 +34,7 @@ class Outcome:
     input_sha256: str = ""
     error: str = ""
     quality: Quality | None = None
+    notes: tuple[str, ...] = ()
     skipped: bool = False
     stamp: str = ""
 

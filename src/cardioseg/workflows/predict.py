@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from cardioseg.core.quality import Quality
 from cardioseg.errors import LabelError
 from cardioseg.inference.predictor import Predictor
 from cardioseg.inference.segmenter import Segmenter
 from cardioseg.io.nifti import write_scores
 from cardioseg.workflows.inputs import Input, Opened
-from cardioseg.workflows.outcome import Outcome
+from cardioseg.workflows.outcome import Outcome, Written
 from cardioseg.workflows.outputs import NIFTI
 from cardioseg.workflows.provenance import Json
 from cardioseg.workflows.segment import Wanted, segment
@@ -90,10 +89,11 @@ def prediction(
 
         result = segment(predictor, each.name, opened, wanted, frame)
 
-        def finish() -> tuple[int, Quality | None]:
+        def finish() -> Written:
             for kind in wanted.kinds:
                 kind.write_anew(result, output)
-            return len(result.phases), result.quality
+            notes = result.function.notes if result.function else ()
+            return Written(len(result.phases), result.quality, notes)
 
         return finish
 
@@ -127,9 +127,9 @@ def predict_score_files(
         scores = predictor.predict_scores(volume)
         path = output / f"{each.name}{NIFTI.endings[0]}"
 
-        def finish() -> tuple[int, None]:
+        def finish() -> Written:
             write_scores(scores, volume.geometry, path, predictor.model.id, predictor.scheme)
-            return 1, None
+            return Written(1)
 
         return finish
 

@@ -81,6 +81,11 @@ class Result:
         return even_step([times[index] for index in self.phases]) if times else None
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What to know about the scan and about its function."""
+        return (*self.scan.notes, *(self.function.notes if self.function else ()))
+
+    @property
     def scheme(self) -> LabelScheme:
         """Scheme of the label maps."""
         return self.labels[self.phases[0]].scheme

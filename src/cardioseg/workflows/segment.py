@@ -11,6 +11,7 @@ from threading import Lock
 from cardioseg.core.labels import LabelScheme
 from cardioseg.core.quality import Quality
 from cardioseg.core.scan import Scan
+from cardioseg.core.short_axis import pose_is_lost
 from cardioseg.core.volume import LabelMap
 from cardioseg.errors import ConfigError, LabelError
 from cardioseg.evaluation.function import FunctionOptions, HeartFunction, heart_function
@@ -157,7 +158,8 @@ def function_of(
     Its phases are told by the model's own: a coarser scheme may not tell the ventricles apart. The
     errors of `model_id` make intervals; with an empty one there are none.
     """
-    options = FunctionOptions(errors=errors_of_model(model_id))
+    is_posed = not pose_is_lost(labels[0].geometry)
+    options = FunctionOptions(errors=errors_of_model(model_id), orientation_known=is_posed)
     found = heart_function(own, scan.times_ms, scan.body, options)
     if labels[0].scheme == own[0].scheme:
         return found

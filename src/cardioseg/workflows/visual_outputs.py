@@ -84,7 +84,7 @@ def _content(result: Result) -> CaseContent:
         volumes_ml=function.volumes_ml if function else {},
         mesh=models.picture if models.meshes else None,
         bulls_eye=_wall(result),
-        notes=result.scan.notes,
+        notes=result.notes,
     )
 
 

@@ -8,21 +8,20 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from cardioseg.core.quality import Quality
 from cardioseg.errors import CardiosegError, FormatError, is_out_of_memory
 from cardioseg.io.atomic import make_folder
 from cardioseg.workflows.former import Former, former_of
 from cardioseg.workflows.inputs import Input, Opened, open_input
 from cardioseg.workflows.journal import FORMER, Earlier, Journal, Record, add
-from cardioseg.workflows.outcome import Outcome, record_of, remembered
+from cardioseg.workflows.outcome import Outcome, Written, record_of, remembered
 from cardioseg.workflows.outputs import Kind
 from cardioseg.workflows.places import files_of, is_done, require_apart, require_free, stamp_of
 from cardioseg.workflows.provenance import Json, write_run
 
 Watch = Callable[[int, int, str], None]
 Told = Callable[[str], None]
-Finish = Callable[[], tuple[int, Quality | None]]
-"""Writes what was made of one input; returns the number of frames written and their quality."""
+Finish = Callable[[], Written]
+"""Writes what was made of one input."""
 Reach = Callable[[Input], AbstractContextManager[Input]]
 """Brings an input to this machine, and removes what it brought at the end of the block."""
 
@@ -221,7 +220,7 @@ def steps_of(
             with (large if opened.scan.is_large else None) or nullcontext():
                 finish = task.make(here, opened, told)
             yield None
-            frames, quality = finish()
+            made = finish()
     except Exception as caught:
         error = _words_of(caught, each, here)
         if not error:
@@ -230,7 +229,15 @@ def steps_of(
     if error:
         yield Outcome(each.name, seconds, error=error)
     else:
-        yield Outcome(each.name, seconds, frames, opened.sha256, quality=quality, stamp=stamp)
+        yield Outcome(
+            each.name,
+            seconds,
+            made.frames,
+            opened.sha256,
+            quality=made.quality,
+            notes=made.notes,
+            stamp=stamp,
+        )
 
 
 def _words_of(error: Exception, each: Input, here: Input) -> str:

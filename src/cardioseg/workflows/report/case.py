@@ -78,7 +78,7 @@ class CaseContent:
     others
         Further PNGs by caption.
     notes
-        What the reader of the scan noticed.
+        What the reader of the scan noticed, and what to know about the function.
     orientation_known
         Whether the grid's directions can be trusted.
     """
@@ -115,7 +115,7 @@ def case_report(content: CaseContent, language: Language = Language.ENGLISH) -> 
     content
         What to tell.
     language
-        English or Spanish. Names that the program lacks a translation for, and notes on the scan,
+        English or Spanish. Names that the program lacks a translation for, and notes,
         stay in English and are marked so.
 
     Returns

@@ -52,8 +52,8 @@ class Message(Enum):
     )
     REASONS = ("Reasons", "Motivos")
     NOTES_LANGUAGE = (
-        "As the program wrote them when it read the scan.",
-        "En inglés, como las escribió el programa al leer el estudio.",
+        "As the program wrote them when it read and measured the scan.",
+        "En inglés, como las escribió el programa al leer y medir el estudio.",
     )
     PREDICTED_DICE = (
         "Expected agreement with a person's contours (Dice, 0 none to 1 perfect)",

@@ -70,6 +70,7 @@ class _Function(_Facts):
     volumes_ml: dict[str, tuple[float, ...]] = {}
     ed: int | None = None
     es: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 class _Origin(_Facts):
@@ -160,7 +161,7 @@ def read_case_content(
         mesh=_take(pictures, _MESH),
         bulls_eye=_take(pictures, _BULLS_EYE),
         others={n: p for n, p in pictures.items() if n not in (*_MESH, *_BULLS_EYE, *_OWN)},
-        notes=facts.notes,
+        notes=(*facts.notes, *(facts.function.notes if facts.function else ())),
     )
 
 
