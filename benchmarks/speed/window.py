@@ -4,7 +4,8 @@
 
 Every image of the data set is predicted twice. Dice is between the two answers, mean over the
 structures that either has, and the least of any structure; and of each with the reference. The
-share of pixels is what the network reads of what whole slices hold.
+share of pixels is what the network reads of what whole slices hold. `--margin` and `--grid` try
+other windows than the program's.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from cardioseg.data.splits import read_split
 from cardioseg.datasets import read_dataset
 from cardioseg.engines.engine import usable_cores
 from cardioseg.evaluation.overlap import dice
+from cardioseg.inference import window
 from cardioseg.inference.predictor import load_model
 
 SAME = 0.999
@@ -89,7 +91,10 @@ def main() -> None:
     parser.add_argument("--name", nargs="+", help="how the file calls them")
     parser.add_argument("--split", type=Path, help="only its validation subjects")
     parser.add_argument("--json", type=Path, required=True, help="what is there is kept")
+    parser.add_argument("--margin", type=int, default=window.MARGIN, help="pixels around a heart")
+    parser.add_argument("--grid", type=int, default=window.GRID, help="windows are multiples of it")
     options = parser.parse_args()
+    window.MARGIN, window.GRID = options.margin, options.grid
     subjects = read_split(options.split).validation if options.split else None
     found = kept(options.json)
     for model, name in zip(options.model, options.name or options.model, strict=True):
