@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cardioseg.core.labels import SCHEMES, LabelScheme
 from cardioseg.errors import CardiosegError, LabelError
-from cardioseg.io.itk_file import ITK_SUFFIXES, read_itk_header
+from cardioseg.io.itk_file import is_itk, read_itk_header
 from cardioseg.io.segments import has_segments
 
 _TOLD = re.compile(r"cardioseg (?:labels|scores), (\w+)")
@@ -59,7 +59,7 @@ def described(path: str | Path) -> str:
     """What cardioseg wrote in a header about the voxels; empty where there is no such header."""
     import nibabel
 
-    if _is_itk(path):
+    if is_itk(path):
         return _itk_fields(path).get("cardioseg", "")
     try:
         image = nibabel.load(path)
@@ -74,10 +74,6 @@ def described(path: str | Path) -> str:
 def _itk_fields(path: str | Path) -> Mapping[str, str]:
     """Key-value pairs of a NRRD or MetaImage header; none of a file that cannot be read."""
     try:
-        return read_itk_header(path)[0].fields if _is_itk(path) else {}
+        return read_itk_header(path)[0].fields if is_itk(path) else {}
     except CardiosegError:
         return {}
-
-
-def _is_itk(path: str | Path) -> bool:
-    return Path(path).name.lower().endswith(ITK_SUFFIXES)

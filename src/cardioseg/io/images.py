@@ -14,19 +14,8 @@ from cardioseg.core.volume import LabelMap, Volume
 from cardioseg.io import image, nifti, picture
 from cardioseg.io.frames import model_in, only
 from cardioseg.io.header_scheme import described
-from cardioseg.io.itk_file import ITK_SUFFIXES, read_itk_header
+from cardioseg.io.itk_file import is_itk, read_itk_header
 from cardioseg.io.nifti_file import read_header
-
-
-def is_itk(path: str | Path) -> bool:
-    """Whether the name is one of NRRD or MetaImage; any other file is read as NIfTI.
-
-    Examples
-    --------
-    >>> is_itk("heart.seg.nrrd"), is_itk("heart.nii.gz")
-    (True, False)
-    """
-    return Path(path).name.lower().endswith(ITK_SUFFIXES)
 
 
 def is_picture(path: str | Path) -> bool:

@@ -41,6 +41,17 @@ _LARGEST_RATIO = 1032
 _WINDOW = {"gzip": 31, "zlib": 15}
 
 
+def is_itk(path: str | Path) -> bool:
+    """Whether the name is one of NRRD or MetaImage; any other file is read as NIfTI.
+
+    Examples
+    --------
+    >>> is_itk("heart.seg.nrrd"), is_itk("heart.nii.gz")
+    (True, False)
+    """
+    return Path(path).name.lower().endswith(ITK_SUFFIXES)
+
+
 def read_itk_header(path: str | Path) -> tuple[ItkHeader, Geometry]:
     """Read how voxels are stored and where they lie, without unpacking one.
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from cardioseg.core.scan import Scan
 from cardioseg.io.dicom import holds_dicom
-from cardioseg.io.images import is_itk, is_picture, notes_of, read_frames
+from cardioseg.io.images import is_picture, notes_of, read_frames
+from cardioseg.io.itk_file import is_itk
 from cardioseg.io.nifti_file import read_header
 
 SHORTEST_BEAT_MS, LONGEST_BEAT_MS = 250.0, 3000.0

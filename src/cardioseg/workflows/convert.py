@@ -8,7 +8,6 @@ from cardioseg.core.labels import LabelScheme
 from cardioseg.errors import FormatError, OutputExistsError
 from cardioseg.io.header_scheme import require_told
 from cardioseg.io.images import (
-    is_itk,
     read_exact,
     read_frame_ms,
     read_geometry,
@@ -16,6 +15,7 @@ from cardioseg.io.images import (
     write_exact,
     write_label_frames,
 )
+from cardioseg.io.itk_file import is_itk
 
 
 def convert_file(
