@@ -237,11 +237,10 @@ def _scheme_of_scores(
 
     Labels that `predict --scheme` merged seldom have as many as the scores of their model.
     """
-    told = told_scheme(path)
-    of_prediction = told_scheme(prediction.path)
-    if told is None and of_prediction is not None and of_prediction.class_count == classes:
-        return of_prediction
-    scheme = told or given
+    scheme = told_scheme(path)
+    if scheme is None:
+        own = told_scheme(prediction.path)
+        scheme = own if own is not None and own.class_count == classes else given
     if scheme.class_count != classes:
         raise DatasetError(
             f"{path}: {classes} classes, scheme {scheme.name} has {scheme.class_count}"

@@ -44,9 +44,10 @@ class Heart:
 
 def hearts_of(files: Sequence[Input]) -> tuple[Heart, ...]:
     """The hearts that label maps are of, in the order of their first files."""
-    ordered = sorted(files, key=_in_time)
-    names = dict.fromkeys(heart_name(each.name) for each in files)
-    return tuple(_heart(name, [e for e in ordered if heart_name(e.name) == name]) for name in names)
+    hearts: dict[str, list[Input]] = {heart_name(each.name): [] for each in files}
+    for each in sorted(files, key=_in_time):
+        hearts[heart_name(each.name)].append(each)
+    return tuple(_heart(name, own) for name, own in hearts.items())
 
 
 def heart_name(name: str) -> str:
